@@ -1,0 +1,121 @@
+// The public surface of the protocol: every name that agent and command line may use.
+export { type AdminHealth, adminHealthSchema } from './admin/health.ts';
+export {
+  type AdminLoadRequest,
+  adminLoadRequestSchema,
+  type AdminLoadResponse,
+  adminLoadResponseSchema,
+} from './admin/load.ts';
+export {
+  type AdminStatus,
+  adminStatusSchema,
+  type ModelState,
+  modelStateSchema,
+  type ModelStatus,
+  modelStatusSchema,
+  type WorkerState,
+  workerStateSchema,
+  type WorkerStatus,
+  workerStatusSchema,
+} from './admin/status.ts';
+export {
+  type AdminUnloadRequest,
+  adminUnloadRequestSchema,
+  type AdminUnloadResponse,
+  adminUnloadResponseSchema,
+} from './admin/unload.ts';
+export { type AgentConfig, agentConfigSchema } from './agent-config.ts';
+export { durationSchema } from './duration.ts';
+export { CodedError, type CodedErrorOptions, type ErrorDefinition } from './errors/coded-error.ts';
+export { type DeployOutcome, deployOutcomeSchema, type HostState, hostStateSchema } from './host.ts';
+export {
+  type Inventory,
+  type InventoryHost,
+  inventoryHostSchema,
+  type InventoryModel,
+  inventoryModelSchema,
+  inventorySchema,
+  type SecretReference,
+  secretReferenceSchema,
+  type ServiceKind,
+  serviceKindSchema,
+} from './inventory.ts';
+export {
+  type DeployDocument,
+  deployDocumentSchema,
+  type ReleasesDocument,
+  releasesDocumentSchema,
+  type StatusDocument,
+  statusDocumentSchema,
+} from './json-output.ts';
+export {
+  type ChatCompletion,
+  type ChatCompletionChunk,
+  chatCompletionChunkSchema,
+  chatCompletionSchema,
+  type ChatMessage,
+  chatMessageSchema,
+  type ChatRequest,
+  chatRequestSchema,
+  type ContentPart,
+} from './openai/chat.ts';
+export {
+  type Completion,
+  type CompletionChunk,
+  completionChunkSchema,
+  type CompletionRequest,
+  completionRequestSchema,
+  completionSchema,
+} from './openai/completions.ts';
+export { type OpenAiError, openAiErrorSchema, type OpenAiErrorType } from './openai/error.ts';
+export {
+  type FinishReason,
+  finishReasonSchema,
+  generationOptions,
+  IGNORED_FIELDS,
+  type ResponseTimings,
+  responseTimingsSchema,
+  type Usage,
+  usageSchema,
+} from './openai/generation-options.ts';
+export { type Model, type ModelList, modelListSchema, modelSchema } from './openai/models.ts';
+export { UNSUPPORTED_CHAT_OPTIONS, UNSUPPORTED_COMPLETION_OPTIONS } from './openai/unsupported-options.ts';
+export {
+  type EnvironmentKind,
+  environmentKindSchema,
+  type Platform,
+  platformSchema,
+  releaseIdSchema,
+  type ReleaseManifest,
+  releaseManifestSchema,
+  type ReleaseState,
+  releaseStateSchema,
+} from './release.ts';
+export { JSON_SCHEMA_VERSION, PROTOCOL_VERSION } from './version.ts';
+export {
+  cancelFrameSchema,
+  failedFrameSchema,
+  type GenerateFrame,
+  generateFrameSchema,
+  loadedFrameSchema,
+  loadFailedFrameSchema,
+  type LoadFrame,
+  loadFrameSchema,
+  pingFrameSchema,
+  pongFrameSchema,
+  type Prompt,
+  promptSchema,
+  readyFrameSchema,
+  type Sampling,
+  samplingSchema,
+  startedFrameSchema,
+  stepFrameSchema,
+  type StepOutput,
+  stepOutputSchema,
+  type Timings,
+  timingsSchema,
+  type WorkerReply,
+  workerReplySchema,
+  type WorkerRequest,
+  workerRequestSchema,
+} from './worker-frames.ts';

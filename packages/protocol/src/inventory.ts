@@ -1,0 +1,155 @@
+import { z } from 'zod';
+import { durationSchema } from './duration.ts';
+
+/**
+ * inventory.yaml: the hosts that a person owns and what should run on them. Unknown keys are errors everywhere, so a
+ * misspelt key never means a silent default.
+ */
+
+const port = z.int().min(1).max(65_535);
+
+/** Host names and labels appear in commands, file names and prompts. */
+const name = z
+  .string()
+  .regex(/^[a-z0-9][a-z0-9._-]{0,62}$/i, 'expected letters, digits, dot, dash or underscore');
+
+/** A value that is never written down: taken from the operator's environment or from a command's output. */
+export const secretReferenceSchema = z.union([
+  z.strictObject({
+    env: z.string().min(1).meta({ description: "Name of a variable in the operator's environment" }),
+  }),
+  z.strictObject({
+    command: z.string().min(1).meta({ description: 'Command line whose output is the secret' }),
+  }),
+]);
+export type SecretReference = z.infer<typeof secretReferenceSchema>;
+
+const apiSchema = z.strictObject({
+  port: port.optional().meta({ description: 'Port of the OpenAI API', default: 11440 }),
+  bind: z.string().min(1).optional().meta({ description: 'Address to listen on', default: '127.0.0.1' }),
+  anonymous: z
+    .boolean()
+    .optional()
+    .meta({ description: 'Serve requests without a key on a bind beyond loopback', default: false }),
+  keys: z.array(secretReferenceSchema).optional().meta({ description: 'API keys that are accepted' }),
+});
+
+const adminSchema = z.strictObject({
+  port: port.optional().meta({ description: 'Port of the admin API, on loopback only', default: 11441 }),
+});
+
+const environmentSchema = z.record(
+  z.string().regex(/^[A-Za-z_][A-Za-z0-9_]*$/, 'expected the name of an environment variable'),
+  z.string(),
+);
+
+export const serviceKindSchema = z.enum(['launchd', 'system', 'systemd', 'detached']);
+export type ServiceKind = z.infer<typeof serviceKindSchema>;
+
+/** What can be set for every host in `defaults` and again for one host. */
+const hostSettings = {
+  user: z.string().min(1).optional().meta({ description: 'ssh user' }),
+  port: port.optional().meta({ description: 'ssh port' }),
+  identity: z.string().min(1).optional().meta({ description: 'Private key file' }),
+  jump: z
+    .string()
+    .min(1)
+    .optional()
+    .meta({ description: 'Host to connect through: an inventory host or user@host:port' }),
+  root: z
+    .string()
+    .regex(/^(~\/|\/).+/, 'expected an absolute path or one that begins with ~/')
+    .optional()
+    .meta({ description: 'Folder on the host where everything lives', default: '~/.mlxfleet' }),
+  service: serviceKindSchema
+    .optional()
+    .meta({ description: 'How the agent runs; default: what the host has' }),
+  vision: z
+    .boolean()
+    .optional()
+    .meta({ description: 'Build the vision environment on this host', default: false }),
+  api: apiSchema.optional(),
+  admin: adminSchema.optional(),
+  env: environmentSchema.optional().meta({ description: 'Environment of the agent and its workers' }),
+  keep_releases: z
+    .int()
+    .min(1)
+    .max(100)
+    .optional()
+    .meta({ description: 'Good releases to keep', default: 5 }),
+};
+
+export const inventoryHostSchema = z.strictObject({
+  ...hostSettings,
+  address: z.string().min(1).optional().meta({ description: 'Host name or address; default: the name here' }),
+  connection: z.enum(['ssh', 'local']).optional().meta({ description: 'How to reach it', default: 'ssh' }),
+  labels: z.array(name).optional(),
+});
+export type InventoryHost = z.infer<typeof inventoryHostSchema>;
+
+export const inventoryModelSchema = z.strictObject({
+  id: z.string().min(1).meta({ description: 'Hugging Face id, or a folder name under shared/models' }),
+  hosts: z.array(name).optional().meta({ description: 'Hosts or labels; default: every host' }),
+  preload: z.boolean().optional().meta({ description: 'Load when the agent starts', default: false }),
+  pin: z.boolean().optional().meta({ description: 'Never unload when idle', default: false }),
+  ttl: durationSchema.optional().meta({ description: 'Idle time before it is unloaded; default by RAM' }),
+  context: z
+    .int()
+    .positive()
+    .optional()
+    .meta({ description: 'Upper bound of prompt and completion in tokens' }),
+});
+export type InventoryModel = z.infer<typeof inventoryModelSchema>;
+
+const hookSchema = z.strictObject({
+  run: z.string().min(1).meta({ description: 'Command line, run by /bin/sh' }),
+  on: z.enum(['local', 'remote']).optional().meta({ default: 'local' }),
+});
+
+export const inventorySchema = z.strictObject({
+  version: z.literal(1),
+  defaults: z.strictObject(hostSettings).optional(),
+  hosts: z
+    .record(name, inventoryHostSchema)
+    .refine((hosts) => Object.keys(hosts).length > 0, 'expected at least one host'),
+  rollout: z
+    .strictObject({
+      canary: z
+        .array(name)
+        .optional()
+        .meta({ description: 'Hosts or labels that are deployed first, one by one' }),
+      max_parallel: z.int().min(1).max(64).optional().meta({ default: 4 }),
+      on_failure: z.enum(['stop', 'revert']).optional().meta({ default: 'stop' }),
+    })
+    .optional(),
+  models: z.array(inventoryModelSchema).optional(),
+  python: z
+    .strictObject({
+      version: z
+        .string()
+        .regex(/^3\.\d+$/, 'expected a version such as "3.12"')
+        .optional()
+        .meta({ description: 'Preferred Python', default: '3.12' }),
+      index_url: z.url().optional().meta({ description: 'Package index instead of the default one' }),
+      find_links: z
+        .string()
+        .min(1)
+        .optional()
+        .meta({ description: 'Folder of wheels on the host, used instead of an index' }),
+    })
+    .optional(),
+  smoke_test: z
+    .strictObject({
+      model: z.string().min(1).meta({ description: 'Model that has to answer before a deploy counts' }),
+    })
+    .optional(),
+  hooks: z
+    .strictObject({
+      'pre-deploy': z.array(hookSchema).optional(),
+      'post-switch': z.array(hookSchema).optional(),
+      'post-deploy': z.array(hookSchema).optional(),
+      'on-failure': z.array(hookSchema).optional(),
+    })
+    .optional(),
+});
+export type Inventory = z.infer<typeof inventorySchema>;
