@@ -143,6 +143,7 @@ export const inventorySchema = z.strictObject({
       model: z.string().min(1).meta({ description: 'Model that has to answer before a deploy counts' }),
     })
     .optional(),
+  env: environmentSchema.optional().meta({ description: 'Environment of the agent on every host' }),
   hooks: z
     .strictObject({
       'pre-deploy': z.array(hookSchema).optional(),
