@@ -40,13 +40,30 @@ export {
   type ServiceKind,
   serviceKindSchema,
 } from './inventory.ts';
+export { inventoryJsonSchema } from './inventory-json-schema.ts';
 export {
+  type ChatDocument,
+  chatDocumentSchema,
   type DeployDocument,
   deployDocumentSchema,
+  type DoctorDocument,
+  doctorDocumentSchema,
+  type ErrorDocument,
+  errorDocumentSchema,
+  type ExecDocument,
+  execDocumentSchema,
+  type HostActionDocument,
+  hostActionDocumentSchema,
+  type InitDocument,
+  initDocumentSchema,
+  type LogsDocument,
+  logsDocumentSchema,
   type ReleasesDocument,
   releasesDocumentSchema,
   type StatusDocument,
   statusDocumentSchema,
+  type ValidateDocument,
+  validateDocumentSchema,
 } from './json-output.ts';
 export {
   type ChatCompletion,
@@ -91,6 +108,7 @@ export {
   type ReleaseState,
   releaseStateSchema,
 } from './release.ts';
+export { keysAt } from './schema-keys.ts';
 export { JSON_SCHEMA_VERSION, PROTOCOL_VERSION } from './version.ts';
 export {
   cancelFrameSchema,

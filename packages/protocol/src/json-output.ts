@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { modelStateSchema } from './admin/status.ts';
 import { deployOutcomeSchema, hostStateSchema } from './host.ts';
+import { finishReasonSchema, responseTimingsSchema, usageSchema } from './openai/generation-options.ts';
 import { releaseStateSchema } from './release.ts';
 
 /** Documents that the command line prints with `--json`: one each, pinned by tests. Null means unknown. */
@@ -68,3 +69,106 @@ export const releasesDocumentSchema = z.strictObject({
   ),
 });
 export type ReleasesDocument = z.infer<typeof releasesDocumentSchema>;
+
+/** Printed in place of a command's own document when it fails before it has one. */
+export const errorDocumentSchema = z.strictObject({
+  schemaVersion,
+  error: z.strictObject({ code: z.string(), message: z.string(), hint: z.string().nullable() }),
+});
+export type ErrorDocument = z.infer<typeof errorDocumentSchema>;
+
+/** Printed by `init`: the file that was written and the hosts in it. */
+export const initDocumentSchema = z.strictObject({
+  schemaVersion,
+  file: z.string(),
+  hosts: z.array(z.string()),
+});
+export type InitDocument = z.infer<typeof initDocumentSchema>;
+
+/** Printed by `validate`, valid or not. */
+export const validateDocumentSchema = z.strictObject({
+  schemaVersion,
+  file: z.string(),
+  valid: z.boolean(),
+  /** Names of the hosts; empty when not valid. */
+  hosts: z.array(z.string()),
+  problems: z.array(
+    z.strictObject({
+      line: z.int().positive(),
+      column: z.int().positive(),
+      /** Keys joined by dots; empty for the file as a whole. */
+      path: z.string(),
+      message: z.string(),
+      suggestion: z.string().nullable(),
+    }),
+  ),
+});
+export type ValidateDocument = z.infer<typeof validateDocumentSchema>;
+
+const finding = z.strictObject({
+  /** Stable name of the check, for example disk. */
+  check: z.string(),
+  result: z.enum(['ok', 'warn', 'fail']),
+  detail: z.string(),
+  /** What to do about it; null when nothing. */
+  advice: z.string().nullable(),
+});
+
+/** Printed by `doctor`. */
+export const doctorDocumentSchema = z.strictObject({
+  schemaVersion,
+  /** Of the machine where the command runs. */
+  local: z.array(finding),
+  hosts: z.array(z.strictObject({ name: z.string(), findings: z.array(finding) })),
+});
+export type DoctorDocument = z.infer<typeof doctorDocumentSchema>;
+
+/** Printed by `start`, `stop`, `restart`, `load`, `unload`, `unlock` and `uninstall`. */
+export const hostActionDocumentSchema = z.strictObject({
+  schemaVersion,
+  hosts: z.array(
+    z.strictObject({
+      name: z.string(),
+      outcome: z.enum(['changed', 'unchanged', 'failed', 'unreachable']),
+      /** One line for people. */
+      detail: z.string(),
+      error,
+    }),
+  ),
+});
+export type HostActionDocument = z.infer<typeof hostActionDocumentSchema>;
+
+/** Printed by `exec`. */
+export const execDocumentSchema = z.strictObject({
+  schemaVersion,
+  hosts: z.array(
+    z.strictObject({
+      name: z.string(),
+      /** Null when the command did not end by itself. */
+      exitCode: z.int().nullable(),
+      stdout: z.string(),
+      stderr: z.string(),
+      error,
+    }),
+  ),
+});
+export type ExecDocument = z.infer<typeof execDocumentSchema>;
+
+/** Printed by `logs` without `-f`. */
+export const logsDocumentSchema = z.strictObject({
+  schemaVersion,
+  hosts: z.array(z.strictObject({ name: z.string(), lines: z.array(z.string()), error })),
+});
+export type LogsDocument = z.infer<typeof logsDocumentSchema>;
+
+/** Printed by `chat`. */
+export const chatDocumentSchema = z.strictObject({
+  schemaVersion,
+  host: z.string(),
+  model: z.string(),
+  content: z.string(),
+  finishReason: finishReasonSchema.nullable(),
+  usage: usageSchema.nullable(),
+  timings: responseTimingsSchema.nullable(),
+});
+export type ChatDocument = z.infer<typeof chatDocumentSchema>;
