@@ -1,0 +1,145 @@
+import { type ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { cp, mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import net from 'node:net';
+import os from 'node:os';
+import path from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { type AdminStatus, adminStatusSchema } from '@mlxfleet/protocol';
+import OpenAI from 'openai';
+import { stringify } from 'yaml';
+import { agentBundle, modelFolder, textPython, workerSource } from './prerequisites.ts';
+
+export interface AgentOptions {
+  /** Test models to place under its models root. */
+  readonly models: readonly string[];
+  /** Working directory; default `/`, which nothing may depend on. */
+  readonly cwd?: string;
+  /** Further fields of shared/config.yaml. */
+  readonly config?: Readonly<Record<string, unknown>>;
+}
+
+/** A real agent with real workers in a root folder of its own. */
+export interface AgentProcess {
+  readonly root: string;
+  readonly pid: number;
+  readonly process: ChildProcess;
+  readonly url: string;
+  readonly adminUrl: string;
+  readonly client: OpenAI;
+  /** What the agent has logged so far. */
+  log(): string;
+  status(): Promise<AdminStatus>;
+  /** `POST` to the admin API with the token. */
+  admin(path: string, body: unknown): Promise<Response>;
+  /** SIGTERM, waits for the end, removes the root; answers the exit code. */
+  stop(): Promise<number | null>;
+}
+
+/** Starts an agent and waits until it can serve. */
+export async function startAgent(options: AgentOptions): Promise<AgentProcess> {
+  const root = await mkdtemp(path.join(os.tmpdir(), 'mlxfleet-agent-'));
+  await mkdir(path.join(root, 'shared', 'models'), { recursive: true });
+  for (const model of options.models) {
+    await cp(await modelFolder(model), path.join(root, 'shared', 'models', model), { recursive: true });
+  }
+  const [port, adminPort] = await freePorts(2);
+  const config = { version: 1, api: { port }, admin: { port: adminPort }, ...options.config };
+  await writeFile(path.join(root, 'shared', 'config.yaml'), stringify(config));
+  const child = spawn(
+    process.execPath,
+    [
+      await agentBundle(),
+      'serve',
+      '--root',
+      root,
+      '--worker-python',
+      await textPython(),
+      '--worker-source',
+      workerSource(),
+    ],
+    { cwd: options.cwd ?? '/', stdio: ['ignore', 'pipe', 'pipe'] },
+  );
+  let output = '';
+  for (const stream of [child.stdout, child.stderr]) {
+    stream.setEncoding('utf8');
+    stream.on('data', (text: string) => {
+      output += text;
+    });
+  }
+  const exited = once(child, 'exit');
+  const url = `http://127.0.0.1:${String(port)}`;
+  const adminUrl = `http://127.0.0.1:${String(adminPort)}`;
+  await waitUntilReady(url, child, () => output);
+  return {
+    root,
+    pid: child.pid ?? 0,
+    process: child,
+    url,
+    adminUrl,
+    client: new OpenAI({ baseURL: `${url}/v1`, apiKey: 'any', maxRetries: 0 }),
+    log: () => output,
+    status: async () => adminStatusSchema.parse(await (await fetch(`${adminUrl}/admin/status`)).json()),
+    admin: async (route, body) => {
+      const token = await readFile(path.join(root, 'shared', 'admin-token'), 'utf8');
+      return await fetch(`${adminUrl}${route}`, {
+        method: 'POST',
+        headers: { authorization: `Bearer ${token.trim()}`, 'content-type': 'application/json' },
+        body: JSON.stringify(body),
+      });
+    },
+    stop: async () => {
+      child.kill('SIGTERM');
+      await exited;
+      await rm(root, { recursive: true, force: true });
+      return child.exitCode;
+    },
+  };
+}
+
+/** Ports that were free a moment ago. */
+async function freePorts(count: number): Promise<number[]> {
+  const servers = Array.from({ length: count }, () => net.createServer().listen(0, '127.0.0.1'));
+  await Promise.all(servers.map((server) => once(server, 'listening')));
+  const ports = servers.map((server) => {
+    const address = server.address();
+    return typeof address === 'object' && address !== null ? address.port : 0;
+  });
+  for (const server of servers) server.close();
+  return ports;
+}
+
+async function waitUntilReady(url: string, child: ChildProcess, log: () => string): Promise<void> {
+  const deadline = performance.now() + 30_000;
+  while (performance.now() < deadline && child.exitCode === null) {
+    const ready = await fetch(`${url}/ready`).catch(() => null);
+    if (ready?.ok === true) return;
+    await sleep(50);
+  }
+  throw new Error(`the agent did not become ready:\n${log()}`);
+}
+
+/** Whether a process with this id exists and has not ended (an unreaped one has). */
+export async function isAlive(pid: number): Promise<boolean> {
+  try {
+    process.kill(pid, 0);
+  } catch {
+    return false;
+  }
+  const status = await readFile(`/proc/${String(pid)}/stat`, 'utf8').catch(() => '');
+  return !/\) Z /.test(status);
+}
+
+/** Polls until the condition holds; fails with the description after the deadline in milliseconds. */
+export async function eventually(
+  description: string,
+  condition: () => Promise<boolean>,
+  deadlineMs = 10_000,
+): Promise<void> {
+  const deadline = performance.now() + deadlineMs;
+  while (performance.now() < deadline) {
+    if (await condition()) return;
+    await sleep(50);
+  }
+  throw new Error(`not within ${String(deadlineMs)} ms: ${description}`);
+}

@@ -1,0 +1,159 @@
+import { once } from 'node:events';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { afterEach, expect, test } from 'vitest';
+import { type AgentProcess, eventually, isAlive, startAgent } from './agent-process.ts';
+
+const MODEL = 'tiny-text';
+
+let agent: AgentProcess | undefined;
+afterEach(async () => {
+  await agent?.stop();
+  agent = undefined;
+});
+
+/** A request that goes on until it is ended: no end token, the whole context. */
+const endless = {
+  model: MODEL,
+  messages: [{ role: 'user' as const, content: 'go on' }],
+  max_tokens: 8000,
+  logit_bias: { '2': -100 },
+};
+
+const short = { model: MODEL, messages: [{ role: 'user' as const, content: 'hello' }], max_tokens: 8 };
+
+async function running(target: AgentProcess): Promise<number> {
+  return (await target.status()).requests.running;
+}
+
+async function onlyWorkerPid(target: AgentProcess): Promise<number> {
+  const [worker] = (await target.status()).workers;
+  if (worker?.pid == null) throw new Error('no worker is running');
+  return worker.pid;
+}
+
+test('starts from /', async () => {
+  agent = await startAgent({ models: [MODEL], cwd: '/' });
+  const completion = await agent.client.chat.completions.create(short);
+  expect(completion.usage?.completion_tokens).toBeGreaterThan(0);
+});
+
+test.each([true, false])('a client that disconnects stops its generation (streaming: %s)', async (stream) => {
+  const started = await startAgent({ models: [MODEL] });
+  agent = started;
+  await started.client.chat.completions.create(short);
+  const abort = new AbortController();
+  const request = fetch(`${started.url}/v1/chat/completions`, {
+    method: 'POST',
+    headers: { 'content-type': 'application/json' },
+    body: JSON.stringify({ ...endless, stream }),
+    signal: abort.signal,
+  }).catch(() => null);
+  await eventually('the request runs', async () => (await running(started)) === 1);
+  abort.abort();
+  await eventually('the request is gone', async () => (await running(started)) === 0, 1000);
+  await request;
+});
+
+test('a worker that dies is restarted, and the requests it held get a clear error', async () => {
+  const started = await startAgent({ models: [MODEL] });
+  agent = started;
+  await started.client.chat.completions.create(short);
+  const pid = await onlyWorkerPid(started);
+  const stream = await started.client.chat.completions.create({ ...endless, stream: true });
+  const plain = started.client.chat.completions.create(endless);
+  const plainError = expect(plain).rejects.toThrow(/worker/i);
+  const streamError = expect(
+    (async () => {
+      for await (const _ of stream);
+    })(),
+  ).rejects.toThrow(/worker/i);
+  await eventually('both requests run', async () => (await running(started)) === 2);
+  process.kill(pid, 'SIGKILL');
+  await Promise.all([plainError, streamError]);
+  const completion = await started.client.chat.completions.create(short);
+  expect(completion.usage?.completion_tokens).toBeGreaterThan(0);
+  expect(await onlyWorkerPid(started)).not.toBe(pid);
+});
+
+test('an agent that is killed leaves no worker behind', async () => {
+  const started = await startAgent({ models: [MODEL] });
+  agent = started;
+  await started.client.chat.completions.create(short);
+  const pid = await onlyWorkerPid(started);
+  const held = started.client.chat.completions.create(endless).catch(() => null);
+  await eventually('the request runs', async () => (await running(started)) === 1);
+  started.process.kill('SIGKILL');
+  await eventually('the worker has ended', async () => !(await isAlive(pid)), 5000);
+  await held;
+});
+
+test('a stop refuses new work, finishes what runs, and ends the workers', async () => {
+  const started = await startAgent({ models: [MODEL] });
+  agent = started;
+  await started.client.chat.completions.create(short);
+  const pid = await onlyWorkerPid(started);
+  const held = started.client.chat.completions.create({ ...endless, max_tokens: 2000 });
+  await eventually('the request runs', async () => (await running(started)) === 1);
+  const exited = once(started.process, 'exit');
+  started.process.kill('SIGTERM');
+  await sleep(50);
+  const refused = await fetch(`${started.url}/v1/chat/completions`, {
+    method: 'POST',
+    headers: { 'content-type': 'application/json' },
+    body: JSON.stringify(short),
+  }).then(
+    (response) => response.status,
+    () => 'connection refused',
+  );
+  expect([503, 'connection refused']).toContain(refused);
+  expect((await held).usage?.completion_tokens).toBe(2000);
+  await exited;
+  expect(started.process.exitCode).toBe(0);
+  expect(await isAlive(pid)).toBe(false);
+});
+
+test('a stop does not wait longer than its deadline', async () => {
+  const started = await startAgent({ models: [MODEL], config: { drain_seconds: 0.5 } });
+  agent = started;
+  const held = started.client.chat.completions.create({ ...endless, n: 4 });
+  const failed = expect(held).rejects.toThrow();
+  await eventually('the request runs', async () => (await running(started)) > 0);
+  const start = performance.now();
+  const exited = once(started.process, 'exit');
+  started.process.kill('SIGTERM');
+  await exited;
+  expect(performance.now() - start).toBeLessThan(5000);
+  await failed;
+});
+
+test('a model is unloaded when it was idle for its time, and loaded again on demand', async () => {
+  const started = await startAgent({
+    models: [MODEL],
+    config: { models: [{ id: MODEL, ttl_seconds: 1 }] },
+  });
+  agent = started;
+  await started.client.chat.completions.create(short);
+  const pid = await onlyWorkerPid(started);
+  await eventually('the model is unloaded', async () => !(await started.status()).model.loaded, 15_000);
+  await eventually('its worker has ended', async () => !(await isAlive(pid)));
+  await started.client.chat.completions.create(short);
+  expect((await started.status()).model).toMatchObject({ loaded: true, name: MODEL });
+});
+
+test('load and unload by the admin API', async () => {
+  const started = await startAgent({ models: [MODEL] });
+  agent = started;
+  const loaded = await started.admin('/admin/load', { model: MODEL, pin: true });
+  expect([loaded.status, await loaded.json()]).toMatchObject([
+    200,
+    { status: 'loaded', model: { pinned: true } },
+  ]);
+  const unloaded = await started.admin('/admin/unload', { model: MODEL });
+  expect([unloaded.status, await unloaded.json()]).toEqual([200, { status: 'unloaded', model: MODEL }]);
+  const refused = await fetch(`${started.adminUrl}/admin/load`, {
+    method: 'POST',
+    headers: { 'content-type': 'application/json' },
+    body: JSON.stringify({ model: MODEL }),
+  });
+  expect(refused.status).toBe(401);
+});
