@@ -1,0 +1,36 @@
+/** Who runs the command, as the host's lock, records and audit log show it. */
+export interface Operator {
+  /** `user@machine`. */
+  readonly name: string;
+  /** Process id of this command on the operator's machine. */
+  readonly pid: number;
+}
+
+/** What changes something on a host waits for its lock this long, and signs with this name. */
+export interface ChangeSettings {
+  readonly operator: Operator;
+  /** Seconds to wait for another command's lock; 0 gives up at once. */
+  readonly waitLockSeconds: number;
+}
+
+/** How a deploy goes about its hosts. */
+export interface DeploySettings extends ChangeSettings {
+  /** Names of hosts that go first, one by one. */
+  readonly canary: readonly string[];
+  readonly maxParallel: number;
+  /** Plans and changes nothing. */
+  readonly dryRun: boolean;
+  /** Builds environments anew and makes a new release even when nothing changed. */
+  readonly clean: boolean;
+  /** Prepares everything on the host without switching to it. */
+  readonly onlyStage: boolean;
+  /** Replaces the inventory's smoke-test model. */
+  readonly smokeTestModel?: string;
+}
+
+/** How a rollback goes about its hosts. */
+export interface RollbackSettings extends ChangeSettings {
+  /** Release to go to; unset takes the good release before the current one. */
+  readonly to?: string;
+  readonly maxParallel: number;
+}
