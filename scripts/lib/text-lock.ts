@@ -1,0 +1,33 @@
+import { readFile } from 'node:fs/promises';
+import path from 'node:path';
+import { workerSource } from './paths.ts';
+import { SetupError } from './setup-error.ts';
+
+const platformNames: Readonly<Record<string, string>> = {
+  'linux-x64': 'linux-x86_64',
+  'darwin-arm64': 'macos-arm64',
+};
+
+export interface TextLock {
+  /** The lock file with the hash of every wheel of the text environment. */
+  readonly file: string;
+  readonly text: string;
+  /** Such as "linux-x86_64". */
+  readonly platform: string;
+}
+
+/**
+ * The lock file of the text environment for this machine.
+ * @throws {SetupError} on a platform that has none.
+ */
+export async function readTextLock(): Promise<TextLock> {
+  const platform = platformNames[`${process.platform}-${process.arch}`];
+  if (!platform) {
+    throw new SetupError(
+      `There are no locked Python packages for ${process.platform}-${process.arch}.`,
+      `Supported: ${Object.keys(platformNames).join(', ')}.`,
+    );
+  }
+  const file = path.join(workerSource, 'locks', `text-${platform}.txt`);
+  return { file, text: await readFile(file, 'utf8'), platform };
+}
