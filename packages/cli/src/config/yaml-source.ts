@@ -6,7 +6,6 @@ import {
   isScalar,
   isSeq,
   LineCounter,
-  type Node,
   type Pair,
   parseDocument,
   visit,
@@ -67,13 +66,14 @@ export class YamlSource {
   /** What the YAML itself has wrong: syntax, and keys that stand twice. */
   problems(): InventoryProblem[] {
     const problems = [...this.#document.errors, ...this.#document.warnings].map((error) => {
+      const { line, column } = this.#place(error.pos[0]);
       const message = EXPLANATIONS[error.code] ?? error.message.split('\n')[0] ?? error.code;
-      return { ...this.#place(error.pos[0]), path: '', message, suggestion: null };
+      return { line, column, path: '', message, suggestion: null };
     });
-    return [...problems, ...this.#duplicateKeys()];
+    return [...problems, ...this.#keyProblems()];
   }
 
-  #duplicateKeys(): InventoryProblem[] {
+  #keyProblems(): InventoryProblem[] {
     const problems: InventoryProblem[] = [];
     visit(this.#document, {
       Map: (_, map, ancestors) => {
@@ -82,6 +82,15 @@ export class YamlSource {
         for (const pair of map.items) {
           const place = this.#placeOf(pair.key) ?? { line: 1, column: 1 };
           const key = keyText(pair);
+          if (!isScalar(pair.key)) {
+            problems.push({
+              ...place,
+              path: formatPath(parent),
+              message: 'a key is plain text',
+              suggestion: null,
+            });
+            continue;
+          }
           const firstLine = firstLines.get(key);
           if (firstLine === undefined) {
             firstLines.set(key, place.line);
@@ -143,7 +152,7 @@ export class YamlSource {
     let found: { key: Place; value: Place | null } | null = null;
     for (const part of path) {
       const container = this.#resolve(node);
-      let key: Node | unknown = null;
+      let key: unknown = null;
       if (isMap(container)) {
         const pair = container.items.find((item) => keyText(item) === String(part));
         if (pair === undefined) return null;

@@ -1,0 +1,182 @@
+import { chmod, mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import { inspect } from 'node:util';
+import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { findInventory } from './find-inventory.ts';
+import { nearest } from './nearest.ts';
+import { parseInventory } from './parse-inventory.ts';
+import { readInventoryFile } from './read-inventory-file.ts';
+import { resolveHosts, resolveHostsWithSecrets } from './resolve-hosts.ts';
+import { Secret } from './secret.ts';
+import { selectHosts } from './select-hosts.ts';
+
+let folder: string;
+beforeEach(async () => {
+  folder = await mkdtemp(path.join(tmpdir(), 'mlxfleet-config-'));
+});
+afterEach(async () => {
+  await rm(folder, { recursive: true });
+});
+
+function search(option?: string, env: Record<string, string> = {}): string {
+  return findInventory({ option, cwd: folder, env: { HOME: path.join(folder, 'home'), ...env } });
+}
+
+async function write(content: string | Uint8Array): Promise<string> {
+  const file = path.join(folder, 'inventory.yaml');
+  await writeFile(file, content);
+  return file;
+}
+
+describe('finding the inventory', () => {
+  test('what is named comes first, then the variable, the folder and the home', async () => {
+    const personal = path.join(folder, 'home', '.config', 'mlxfleet');
+    await mkdir(personal, { recursive: true });
+    await writeFile(path.join(personal, 'inventory.yaml'), '');
+    expect(search()).toBe(path.join(personal, 'inventory.yaml'));
+    await writeFile(path.join(folder, 'inventory.yaml'), '');
+    expect(search()).toBe(path.join(folder, 'inventory.yaml'));
+    expect(search(undefined, { MLXFLEET_INVENTORY: 'other.yaml' })).toBe(path.join(folder, 'other.yaml'));
+    expect(search('named.yaml', { MLXFLEET_INVENTORY: 'other.yaml' })).toBe(path.join(folder, 'named.yaml'));
+  });
+
+  test('without any, it says so and how to write one', () => {
+    expect(() => search()).toThrow(expect.objectContaining({ code: 'INVENTORY_NOT_FOUND' }));
+  });
+});
+
+describe('reading the file', () => {
+  test('a byte order mark is taken off', async () => {
+    expect(await readInventoryFile(await write('\uFEFFversion: 1'))).toBe('version: 1');
+  });
+
+  test.each<[string, Uint8Array, string]>([
+    ['UTF-16', Buffer.from('\uFEFFversion: 1', 'utf16le'), 'UTF-16'],
+    ['Latin-1', Buffer.from('# café', 'latin1'), 'not UTF-8'],
+    ['a program', Buffer.from([0x7f, 0x45, 0x4c, 0x46, 0, 0]), 'not a text file'],
+    ['a huge file', Buffer.alloc(1024 * 1024 + 1, 'a'), 'at most'],
+  ])('%s is refused', async (_what, content, message) => {
+    await expect(readInventoryFile(await write(content))).rejects.toMatchObject({
+      code: 'INVENTORY_UNREADABLE',
+      message: expect.stringContaining(message),
+    });
+  });
+
+  test('a folder and a missing file are told apart', async () => {
+    await expect(readInventoryFile(folder)).rejects.toMatchObject({ code: 'INVENTORY_UNREADABLE' });
+    await expect(readInventoryFile(path.join(folder, 'no'))).rejects.toMatchObject({
+      code: 'INVENTORY_NOT_FOUND',
+    });
+  });
+
+  test.skipIf(process.getuid?.() === 0)('a file that may not be read is refused', async () => {
+    const file = await write('version: 1');
+    await chmod(file, 0);
+    await expect(readInventoryFile(file)).rejects.toMatchObject({ code: 'INVENTORY_UNREADABLE' });
+  });
+});
+
+describe('resolving hosts', () => {
+  const text = `
+version: 1
+env: { A: top, B: top }
+defaults: { user: admin, root: ~/x, api: { port: 1234, anonymous: true }, env: { B: defaults, C: defaults } }
+hosts:
+  studio: { address: studio.local, labels: [big], api: { bind: 0.0.0.0, keys: [{ env: KEY }, { command: "printf 'two\\n'" }] }, env: { C: host } }
+  here: { connection: local }
+models:
+  - { id: big/model, hosts: [big], ttl: 10m, pin: true }
+  - { id: small }
+smoke_test: { model: small }
+`;
+  const inventory = parseInventory('inventory.yaml', text);
+
+  test('defaults are merged key by key', () => {
+    const [studio, here] = resolveHosts(inventory);
+    expect(studio).toMatchObject({
+      address: 'studio.local',
+      user: 'admin',
+      root: '~/x',
+      env: { A: 'top', B: 'defaults', C: 'host' },
+      agentConfig: { api: { bind: '0.0.0.0', port: 1234, anonymous: false } },
+    });
+    expect(here).toMatchObject({ address: null, connection: 'local', smokeTestModel: 'small' });
+    expect(here).not.toHaveProperty('user');
+    expect(here?.agentConfig.api.anonymous).toBe(true);
+  });
+
+  test('models go to the hosts and labels they name', () => {
+    const models = resolveHosts(inventory).map((host) => host.agentConfig.models.map((model) => model.id));
+    expect(models).toEqual([['big/model', 'small'], ['small']]);
+    expect(resolveHosts(inventory)[0]?.agentConfig.models[0]).toMatchObject({ ttl_seconds: 600, pin: true });
+  });
+
+  test('keys become hashes', async () => {
+    const env = { KEY: 'one', PATH: process.env['PATH'] };
+    const [studio] = await resolveHostsWithSecrets(inventory, ['studio'], { env });
+    expect(studio?.agentConfig.api.key_hashes).toEqual([
+      new Secret('one').sha256(),
+      new Secret('two').sha256(),
+    ]);
+  });
+
+  test('hosts that are not named are not asked for secrets', async () => {
+    expect(await resolveHostsWithSecrets(inventory, ['here'], { env: {} })).toHaveLength(1);
+    await expect(resolveHostsWithSecrets(inventory, ['studio'], { env: {} })).rejects.toMatchObject({
+      code: 'SECRET_UNAVAILABLE',
+      message: 'the environment variable KEY is not set',
+    });
+  });
+
+  test.each([
+    ['exit 3', 'exit code 3'],
+    ['true', 'printed nothing'],
+    ['echo a; echo b', 'more than one line'],
+  ])('the command %j gives no secret', async (command, message) => {
+    const failing = parseInventory(
+      'i',
+      JSON.stringify({ version: 1, hosts: { a: { api: { keys: [{ command }] } } } }),
+    );
+    await expect(resolveHostsWithSecrets(failing, ['a'], { env: {} })).rejects.toThrow(message);
+  });
+
+  test('hosts are selected by name and label', () => {
+    const hosts = resolveHosts(inventory);
+    expect(selectHosts(hosts, []).map((host) => host.name)).toEqual(['studio', 'here']);
+    expect(selectHosts(hosts, ['big', 'studio']).map((host) => host.name)).toEqual(['studio']);
+    expect(() => selectHosts(hosts, ['sutdio'])).toThrow(
+      expect.objectContaining({ code: 'HOST_UNKNOWN', hint: expect.stringContaining('"studio"') }),
+    );
+  });
+});
+
+test('a secret does not show itself', () => {
+  const secret = new Secret('sk-123');
+  const shown = [JSON.stringify({ secret }), inspect({ secret }), String(secret)];
+  expect(shown.join()).not.toContain('sk-123');
+});
+
+test.each([
+  ['adress', ['address', 'api'], 'address'],
+  ['depoly', ['deploy', 'doctor'], 'deploy'],
+  ['keep-releases', ['keep_releases'], 'keep_releases'],
+  ['zzz', ['address', 'api'], null],
+  ['', ['a'], null],
+])('nearest to %j', (word, candidates, expected) => {
+  expect(nearest(word, candidates)).toBe(expected);
+});
+
+describe('inventories in the repository', async () => {
+  const repository = path.resolve(import.meta.dirname, '../../../..');
+  const examples = (await readdir(path.join(repository, 'examples'))).filter((name) =>
+    name.endsWith('.yaml'),
+  );
+  test.each(['inventory.yaml', ...examples.map((name) => `examples/${name}`)])(
+    '%s is valid',
+    async (name) => {
+      const text = await readFile(path.join(repository, name), 'utf8');
+      expect(resolveHosts(parseInventory(name, text)).length).toBeGreaterThan(0);
+    },
+  );
+});

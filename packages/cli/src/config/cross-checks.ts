@@ -1,0 +1,224 @@
+import type { Inventory } from '@mlxfleet/protocol';
+import { type EffectiveHost, effectiveHosts, hostsNamed } from './effective-host.ts';
+import { nearest } from './nearest.ts';
+import { isDirectJump, isLoopback } from './network-address.ts';
+import type { Path } from './yaml-source.ts';
+
+/** A problem that shows only when parts of the inventory are seen together. */
+export interface CrossProblem {
+  readonly path: Path;
+  readonly message: string;
+  readonly suggestion?: string | null;
+}
+
+const DEFAULT_SSH_PORT = 22;
+const DEFAULT_ROOT = '~/.mlxfleet';
+const DEFAULT_BIND = '127.0.0.1';
+const DEFAULT_API_PORT = 11_440;
+const DEFAULT_ADMIN_PORT = 11_441;
+
+function isLocal(host: EffectiveHost): boolean {
+  return host.connection === 'local';
+}
+
+/** Two hosts with the same machine key are the same account on the same machine. */
+function machineKey(host: EffectiveHost): string {
+  if (isLocal(host)) return 'local';
+  return [host.address ?? host.name, host.port ?? DEFAULT_SSH_PORT, host.jump ?? ''].join(' ').toLowerCase();
+}
+
+function rootKey(host: EffectiveHost): string {
+  const root = (host.root ?? DEFAULT_ROOT).replace(/\/+$/, '');
+  return root.startsWith('~') ? `${host.user ?? ''} ${root}` : root;
+}
+
+/** The defaults or the host, whichever says the setting. */
+function settingPath(inventory: Inventory, host: EffectiveHost, section: 'api' | 'admin', key: string): Path {
+  const own: Record<string, unknown> | undefined = inventory.hosts[host.name]?.[section];
+  if (own?.[key] !== undefined) return ['hosts', host.name, section, key];
+  const shared: Record<string, unknown> | undefined = inventory.defaults?.[section];
+  return shared?.[key] === undefined ? ['hosts', host.name] : ['defaults', section, key];
+}
+
+function labelsOf(hosts: readonly EffectiveHost[]): string[] {
+  return [...new Set(hosts.flatMap((host) => host.labels ?? []))];
+}
+
+function* unknownNames(
+  hosts: readonly EffectiveHost[],
+  names: readonly string[] | undefined,
+  path: Path,
+): Generator<CrossProblem> {
+  const known = [...hosts.map((host) => host.name), ...labelsOf(hosts)];
+  for (const [index, name] of (names ?? []).entries()) {
+    if (known.includes(name)) continue;
+    yield {
+      path: [...path, index],
+      message: `"${name}" is neither a host nor a label`,
+      suggestion: nearest(name, known),
+    };
+  }
+}
+
+function* ambiguousLabels(hosts: readonly EffectiveHost[]): Generator<CrossProblem> {
+  const names = new Set(hosts.map((host) => host.name));
+  for (const host of hosts) {
+    for (const [index, label] of (host.labels ?? []).entries()) {
+      if (!names.has(label) || label === host.name) continue;
+      yield {
+        path: ['hosts', host.name, 'labels', index],
+        message: `"${label}" is already the name of a host`,
+      };
+    }
+  }
+}
+
+function* sameMachine(inventory: Inventory, hosts: readonly EffectiveHost[]): Generator<CrossProblem> {
+  const roots = new Map<string, string>();
+  const ports = new Map<string, string>();
+  for (const host of hosts) {
+    const machine = machineKey(host);
+    const root = `${machine} ${rootKey(host)}`;
+    const sameRoot = roots.get(root);
+    if (sameRoot !== undefined) {
+      yield {
+        path: ['hosts', host.name],
+        message: `is the same machine and root as host "${sameRoot}"; give one of them another root or remove it`,
+      };
+      continue;
+    }
+    roots.set(root, host.name);
+
+    const apiPort = host.api?.port ?? DEFAULT_API_PORT;
+    const adminPort = host.admin?.port ?? DEFAULT_ADMIN_PORT;
+    if (apiPort === adminPort) {
+      const path = settingPath(inventory, host, 'api', 'port');
+      yield { path, message: `the API and the admin API cannot both use port ${apiPort}` };
+      continue;
+    }
+    const used: ['api' | 'admin', number][] = [
+      ['api', apiPort],
+      ['admin', adminPort],
+    ];
+    for (const [section, port] of used) {
+      const taken = ports.get(`${machine} ${port}`);
+      if (taken !== undefined) {
+        const path = settingPath(inventory, host, section, 'port');
+        yield { path, message: `host "${taken}" is on the same machine and uses port ${port}` };
+      }
+      ports.set(`${machine} ${port}`, host.name);
+    }
+  }
+}
+
+function* jumps(hosts: readonly EffectiveHost[]): Generator<CrossProblem> {
+  const byName = new Map(hosts.map((host) => [host.name, host]));
+  for (const host of hosts) {
+    if (host.jump === undefined || isLocal(host)) continue;
+    const path: Path = ['hosts', host.name, 'jump'];
+    const through = byName.get(host.jump);
+    if (through === undefined) {
+      if (isDirectJump(host.jump)) continue;
+      yield {
+        path,
+        message: `"${host.jump}" is no host of this inventory (another machine is written user@host:port)`,
+        suggestion: nearest(
+          host.jump,
+          [...byName.keys()].filter((name) => name !== host.name),
+        ),
+      };
+    } else if (isLocal(through)) {
+      yield { path, message: `"${host.jump}" is this machine; nothing has to jump through it` };
+    } else {
+      const circle = jumpCircle(host, byName);
+      if (circle !== null) yield { path, message: `the jumps go round in a circle: ${circle.join(' → ')}` };
+    }
+  }
+}
+
+function jumpCircle(start: EffectiveHost, byName: ReadonlyMap<string, EffectiveHost>): string[] | null {
+  const chain = [start.name];
+  let next = start.jump === undefined ? undefined : byName.get(start.jump);
+  while (next !== undefined) {
+    const seen = chain.includes(next.name);
+    chain.push(next.name);
+    if (seen) return next.name === start.name ? chain : null;
+    next = next.jump === undefined ? undefined : byName.get(next.jump);
+  }
+  return null;
+}
+
+const SSH_SETTINGS = ['address', 'user', 'port', 'identity', 'jump'] as const;
+
+function* uselessSshSettings(inventory: Inventory): Generator<CrossProblem> {
+  for (const [name, host] of Object.entries(inventory.hosts)) {
+    if (host.connection !== 'local') continue;
+    for (const setting of SSH_SETTINGS) {
+      if (host[setting] === undefined) continue;
+      yield { path: ['hosts', name, setting], message: 'has no meaning with connection: local' };
+    }
+  }
+}
+
+function* openBinds(inventory: Inventory, hosts: readonly EffectiveHost[]): Generator<CrossProblem> {
+  const reported = new Set<string>();
+  for (const host of hosts) {
+    const bind = host.api?.bind ?? DEFAULT_BIND;
+    const hasKeys = (host.api?.keys ?? []).length > 0;
+    if (isLoopback(bind) || hasKeys || host.api?.anonymous === true) continue;
+    const path = settingPath(inventory, host, 'api', 'bind');
+    if (reported.has(path.join('\n'))) continue;
+    reported.add(path.join('\n'));
+    yield {
+      path,
+      message:
+        `anybody who reaches ${host.name} on ${bind} could use it: ` +
+        'add api.keys, or say anonymous: true beside it if that is meant',
+    };
+  }
+}
+
+function* models(inventory: Inventory, hosts: readonly EffectiveHost[]): Generator<CrossProblem> {
+  const placed = new Map<string, number>();
+  for (const [index, model] of (inventory.models ?? []).entries()) {
+    yield* unknownNames(hosts, model.hosts, ['models', index, 'hosts']);
+    for (const host of hostsNamed(hosts, model.hosts)) {
+      const key = `${host.name} ${model.id}`;
+      const earlier = placed.get(key);
+      if (earlier !== undefined && earlier !== index) {
+        yield {
+          path: ['models', index, 'id'],
+          message: `"${model.id}" is already listed for host "${host.name}" (models[${earlier}])`,
+        };
+        break;
+      }
+      placed.set(key, index);
+    }
+  }
+}
+
+function* smokeTest(inventory: Inventory): Generator<CrossProblem> {
+  const wanted = inventory.smoke_test?.model;
+  const ids = (inventory.models ?? []).map((model) => model.id);
+  if (wanted === undefined || ids.length === 0 || ids.includes(wanted)) return;
+  yield {
+    path: ['smoke_test', 'model'],
+    message: `"${wanted}" is not among the models of this inventory`,
+    suggestion: nearest(wanted, ids),
+  };
+}
+
+/** Every problem between the parts of an inventory that its schema accepts. */
+export function crossProblems(inventory: Inventory): CrossProblem[] {
+  const hosts = effectiveHosts(inventory);
+  return [
+    ...uselessSshSettings(inventory),
+    ...ambiguousLabels(hosts),
+    ...jumps(hosts),
+    ...sameMachine(inventory, hosts),
+    ...openBinds(inventory, hosts),
+    ...unknownNames(hosts, inventory.rollout?.canary, ['rollout', 'canary']),
+    ...models(inventory, hosts),
+    ...smokeTest(inventory),
+  ];
+}

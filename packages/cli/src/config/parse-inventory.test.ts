@@ -1,0 +1,176 @@
+import { expect, test } from 'vitest';
+import { InventoryInvalidError, formatProblem } from './inventory-problem.ts';
+import { parseInventory } from './parse-inventory.ts';
+
+function problemsOf(text: string): string[] {
+  try {
+    parseInventory('inventory.yaml', text);
+  } catch (error) {
+    if (!(error instanceof InventoryInvalidError)) throw error;
+    return error.problems.map((problem) => formatProblem('inventory.yaml', problem));
+  }
+  return [];
+}
+
+function laughs(levels: number): string {
+  const lines = ['l0: &l0 [ha, ha, ha, ha, ha, ha, ha, ha, ha]'];
+  for (let level = 1; level < levels; level += 1) {
+    const previous = Array.from({ length: 9 }, () => `*l${level - 1}`).join(', ');
+    lines.push(`l${level}: &l${level} [${previous}]`);
+  }
+  return `${lines.join('\n')}\n`;
+}
+
+test.each<[string, string, RegExp]>([
+  [
+    'an unknown key at the top',
+    'version: 1\nhost: {}\nhosts: {a: {}}',
+    /^inventory.yaml:2:1 {2}host {2}unknown key/,
+  ],
+  [
+    'an unknown key of a host with the key that was meant',
+    'version: 1\nhosts:\n  air: { adress: air.local }',
+    /^inventory.yaml:3:10 {2}hosts.air.adress {2}unknown key {2}\(did you mean "address"\?\)$/,
+  ],
+  ['an unknown key in api', 'version: 1\nhosts: {a: {api: {prot: 1}}}', /hosts.a.api.prot.*"port"/],
+  ['a merge key', 'version: 1\nx: &x {}\nhosts: {a: {<<: *x}}', /merge keys are not supported/],
+  [
+    'a wrong type',
+    'version: 1\nhosts: {a: {port: "22"}}',
+    /:2:19 {2}hosts.a.port {2}expected a number, found "22"/,
+  ],
+  ['a missing version', 'hosts: {a: {}}', /version {2}"version" is missing/],
+  ['another version', 'version: 2\nhosts: {a: {}}', /:1:10 {2}version {2}expected 1; found 2/],
+  ['no hosts', 'version: 1', /hosts {2}"hosts" is missing/],
+  ['hosts without a host', 'version: 1\nhosts: {}', /expected at least one host/],
+  ['a host without a value', 'version: 1\nhosts:\n  air:', /hosts.air {2}expected a mapping, found nothing/],
+  ['a bad host name', 'version: 1\nhosts: {"a b": {}}', /:2:9 {2}hosts.a b {2}bad name: expected letters/],
+  ['a port out of range', 'version: 1\nhosts: {a: {port: 70000}}', /at most 65535, found 70000/],
+  [
+    'a bad enum',
+    'version: 1\nhosts: {a: {service: lunchd}}',
+    /found "lunchd" {2}\(did you mean "launchd"\?\)/,
+  ],
+  [
+    'a literal secret',
+    'version: 1\nhosts: {a: {api: {keys: [sk-1]}}}',
+    /keys\[0\] {2}a secret is never written here/,
+  ],
+  [
+    'a bad duration',
+    'version: 1\nhosts: {a: {}}\nmodels: [{id: m, ttl: ten}]',
+    /models\[0\].ttl {2}expected a duration/,
+  ],
+  [
+    'a duration of the wrong type',
+    'version: 1\nhosts: {a: {}}\nmodels: [{id: m, ttl: true}]',
+    /expected a duration/,
+  ],
+  [
+    'two hosts of one name',
+    'version: 1\nhosts:\n  air: {}\n  mini: {}\n  air: {}',
+    /:5:3 {2}hosts.air {2}two hosts are named "air", on lines 3 and 5/,
+  ],
+  ['a key twice', 'version: 1\nversion: 1\nhosts: {a: {}}', /"version" stands twice, on lines 1 and 2/],
+  ['a key that is a list', 'version: 1\nhosts: {? [a, b] : {}}', /hosts {2}a key is plain text/],
+  ['tabs', 'version: 1\nhosts:\n\tair: {}', /:3:1 {2}a tab indents this line/],
+  ['an unclosed bracket', 'version: 1\nhosts: {a: {', /inventory.yaml:\d+:\d+ {2}Flow map/],
+  ['two documents', 'version: 1\n---\nversion: 1', /:2:1 {2}a second YAML document begins here/],
+  ['an empty file', '', /:1:1 {2}the file is empty/],
+  ['nothing but comments', '# hello\n\n', /the file is empty/],
+  ['a list at the top', '- a\n- b', /expected a mapping with "version" and "hosts"/],
+  ['text at the top', 'hello', /expected a mapping/],
+  ['an unknown alias', 'version: 1\nhosts: {a: *nobody}', /Unresolved alias.*nobody/],
+  ['aliases that stand for billions', laughs(9), /its aliases repeat too much/],
+  ['an alias inside itself', 'version: 1\nhosts: &h {a: *h}', /:\d+:\d+ {2}/],
+  [
+    'an unknown jump',
+    'version: 1\nhosts: {studio: {}, air: {jump: studoi}}',
+    /hosts.air.jump.*\(did you mean "studio"\?\)/,
+  ],
+  ['a jump through itself', 'version: 1\nhosts: {a: {jump: a}}', /circle: a → a/],
+  ['jumps in a circle', 'version: 1\nhosts: {a: {jump: b}, b: {jump: a}}', /circle: a → b → a/],
+  [
+    'a jump through this machine',
+    'version: 1\nhosts: {a: {jump: b}, b: {connection: local}}',
+    /"b" is this machine/,
+  ],
+  [
+    'an unknown canary',
+    'version: 1\nhosts: {air: {}}\nrollout: {canary: [aire]}',
+    /:3:20 {2}rollout.canary\[0\].*"air"/,
+  ],
+  [
+    'an unknown host of a model',
+    'version: 1\nhosts: {air: {}}\nmodels: [{id: m, hosts: [ari]}]',
+    /models\[0\].hosts\[0\].*"air"/,
+  ],
+  [
+    'a model twice on a host',
+    'version: 1\nhosts: {a: {}}\nmodels: [{id: m}, {id: m, hosts: [a]}]',
+    /already listed for host "a"/,
+  ],
+  [
+    'a smoke-test model that is not listed',
+    'version: 1\nhosts: {a: {}}\nmodels: [{id: tiny}]\nsmoke_test: {model: tinny}',
+    /smoke_test.model.*"tiny"/,
+  ],
+  [
+    'one machine as two hosts',
+    'version: 1\nhosts: {a: {address: x.local}, b: {address: X.local}}',
+    /hosts.b {2}is the same machine and root as host "a"/,
+  ],
+  [
+    'one port for two hosts of a machine',
+    'version: 1\nhosts: {a: {connection: local}, b: {connection: local, root: /srv/b, admin: {port: 5}}}',
+    /host "a" is on the same machine and uses port 11440/,
+  ],
+  ['one port for both APIs', 'version: 1\nhosts: {a: {admin: {port: 11440}}}', /cannot both use port 11440/],
+  [
+    'ssh settings of this machine',
+    'version: 1\nhosts: {a: {connection: local, user: x}}',
+    /no meaning with connection: local/,
+  ],
+  [
+    'a label that is a host',
+    'version: 1\nhosts: {a: {labels: [b]}, b: {}}',
+    /"b" is already the name of a host/,
+  ],
+  ['an open bind', 'version: 1\nhosts:\n  a: {api: {bind: 0.0.0.0}}', /:3:19 {2}hosts.a.api.bind {2}anybody/],
+  [
+    'an open bind in the defaults',
+    'version: 1\ndefaults: {api: {bind: "::"}}\nhosts: {a: {}, b: {}}',
+    /:2:24 {2}defaults.api.bind {2}anybody/,
+  ],
+])('%s is named with its place', (_what, text, expected) => {
+  const problems = problemsOf(text);
+  expect(problems.join('\n')).toMatch(expected);
+  expect(problems.every((problem) => /^inventory\.yaml:\d+:\d+ {2}/.test(problem))).toBe(true);
+});
+
+test('every problem is reported, in the order of the file', () => {
+  const text = 'version: 1\nhosts:\n  a: { prt: 1 }\n  b: { usr: x }\nmodles: []\n';
+  expect(problemsOf(text).map((problem) => problem.split('  ')[0])).toEqual([
+    'inventory.yaml:3:8',
+    'inventory.yaml:4:8',
+    'inventory.yaml:5:1',
+  ]);
+});
+
+test('CRLF line ends count as one line', () => {
+  expect(problemsOf('version: 1\r\nhosts:\r\n  a: { prt: 1 }\r\n')).toEqual([
+    'inventory.yaml:3:8  hosts.a.prt  unknown key  (did you mean "port"?)',
+  ]);
+});
+
+test.each([
+  ['anchors and aliases', 'version: 1\nhosts: {a: &h {user: me}, b: *h}'],
+  ['a numeric host name', 'version: 1\nhosts: {7: {}}\nrollout: {canary: ["7"]}'],
+  ['an open bind that is meant', 'version: 1\nhosts: {a: {api: {bind: 0.0.0.0, anonymous: true}}}'],
+  ['an open bind with keys', 'version: 1\nhosts: {a: {api: {bind: 0.0.0.0, keys: [{env: K}]}}}'],
+  ['a jump to another machine', 'version: 1\nhosts: {a: {jump: me@bastion.example:2222}}'],
+  ['a label as canary', 'version: 1\nhosts: {a: {labels: [first]}}\nrollout: {canary: [first]}'],
+  ['one address with two ssh ports', 'version: 1\nhosts: {a: {address: x}, b: {address: x, port: 2222}}'],
+])('%s are accepted', (_what, text) => {
+  expect(problemsOf(text)).toEqual([]);
+});

@@ -1,0 +1,65 @@
+import { type Inventory, inventorySchema } from '@mlxfleet/protocol';
+import { crossProblems } from './cross-checks.ts';
+import { InventoryInvalidError, type InventoryProblem } from './inventory-problem.ts';
+import { schemaProblems } from './schema-problems.ts';
+import { formatPath, YamlSource } from './yaml-source.ts';
+
+/** More would not be read; the first ones usually explain the rest. */
+const MOST_PROBLEMS = 50;
+
+function inOrder(problems: readonly InventoryProblem[]): InventoryProblem[] {
+  return problems
+    .toSorted((left, right) => left.line - right.line || left.column - right.column)
+    .slice(0, MOST_PROBLEMS);
+}
+
+function wholeFile(message: string): InventoryProblem {
+  return { line: 1, column: 1, path: '', message, suggestion: null };
+}
+
+function toValue(file: string, source: YamlSource): unknown {
+  try {
+    return source.toValue();
+  } catch (error) {
+    if (!(error instanceof ReferenceError)) throw error;
+    // The library words an alias without its anchor for people already.
+    const isUnknown = error.message.startsWith('Unresolved alias');
+    const message = isUnknown
+      ? (error.message.split('\n')[0] ?? '')
+      : 'its aliases repeat too much of the file';
+    throw new InventoryInvalidError(file, [wholeFile(message)]);
+  }
+}
+
+/**
+ * The inventory in a YAML text. `file` is how problems name it. Throws an InventoryInvalidError that carries every
+ * problem: YAML first, then the schema, then what parts say of each other.
+ */
+export function parseInventory(file: string, text: string): Inventory {
+  const source = new YamlSource(text);
+  const yamlProblems = source.problems();
+  if (yamlProblems.length > 0) throw new InventoryInvalidError(file, inOrder(yamlProblems));
+
+  const value = toValue(file, source);
+  if (value === null || value === undefined) {
+    const message = 'the file is empty; an inventory begins with "version: 1" and "hosts:"';
+    throw new InventoryInvalidError(file, [wholeFile(message)]);
+  }
+  if (typeof value !== 'object' || Array.isArray(value)) {
+    const message = 'expected a mapping with "version" and "hosts" at the top';
+    throw new InventoryInvalidError(file, [wholeFile(message)]);
+  }
+
+  const parsed = inventorySchema.safeParse(value);
+  if (!parsed.success) {
+    const problems = schemaProblems(source, value, parsed.error.issues);
+    throw new InventoryInvalidError(file, inOrder(problems));
+  }
+  const problems = crossProblems(parsed.data).map((problem): InventoryProblem => {
+    const { line, column } = source.placeOfValue(problem.path);
+    const { message, suggestion = null } = problem;
+    return { line, column, path: formatPath(problem.path), message, suggestion };
+  });
+  if (problems.length > 0) throw new InventoryInvalidError(file, inOrder(problems));
+  return parsed.data;
+}
