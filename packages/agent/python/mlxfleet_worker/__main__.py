@@ -1,0 +1,184 @@
+"""`python -u -m mlxfleet_worker`: requests on stdin, replies on file descriptor 3, logs on stdout and stderr.
+
+Threads: this one reads frames and answers pings, one prepares prompts, one does all MLX work. End of stdin, SIGTERM or
+a broken reply pipe ends the process whatever the others are doing, so an agent that is killed leaves no worker behind.
+"""
+
+import contextlib
+import os
+import queue
+import signal
+import sys
+import threading
+from collections.abc import Callable
+from importlib.metadata import version
+from typing import NoReturn
+
+from .engine import Engine, EngineBrokenError
+from .errors import RequestError
+from .frames import (
+    PROTOCOL_VERSION,
+    CancelFrame,
+    FrameError,
+    GenerateFrame,
+    LoadFrame,
+    PingFrame,
+    parse_frame,
+)
+from .log import log, log_exception
+from .preparation import Preparation
+from .replies import ReplyChannel
+from .request import Registry, Request
+
+REPLY_DESCRIPTOR = 3
+LIBRARIES = ("mlx", "mlx-lm", "transformers", "tokenizers")
+
+
+def end_process(code: int) -> NoReturn:
+    """End now, without waiting for other threads: MLX may be in the middle of a long prefill."""
+    for stream in (sys.stdout, sys.stderr):
+        with contextlib.suppress(OSError, ValueError):
+            stream.flush()
+    os._exit(code)
+
+
+class Worker:
+    """Wires the threads together."""
+
+    def __init__(self) -> None:
+        self._replies = ReplyChannel(REPLY_DESCRIPTOR, on_broken=lambda: end_process(1))
+        self._registry = Registry()
+        self._engine = Engine(self._replies, self._registry)
+        self._preparation = Preparation(self._engine, self._replies, self._registry)
+        self._load_frames: queue.SimpleQueue[LoadFrame | FrameError] = queue.SimpleQueue()
+        self._load_seen = False
+        self._memory_counters: Callable[[], dict[str, int]] = dict
+
+    def run(self) -> NoReturn:
+        """Read frames until stdin ends."""
+        threading.Thread(target=self._run_engine, name="engine", daemon=True).start()
+        for line in sys.stdin.buffer:
+            try:
+                self._handle(line)
+            except Exception:
+                log_exception("a frame could not be handled")
+        log("stdin ended")
+        end_process(0)
+
+    def _handle(self, line: bytes) -> None:
+        try:
+            frame = parse_frame(line)
+        except FrameError as error:
+            self._refuse(line, error)
+            return
+        match frame:
+            case GenerateFrame():
+                request = Request(frame)
+                if self._registry.add(request):
+                    self._preparation.submit(request)
+                else:
+                    log(f"ignored a second request with the id {frame.id!r}")
+            case CancelFrame():
+                request = self._registry.get(frame.id)
+                if request is not None:
+                    request.cancelled = True
+                    self._registry.remove(request)
+                    self._engine.submit(request)
+            case PingFrame():
+                self._pong(frame)
+            case LoadFrame():
+                self._take_load(frame)
+
+    def _refuse(self, line: bytes, error: FrameError) -> None:
+        log(f"invalid frame of {len(line)} bytes: {error.message}")
+        if error.id is not None:
+            if self._registry.get(error.id) is None:
+                self._replies.send_failed(error.id, RequestError(error.message, error.param))
+        elif not self._load_seen and b'"load"' in line:
+            self._take_load(error)
+
+    def _take_load(self, frame: LoadFrame | FrameError) -> None:
+        if self._load_seen:
+            log("ignored a second load frame")
+            return
+        self._load_seen = True
+        self._load_frames.put(frame)
+
+    def _pong(self, frame: PingFrame) -> None:
+        running = self._engine.running
+        counters = {
+            "active_memory_bytes": 0,
+            "cache_memory_bytes": 0,
+            "peak_memory_bytes": 0,
+            **self._memory_counters(),
+        }
+        self._replies.send(
+            {
+                "type": "pong",
+                "nonce": frame.nonce,
+                "running": running,
+                "waiting": max(len(self._registry) - running, 0),
+                **counters,
+            }
+        )
+
+    def _run_engine(self) -> None:
+        try:
+            self._announce()
+            self._load()
+            self._engine.run()
+        except EngineBrokenError as error:
+            log(f"giving up: {error}")
+        except BaseException:
+            log_exception("the engine failed")
+        end_process(1)
+
+    def _announce(self) -> None:
+        """Import the libraries, which takes seconds, and say that they are there."""
+        import mlx.core as mx
+
+        from . import batch  # noqa: F401  (the import is the point)
+        from .memory import memory_counters
+
+        self._memory_counters = memory_counters
+        self._replies.send(
+            {
+                "type": "ready",
+                "protocol_version": PROTOCOL_VERSION,
+                "pid": os.getpid(),
+                "versions": {name: version(name) for name in LIBRARIES},
+                "device": mx.default_device().type.name,
+            }
+        )
+
+    def _load(self) -> None:
+        frame = self._load_frames.get()
+        try:
+            if isinstance(frame, FrameError):
+                raise frame
+            model = self._engine.load(frame)
+        except Exception as error:
+            log_exception("the model could not be loaded")
+            self._replies.send({"type": "load_failed", "message": f"{type(error).__name__}: {error}"})
+            end_process(1)
+        threading.Thread(target=self._preparation.run, args=(model,), name="preparation", daemon=True).start()
+
+
+def main() -> NoReturn:
+    """Run the worker until it is told to end."""
+    try:
+        os.set_inheritable(REPLY_DESCRIPTOR, False)
+    except OSError:
+        log(f"file descriptor {REPLY_DESCRIPTOR} is not open: the worker is started by the agent")
+        end_process(2)
+    signal.signal(signal.SIGTERM, lambda *_: end_process(0))
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    # Models are folders on this machine; nothing may reach for a hub.
+    os.environ["HF_HUB_OFFLINE"] = "1"
+    os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
+    os.environ.setdefault("TRANSFORMERS_VERBOSITY", "error")
+    Worker().run()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,166 @@
+"""The engine thread: loads the model, then decodes for ever. All MLX work happens here."""
+
+import queue
+import time
+from collections import deque
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+from .errors import RequestError
+from .frames import LoadFrame
+from .log import log, log_exception
+from .replies import ReplyChannel
+from .request import Registry, Request
+
+if TYPE_CHECKING:
+    from .batch import Batch, NewToken
+    from .text import TextModel
+
+MAX_FAILED_STEPS = 3
+SECONDS_BEFORE_RELEASE = 1.0
+"""Idle time after which unused buffers go back to the system: long enough not to slow one request after the other."""
+
+
+class EngineBrokenError(Exception):
+    """The worker cannot go on and must end."""
+
+
+class Engine:
+    """Owns the model and the batch. Other threads only call `submit`, `wake` and the counters."""
+
+    def __init__(self, replies: ReplyChannel, registry: Registry) -> None:
+        self._replies = replies
+        self._registry = registry
+        self._inbox: queue.SimpleQueue[Request] = queue.SimpleQueue()
+        self._waiting: deque[Request] = deque()
+        self._batch: Batch
+        self._model: TextModel
+        self._failed_steps = 0
+        self.running = 0
+
+    def submit(self, request: Request) -> None:
+        """Hand over a prepared request, or one that has just been cancelled."""
+        self._inbox.put(request)
+
+    def load(self, frame: LoadFrame) -> "TextModel":
+        """Load the model and announce it. Raises whatever went wrong."""
+        from .batch import Batch
+        from .memory import memory_counters, release_buffers, set_memory_limits
+        from .text import TextModel
+
+        begun = time.perf_counter()
+        set_memory_limits(frame.memory_limit_bytes)
+        self._model = TextModel(frame.path, frame.context_length)
+        self._batch = Batch(self._model, frame.max_batch_size)
+        self._batch.warm_up()
+        self._release_buffers: Callable[[], None] = release_buffers
+        seconds = time.perf_counter() - begun
+        log(f"loaded in {seconds:.1f} s, context {self._model.context_length} tokens")
+        self._replies.send(
+            {
+                "type": "loaded",
+                "context_length": self._model.context_length,
+                "memory_bytes": memory_counters()["active_memory_bytes"],
+                "load_seconds": round(seconds, 3),
+                "has_chat_template": self._model.has_chat_template,
+            }
+        )
+        return self._model
+
+    def run(self) -> None:
+        """Serve until the process ends. Raises EngineBrokenError after repeated failures."""
+        while True:
+            self._take_messages()
+            self._admit()
+            if len(self._batch):
+                self._step()
+
+    def _take_messages(self) -> None:
+        """Take what has arrived; wait for something when there is nothing to do."""
+        if not len(self._batch) and not self._waiting and self._inbox.empty():
+            try:
+                self._take(self._inbox.get(timeout=SECONDS_BEFORE_RELEASE))
+            except queue.Empty:
+                self._release_buffers()
+                self._take(self._inbox.get())
+        while not self._inbox.empty():
+            self._take(self._inbox.get())
+
+    def _take(self, request: Request) -> None:
+        if not request.cancelled:
+            self._waiting.append(request)
+            return
+        if request in self._waiting:
+            self._waiting.remove(request)
+        try:
+            self._batch.remove(request)
+        except Exception:
+            log_exception("cancelling failed")
+            self._fail_all()
+        self.running = len(self._batch)
+
+    def _admit(self) -> None:
+        while self._waiting and self._batch.has_room:
+            request = self._waiting.popleft()
+            if request.cancelled:
+                continue
+            try:
+                request.detokenizer = self._model.make_detokenizer()
+                self._batch.add(request)
+            except RequestError as error:
+                self._fail(request, error)
+                continue
+            except Exception as error:
+                log_exception("a request could not be begun")
+                self._fail(request, RequestError(f"The request could not be begun: {error}", None, "internal"))
+                continue
+            request.started_at = time.perf_counter()
+            self.running = len(self._batch)
+            self._replies.send(
+                {"type": "started", "id": request.id, "prompt_tokens": len(request.prompt), "cached_tokens": 0}
+            )
+
+    def _step(self) -> None:
+        try:
+            tokens = self._batch.step()
+        except Exception as error:
+            log_exception("a step failed")
+            self._failed_steps += 1
+            self._fail_all(f"The step failed: {error}")
+            if self._failed_steps >= MAX_FAILED_STEPS:
+                raise EngineBrokenError(f"{self._failed_steps} steps in a row failed") from error
+            return
+        self._failed_steps = 0
+        now = time.perf_counter()
+        outputs = [output for token in tokens if (output := self._output(token, now)) is not None]
+        self.running = len(self._batch)
+        if outputs:
+            self._replies.send({"type": "step", "outputs": outputs})
+
+    def _output(self, new: "NewToken", now: float) -> dict[str, Any] | None:
+        """What one token gives its request, or None for a request that is over."""
+        request = new.request
+        if request.cancelled:
+            return None
+        try:
+            visible = new.token not in self._model.hidden_tokens
+            output = request.take_token(new.token, visible=visible, reason=new.reason, now=now)
+        except Exception as error:
+            log_exception("a token could not be turned into text")
+            self._batch.remove(request)
+            self._fail(request, RequestError(f"The token could not be turned into text: {error}", None, "internal"))
+            return None
+        if "finish" in output:
+            if new.reason is None:
+                self._batch.remove(request)
+            self._registry.remove(request)
+        return output
+
+    def _fail_all(self, message: str = "The batch failed.") -> None:
+        for request in self._batch.reset():
+            self._fail(request, RequestError(message, None, "internal"))
+        self.running = 0
+
+    def _fail(self, request: Request, error: RequestError) -> None:
+        if self._registry.remove(request):
+            self._replies.send_failed(request.id, error)

@@ -1,0 +1,114 @@
+"""One completion on its way through the worker."""
+
+import threading
+import time
+from typing import TYPE_CHECKING, Any
+
+from .frames import GenerateFrame
+from .stopping import StopTexts
+
+if TYPE_CHECKING:
+    from .detokenizer import Detokenizer
+
+
+class Request:
+    """What is known of one request. Times are `time.perf_counter` seconds.
+
+    The reader thread makes it, the preparing thread fills in the prompt, the engine thread everything else. `cancelled`
+    is set by the reader and only read elsewhere.
+    """
+
+    __slots__ = (
+        "arrived_at",
+        "cancelled",
+        "completion_tokens",
+        "detokenizer",
+        "first_token_at",
+        "frame",
+        "max_tokens",
+        "prompt",
+        "started_at",
+        "stop_texts",
+    )
+
+    def __init__(self, frame: GenerateFrame) -> None:
+        self.frame = frame
+        self.arrived_at = time.perf_counter()
+        self.cancelled = False
+        self.prompt: list[int] = []
+        self.max_tokens = 0
+        self.detokenizer: Detokenizer | None = None
+        self.stop_texts = StopTexts(frame.stop) if frame.stop else None
+        self.started_at = 0.0
+        self.first_token_at = 0.0
+        self.completion_tokens = 0
+
+    @property
+    def id(self) -> str:
+        """The agent's name for it."""
+        return self.frame.id
+
+    def timings(self, now: float) -> dict[str, float]:
+        """Seconds in queue, prefill and decode, for a request whose last token came at `now`."""
+        return {
+            "queue_seconds": round(self.started_at - self.arrived_at, 6),
+            "prefill_seconds": round(self.first_token_at - self.started_at, 6),
+            "decode_seconds": round(now - self.first_token_at, 6),
+        }
+
+    def take_token(self, token: int, *, visible: bool, reason: str | None, now: float) -> dict[str, Any]:
+        """The step output for one new token.
+
+        `visible` is false for tokens that have no text of their own, such as the end-of-sequence token. `reason` is set
+        when the model or the length ends the completion; a stop text may set it too.
+        """
+        if self.completion_tokens == 0:
+            self.first_token_at = now
+        self.completion_tokens += 1
+        detokenizer = self.detokenizer
+        assert detokenizer is not None
+        text = detokenizer.add(token) if visible else ""
+        if reason is not None:
+            text += detokenizer.finish()
+        if self.stop_texts is not None:
+            text, stopped = self.stop_texts.push(text)
+            if stopped:
+                reason = "stop"
+            elif reason is not None:
+                text += self.stop_texts.finish()
+        output: dict[str, Any] = {"id": self.frame.id, "text": text, "tokens": (token,)}
+        if reason is not None:
+            output["finish"] = {
+                "reason": reason,
+                "completion_tokens": self.completion_tokens,
+                "timings": self.timings(now),
+            }
+        return output
+
+
+class Registry:
+    """The requests that are not over, by id."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._requests: dict[str, Request] = {}
+
+    def __len__(self) -> int:
+        return len(self._requests)
+
+    def add(self, request: Request) -> bool:
+        """Take a new request; false when its id is in use."""
+        with self._lock:
+            return self._requests.setdefault(request.id, request) is request
+
+    def get(self, id: str) -> Request | None:
+        """The request of this id, if it is not over."""
+        return self._requests.get(id)
+
+    def remove(self, request: Request) -> bool:
+        """Forget a request that is over; false when it was over already."""
+        with self._lock:
+            if self._requests.get(request.id) is not request:
+                return False
+            del self._requests[request.id]
+            return True

@@ -1,0 +1,115 @@
+"""A text model and its tokenizer, loaded by mlx-lm."""
+
+from pathlib import Path
+from typing import Any
+
+from jinja2 import TemplateError
+from mlx_lm import load
+
+from .detokenizer import Detokenizer, DetokenizerFactory
+from .errors import RequestError
+from .frames import ChatPrompt, Prompt, TextPrompt
+
+UNKNOWN_CONTEXT_LENGTH = 8192
+"""For models that name no longest context, such as those without attention."""
+
+CONTEXT_FIELDS = ("max_position_embeddings", "n_positions", "max_seq_len", "max_sequence_length", "seq_length")
+
+RESERVED_TEMPLATE_OPTIONS = frozenset(
+    {
+        "chat_template",
+        "conversation",
+        "max_length",
+        "messages",
+        "padding",
+        "return_assistant_tokens_mask",
+        "return_dict",
+        "return_tensors",
+        "tokenize",
+        "tokenizer_kwargs",
+        "truncation",
+    }
+)
+"""Arguments of apply_chat_template that are the worker's own and no template variables."""
+
+
+class TextModel:
+    """One loaded model. Made on the engine thread; `encode` may be called from another one."""
+
+    def __init__(self, path: str, context_limit: int | None) -> None:
+        """Load the folder at `path`. Raises whatever the library raises, FileNotFoundError for a missing folder."""
+        folder = Path(path)
+        # The library takes a path that is no folder for the name of a repository to download.
+        if not (folder / "config.json").is_file():
+            raise FileNotFoundError(f"{path} holds no config.json")
+        self.model, self.tokenizer, self.config = load(str(folder), return_config=True)
+        own_length = _context_length(self.config)
+        if own_length is None:
+            self.context_length = context_limit or UNKNOWN_CONTEXT_LENGTH
+        else:
+            self.context_length = min(own_length, context_limit or own_length)
+        self.vocabulary_size = _text_config(self.config).get("vocab_size") or len(self.tokenizer)
+        self.end_tokens: frozenset[int] = frozenset(self.tokenizer.eos_token_ids)
+        special = {id for id, token in self.tokenizer.added_tokens_decoder.items() if token.special}
+        self.hidden_tokens = self.end_tokens | special
+        self._detokenizers = DetokenizerFactory(self.tokenizer)
+
+    @property
+    def has_chat_template(self) -> bool:
+        """Whether chat prompts can be rendered."""
+        return bool(self.tokenizer.has_chat_template)
+
+    def make_detokenizer(self) -> Detokenizer:
+        """A detokenizer for one completion."""
+        return self._detokenizers.make()
+
+    def encode(self, prompt: Prompt) -> list[int]:
+        """The prompt's tokens. Raises RequestError for a prompt that is empty, invalid or too long."""
+        match prompt:
+            case ChatPrompt():
+                tokens = self._encode_chat(prompt)
+            case TextPrompt():
+                beginning = self.tokenizer.bos_token
+                # As mlx_lm.generate: a prompt that brings its own beginning gets no second one.
+                add_special = beginning is None or not prompt.text.startswith(beginning)
+                tokens = self.tokenizer.encode(prompt.text, add_special_tokens=add_special)
+            case _:
+                tokens = prompt.tokens
+                for token in tokens:
+                    if not 0 <= token < self.vocabulary_size:
+                        raise RequestError(
+                            f"Token {token} is not in the vocabulary of {self.vocabulary_size} tokens.", prompt.param
+                        )
+        if not tokens:
+            raise RequestError("The prompt is empty.", prompt.param)
+        if len(tokens) >= self.context_length:
+            raise RequestError(
+                f"The context length of this model is {self.context_length} tokens, but your {prompt.param} resulted "
+                f"in {len(tokens)} tokens. Shorten the {prompt.param}.",
+                prompt.param,
+                "context_length",
+            )
+        return list(tokens)
+
+    def _encode_chat(self, prompt: ChatPrompt) -> list[int]:
+        if not self.has_chat_template:
+            raise RequestError("This model has no chat template; use /v1/completions.", "messages")
+        if reserved := RESERVED_TEMPLATE_OPTIONS & prompt.template_options.keys():
+            raise RequestError(f"{min(reserved)} cannot be a chat template option.", "chat_template_kwargs")
+        options = {"add_generation_prompt": True, **prompt.template_options}
+        try:
+            return self.tokenizer.apply_chat_template(prompt.messages, tokenize=True, **options)
+        except (TemplateError, TypeError, ValueError, KeyError) as error:
+            raise RequestError(f"The chat template refuses these messages: {error}", "messages") from error
+
+
+def _text_config(config: dict[str, Any]) -> dict[str, Any]:
+    """The language part of a configuration that may also describe a vision part."""
+    inner = config.get("text_config")
+    return {**config, **inner} if isinstance(inner, dict) else config
+
+
+def _context_length(config: dict[str, Any]) -> int | None:
+    merged = _text_config(config)
+    lengths = [merged[name] for name in CONTEXT_FIELDS if isinstance(merged.get(name), int) and merged[name] > 0]
+    return lengths[0] if lengths else None
