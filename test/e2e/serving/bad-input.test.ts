@@ -2,7 +2,7 @@ import { symlink } from 'node:fs/promises';
 import path from 'node:path';
 import { openAiErrorSchema } from '@mlxfleet/protocol';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { type AgentProcess, startAgent } from './agent-process.ts';
+import { type AgentProcess, startAgent } from '../../support/agent-process.ts';
 
 const MODEL = 'tiny-text';
 

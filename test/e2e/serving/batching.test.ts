@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { type AgentProcess, startAgent } from './agent-process.ts';
+import { type AgentProcess, startAgent } from '../../support/agent-process.ts';
 
 const MODEL = 'tiny-text';
 const TOKENS = 256;

@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { type AgentProcess, startAgent } from './agent-process.ts';
+import { chatCompletionSchema } from '@mlxfleet/protocol';
+import { type AgentProcess, startAgent } from '../../support/agent-process.ts';
 import { greedyTokens } from './reference.ts';
 
 const PROMPTS = [
@@ -14,8 +15,8 @@ const PROMPTS = [
 ] as const;
 
 describe.each([
-  { model: 'tiny-text', maxTokens: 64 },
-  { model: 'SmolLM2-135M-Instruct', maxTokens: 12 },
+  { model: 'tiny-text' as const, maxTokens: 64 },
+  { model: 'SmolLM2-135M-Instruct' as const, maxTokens: 12 },
 ])('greedy output of $model', ({ model, maxTokens }) => {
   let agent: AgentProcess;
   let expected: number[][];
@@ -29,21 +30,24 @@ describe.each([
   });
 
   const completionTokens = async (text: string): Promise<number[] | undefined> => {
-    const completion = await agent.client.chat.completions.create({
-      model,
-      messages: [{ role: 'user', content: text }],
-      max_tokens: maxTokens,
-      temperature: 0,
-      ...{ return_token_ids: true },
+    const response = await fetch(`${agent.url}/v1/chat/completions`, {
+      method: 'POST',
+      headers: { 'content-type': 'application/json' },
+      body: JSON.stringify({
+        model,
+        messages: [{ role: 'user', content: text }],
+        max_tokens: maxTokens,
+        temperature: 0,
+        return_token_ids: true,
+      }),
     });
-    const choice: { token_ids?: number[] } | undefined = completion.choices[0];
-    return choice?.token_ids;
+    return chatCompletionSchema.parse(await response.json()).choices[0]?.token_ids;
   };
 
   test('equals mlx_lm.generate token for token, alone', async () => {
-    for (const [index, text] of PROMPTS.entries()) {
-      expect(await completionTokens(text), text).toEqual(expected[index]);
-    }
+    const alone: unknown[] = [];
+    for (const text of PROMPTS) alone.push(await completionTokens(text));
+    expect(alone).toEqual(expected);
   });
 
   test('equals mlx_lm.generate token for token, inside a batch of 8 different prompts', async () => {

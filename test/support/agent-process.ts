@@ -8,11 +8,13 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { type AdminStatus, adminStatusSchema } from '@mlxfleet/protocol';
 import OpenAI from 'openai';
 import { stringify } from 'yaml';
-import { agentBundle, modelFolder, textPython, workerSource } from './prerequisites.ts';
+import { agentBundle, workerSource } from '../../scripts/lib/paths.ts';
+import { ensureTextEnvironment } from '../../scripts/lib/text-environment.ts';
+import { testModel, type TestModel } from './test-model.ts';
 
 export interface AgentOptions {
   /** Test models to place under its models root. */
-  readonly models: readonly string[];
+  readonly models: readonly TestModel[];
   /** Working directory; default `/`, which nothing may depend on. */
   readonly cwd?: string;
   /** Further fields of shared/config.yaml. */
@@ -41,7 +43,7 @@ export async function startAgent(options: AgentOptions): Promise<AgentProcess> {
   const root = await mkdtemp(path.join(os.tmpdir(), 'mlxfleet-agent-'));
   await mkdir(path.join(root, 'shared', 'models'), { recursive: true });
   for (const model of options.models) {
-    await cp(await modelFolder(model), path.join(root, 'shared', 'models', model), { recursive: true });
+    await cp(await testModel(model), path.join(root, 'shared', 'models', model), { recursive: true });
   }
   const [port, adminPort] = await freePorts(2);
   const config = { version: 1, api: { port }, admin: { port: adminPort }, ...options.config };
@@ -49,14 +51,14 @@ export async function startAgent(options: AgentOptions): Promise<AgentProcess> {
   const child = spawn(
     process.execPath,
     [
-      await agentBundle(),
+      agentBundle,
       'serve',
       '--root',
       root,
       '--worker-python',
-      await textPython(),
+      await ensureTextEnvironment(),
       '--worker-source',
-      workerSource(),
+      workerSource,
     ],
     { cwd: options.cwd ?? '/', stdio: ['ignore', 'pipe', 'pipe'] },
   );
@@ -128,18 +130,4 @@ export async function isAlive(pid: number): Promise<boolean> {
   }
   const status = await readFile(`/proc/${String(pid)}/stat`, 'utf8').catch(() => '');
   return !/\) Z /.test(status);
-}
-
-/** Polls until the condition holds; fails with the description after the deadline in milliseconds. */
-export async function eventually(
-  description: string,
-  condition: () => Promise<boolean>,
-  deadlineMs = 10_000,
-): Promise<void> {
-  const deadline = performance.now() + deadlineMs;
-  while (performance.now() < deadline) {
-    if (await condition()) return;
-    await sleep(50);
-  }
-  throw new Error(`not within ${String(deadlineMs)} ms: ${description}`);
 }

@@ -1,0 +1,10 @@
+import { ensureSmolLM2, ensureTinyText } from '../../scripts/lib/models.ts';
+
+const MAKERS = { 'tiny-text': ensureTinyText, 'SmolLM2-135M-Instruct': ensureSmolLM2 } as const;
+
+export type TestModel = keyof typeof MAKERS;
+
+/** Folder of a test model, made at its first use. */
+export function testModel(name: TestModel): Promise<string> {
+  return MAKERS[name]();
+}
