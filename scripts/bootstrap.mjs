@@ -41,10 +41,15 @@ function isMusl() {
   return process.platform === 'linux' && !process.report.getReport().header.glibcVersionRuntime;
 }
 
+/** Whether the Node that runs this file can run the rest. The one in .toolchain/ does not count: it may be due for an update. */
+function ownNodeServes() {
+  return runsTypeScript(process.versions.node) && !process.execPath.startsWith(toolchain);
+}
+
 /** What .toolchain/ has to hold on this machine. A Node that is new enough is used as it is. */
 function toolchainPackages() {
   const packages = [`pnpm@${PNPM_VERSION}`];
-  if (runsTypeScript(process.versions.node)) return packages;
+  if (ownNodeServes()) return packages;
   const nodePackage = NODE_PACKAGES[platform];
   if (!nodePackage || isMusl()) {
     throw new SetupError(
@@ -82,9 +87,8 @@ function runSetupCommand(file, argv, advice) {
 }
 
 function installToolchain(packages) {
-  const stamp = `${platform} ${packages.join(' ')}\n`;
-  const stampFile = join(toolchain, 'stamp');
-  if (readText(stampFile) === stamp) return;
+  const installed = (readText(join(toolchain, 'stamp')) ?? '').split(/\s/);
+  if ([platform, ...packages].every((entry) => installed.includes(entry))) return;
   const nodePart = packages.length > 1 ? `Node ${NODE_VERSION} and ` : '';
   say(`Fetching ${nodePart}pnpm ${PNPM_VERSION} into .toolchain/ (once)`);
   const fresh = `${toolchain}.new-${process.pid}`;
@@ -96,7 +100,7 @@ function installToolchain(packages) {
       ['install', '--prefix', fresh, '--no-save', '--ignore-scripts', '--no-audit', '--no-fund', ...packages],
       'The toolchain could not be fetched from the npm registry: is this machine online? It is needed once; later runs work offline.',
     );
-    writeFileSync(join(fresh, 'stamp'), stamp);
+    writeFileSync(join(fresh, 'stamp'), `${[platform, ...packages].join(' ')}\n`);
     if (existsSync(toolchain)) renameSync(toolchain, old);
     renameSync(fresh, toolchain);
   } finally {
@@ -106,9 +110,7 @@ function installToolchain(packages) {
 }
 
 function chooseNode() {
-  const node = runsTypeScript(process.versions.node)
-    ? process.execPath
-    : join(toolchain, 'node_modules', '.bin', 'node');
+  const node = ownNodeServes() ? process.execPath : join(toolchain, 'node_modules', '.bin', 'node');
   // bin/mlxfleet reads this instead of asking a Node for its version, which would cost it 40 ms on each start.
   const record = join(toolchain, 'node-path');
   if (readText(record) !== `${node}\n`) writeFileSync(record, `${node}\n`);

@@ -1,4 +1,5 @@
 import { spawn } from 'node:child_process';
+import { constants } from 'node:os';
 import { SetupError } from './setup-error.ts';
 
 export interface CommandOptions {
@@ -61,19 +62,36 @@ export async function mustSucceed(
   return result.stdout;
 }
 
-/** Runs a program on this process's own stdin, stdout and stderr; answers with its exit code, 1 when a signal ended it. */
-export function passThrough(
+/**
+ * Runs a program on this process's own stdin, stdout and stderr. A signal that reaches this process is passed on, and
+ * ends this process too once the program is gone. Answers with the exit code, 1 when the program died of a signal.
+ */
+export async function passThrough(
   file: string,
   argv: readonly string[],
   options: CommandOptions = {},
 ): Promise<number> {
-  return new Promise((resolve, reject) => {
-    const child = spawn(file, argv, {
-      cwd: options.cwd,
-      env: { ...process.env, ...options.env },
-      stdio: 'inherit',
-    });
-    child.on('error', reject);
-    child.on('exit', (exitCode) => resolve(exitCode ?? 1));
+  let received: NodeJS.Signals | undefined;
+  const child = spawn(file, argv, {
+    cwd: options.cwd,
+    env: { ...process.env, ...options.env },
+    stdio: 'inherit',
   });
+  const passOn = (signal: NodeJS.Signals): void => {
+    received = signal;
+    child.kill(signal);
+  };
+  for (const signal of passedOnSignals) process.on(signal, passOn);
+  try {
+    const exitCode = await new Promise<number | null>((resolve, reject) => {
+      child.on('error', reject);
+      child.on('exit', resolve);
+    });
+    if (received) process.exit(128 + constants.signals[received]);
+    return exitCode ?? 1;
+  } finally {
+    for (const signal of passedOnSignals) process.off(signal, passOn);
+  }
 }
+
+const passedOnSignals = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;

@@ -1,7 +1,6 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { cp, mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
-import net from 'node:net';
 import os from 'node:os';
 import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -10,6 +9,7 @@ import OpenAI from 'openai';
 import { stringify } from 'yaml';
 import { agentBundle, workerSource } from '../../scripts/lib/paths.ts';
 import { ensureTextEnvironment } from '../../scripts/lib/text-environment.ts';
+import { freePorts } from './free-ports.ts';
 import { testModel, type TestModel } from './test-model.ts';
 
 export interface AgentOptions {
@@ -97,18 +97,6 @@ export async function startAgent(options: AgentOptions): Promise<AgentProcess> {
       return child.exitCode;
     },
   };
-}
-
-/** Ports that were free a moment ago. */
-async function freePorts(count: number): Promise<number[]> {
-  const servers = Array.from({ length: count }, () => net.createServer().listen(0, '127.0.0.1'));
-  await Promise.all(servers.map((server) => once(server, 'listening')));
-  const ports = servers.map((server) => {
-    const address = server.address();
-    return typeof address === 'object' && address !== null ? address.port : 0;
-  });
-  for (const server of servers) server.close();
-  return ports;
 }
 
 async function waitUntilReady(url: string, child: ChildProcess, log: () => string): Promise<void> {
