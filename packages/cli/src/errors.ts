@@ -40,4 +40,194 @@ export const ERRORS = {
     when: 'The environment variable or the command that a secret comes from gives nothing.',
     hint: 'Set the variable, or run the command by hand to see why it fails.',
   },
+  HOST_UNREACHABLE: {
+    code: 'HOST_UNREACHABLE',
+    when: 'No connection to a host: the name does not resolve, nothing answers, or the connection is refused.',
+    hint: 'Check that the host is awake and on this network: `mlxfleet doctor HOST`.',
+  },
+  HOST_KEY_UNKNOWN: {
+    code: 'HOST_KEY_UNKNOWN',
+    when: 'The ssh key of a host is not in any known_hosts file.',
+    hint: 'Compare the fingerprint with the one the host shows, then run the command in a terminal to accept it, or pass `--accept-new`.',
+  },
+  HOST_KEY_CHANGED: {
+    code: 'HOST_KEY_CHANGED',
+    when: 'A host shows another ssh key than the one in known_hosts.',
+    hint: 'Somebody may be between you and the host. If it was reinstalled, remove the line named and connect again.',
+  },
+  HOST_KEY_REVOKED: {
+    code: 'HOST_KEY_REVOKED',
+    when: 'A host shows an ssh key that known_hosts marks as revoked.',
+    hint: 'Do not connect. Ask who runs the host for its new key.',
+  },
+  HOST_CERTIFICATE_UNSUPPORTED: {
+    code: 'HOST_CERTIFICATE_UNSUPPORTED',
+    when: 'known_hosts trusts a host only through a certificate authority, and the ssh library cannot check host certificates.',
+    hint: "Add the host's own key to known_hosts: `ssh-keyscan HOST`, compared with what the host shows.",
+  },
+  AUTH_FAILED: {
+    code: 'AUTH_FAILED',
+    when: 'A host accepts none of the ssh keys that were offered.',
+    hint: 'Check the user and the key: `ssh USER@HOST true` has to work without a password.',
+  },
+  PASSPHRASE_NEEDED: {
+    code: 'PASSPHRASE_NEEDED',
+    when: 'A private key is encrypted and nobody can be asked for its passphrase.',
+    hint: 'Add the key to the agent with `ssh-add`, or run the command in a terminal.',
+  },
+  CONNECTION_LOST: {
+    code: 'CONNECTION_LOST',
+    when: 'The connection to a host ended in the middle of a command.',
+    hint: 'A change that was not finished undoes itself on the host. Look with `mlxfleet status`, then run the command again.',
+  },
+  SSH_CONFIG_UNSUPPORTED: {
+    code: 'SSH_CONFIG_UNSUPPORTED',
+    when: 'ssh_config asks for something that mlxfleet cannot do for this host.',
+    hint: 'Use ProxyJump, or `jump` in the inventory.',
+  },
+  SCRIPT_BROKEN: {
+    code: 'SCRIPT_BROKEN',
+    when: 'A script on a host ended before its end.',
+    hint: 'Look at the lines shown; the host has to have a working /bin/sh and home folder.',
+  },
+  VALUE_UNQUOTABLE: {
+    code: 'VALUE_UNQUOTABLE',
+    when: 'A value for a host holds a NUL character.',
+    hint: 'Remove the character from the inventory or the command line.',
+  },
+  UPLOAD_FAILED: {
+    code: 'UPLOAD_FAILED',
+    when: 'A file could not be sent to a host.',
+    hint: 'Run the command again: it goes on where it stopped.',
+  },
+  UPLOAD_CORRUPT: {
+    code: 'UPLOAD_CORRUPT',
+    when: 'A file arrived on a host with other bytes than were sent.',
+    hint: 'Run the command again. When it happens again, check the disks of both machines.',
+  },
+  LOCK_HELD: {
+    code: 'LOCK_HELD',
+    when: 'Another command is changing the host.',
+    hint: 'Wait for it with `--wait-lock SECONDS`; `mlxfleet unlock HOST` removes the lock of a command that is gone.',
+  },
+  LOCK_LOST: {
+    code: 'LOCK_LOST',
+    when: 'Another command took the lock over while this one did not renew it.',
+    hint: 'Look with `mlxfleet releases`, then run the command again.',
+  },
+  HOST_CHANGED: {
+    code: 'HOST_CHANGED',
+    when: 'A host changed between the look at it and the change.',
+    hint: 'Run the command again.',
+  },
+  ROOT_NOT_WRITABLE: {
+    code: 'ROOT_NOT_WRITABLE',
+    when: 'The folder of mlxfleet on a host cannot be written to.',
+    hint: 'Check its owner and the disk, or choose another `root` in the inventory.',
+  },
+  DISK_FULL: {
+    code: 'DISK_FULL',
+    when: 'A host has not enough free disk space.',
+    hint: 'Free space on the host, then run the command again. The old release is untouched.',
+  },
+  PLATFORM_UNSUPPORTED: {
+    code: 'PLATFORM_UNSUPPORTED',
+    when: 'A host is neither an Apple-silicon Mac nor an x86-64 Linux machine.',
+    hint: 'Remove the host from the inventory.',
+  },
+  PYTHON_MISSING: {
+    code: 'PYTHON_MISSING',
+    when: 'A host has no fitting Python and none could be installed.',
+    hint: 'Install Python 3.11 to 3.13 on the host.',
+  },
+  STAGE_FAILED: {
+    code: 'STAGE_FAILED',
+    when: 'A release could not be prepared on a host.',
+    hint: 'Look at the lines shown. The old release is untouched.',
+  },
+  ENVIRONMENT_FAILED: {
+    code: 'ENVIRONMENT_FAILED',
+    when: 'The Python environment of a release could not be built.',
+    hint: 'Check that the host reaches the package index, or set `python.find_links`. The old release is untouched.',
+  },
+  SWITCH_FAILED: {
+    code: 'SWITCH_FAILED',
+    when: 'A host could not be switched to a release.',
+    hint: 'Look at the lines shown, then run the command again.',
+  },
+  SERVICE_FAILED: {
+    code: 'SERVICE_FAILED',
+    when: 'The agent could not be started or stopped.',
+    hint: 'Look at `mlxfleet logs HOST`.',
+  },
+  GATE_FAILED: {
+    code: 'GATE_FAILED',
+    when: 'A release was started and did not answer as it must.',
+    hint: 'Look at the lines shown and at `mlxfleet logs HOST`.',
+  },
+  INTERRUPTED: {
+    code: 'INTERRUPTED',
+    when: 'The command was interrupted.',
+    hint: 'Run it again: it goes on from what the host has.',
+  },
+  NOTHING_DEPLOYED: {
+    code: 'NOTHING_DEPLOYED',
+    when: 'A command needs a release and the host has none.',
+    hint: 'Run `mlxfleet deploy HOST`.',
+  },
+  NO_PREVIOUS_RELEASE: {
+    code: 'NO_PREVIOUS_RELEASE',
+    when: 'A rollback was asked for and the host has no earlier good release.',
+    hint: 'See `mlxfleet releases HOST`.',
+  },
+  RELEASE_UNKNOWN: {
+    code: 'RELEASE_UNKNOWN',
+    when: 'The release named is not on the host.',
+    hint: 'See `mlxfleet releases HOST`.',
+  },
+  RELEASE_NOT_GOOD: {
+    code: 'RELEASE_NOT_GOOD',
+    when: 'The release named never passed the health gate on the host.',
+    hint: 'Choose a good one: `mlxfleet releases HOST`.',
+  },
+  RELEASE_BROKEN: {
+    code: 'RELEASE_BROKEN',
+    when: 'A release on a host misses files or its environment.',
+    hint: 'Choose another one with `--to`, or run `mlxfleet deploy HOST`.',
+  },
+  PAYLOAD_MISSING: {
+    code: 'PAYLOAD_MISSING',
+    when: 'The parts of a release are not where this copy of mlxfleet has them.',
+    hint: 'In a checkout run `npm run build`.',
+  },
+  RUNTIME_UNAVAILABLE: {
+    code: 'RUNTIME_UNAVAILABLE',
+    when: 'Node or uv for a host could not be fetched on this machine.',
+    hint: 'Check that this machine reaches the npm and Python package indexes.',
+  },
+  RUNTIME_CORRUPT: {
+    code: 'RUNTIME_CORRUPT',
+    when: 'A fetched program has other bytes than this version of mlxfleet expects.',
+    hint: 'Remove the cache folder named and run the command again.',
+  },
+  NO_LOGS: {
+    code: 'NO_LOGS',
+    when: 'The log asked for does not exist on the host.',
+    hint: 'See which models run: `mlxfleet status`.',
+  },
+  AGENT_UNHEALTHY: {
+    code: 'AGENT_UNHEALTHY',
+    when: 'The agent of a host is not serving as it should.',
+    hint: 'Look at `mlxfleet logs HOST`, or restart it with `mlxfleet restart HOST`.',
+  },
+  STATUS_TIMEOUT: {
+    code: 'STATUS_TIMEOUT',
+    when: 'A host did not tell its state in time.',
+    hint: 'Check that the host is awake: `mlxfleet doctor HOST`.',
+  },
+  HOST_CLOSED: {
+    code: 'HOST_CLOSED',
+    when: 'A connection was used after it was closed.',
+    hint: 'This is a fault of mlxfleet: please report it.',
+  },
 } as const satisfies Record<string, ErrorDefinition>;

@@ -1,0 +1,302 @@
+# shellcheck shell=sh
+# shellcheck disable=SC2154,SC2034,SC2153 # values of the caller; variables of other parts
+# One deploy on one host: everything is prepared beside the running release, then switched to, judged and recorded.
+# SWITCHED tells what an interruption has to undo: empty (nothing), yes (the switch), recorded (nothing any more).
+
+apply_fail() {
+  report_failure "$1" "$2"
+  apply_clean_up
+  if [ "$SWITCHED" = yes ]; then undo_switch "$RELEASE" 1; fi
+  audit "$RELEASE" "failed-$1"
+  lock_release
+  exit 1
+}
+
+apply_interrupted() {
+  trap : TERM INT HUP
+  # Still waiting for the lock: everything here is somebody else's.
+  [ "$LOCKED" = yes ] || exit 130
+  [ -z "$CHILD" ] || kill -TERM "$CHILD" 2>/dev/null
+  if [ "$SWITCHED" = recorded ]; then
+    lock_release
+    exit 0
+  fi
+  report_failure INTERRUPTED 'interrupted before the release was confirmed'
+  [ -z "$CHILD" ] || wait_child 2>/dev/null
+  apply_clean_up
+  if [ "$SWITCHED" = yes ]; then undo_switch "$RELEASE" 130; fi
+  audit "$RELEASE" interrupted
+  lock_release
+  exit 130
+}
+
+# Leaves nothing half made. Also removes what an earlier deploy left when it was killed.
+apply_clean_up() {
+  rm -rf "$ROOT"/releases/*.partial "$ROOT"/runtime/*.partial
+  rm -f "$ROOT"/current.new "$ROOT"/shared/*.new.* "$ROOT"/deploy/records/*.new.* "$ROOT"/deploy/configs/*/*.new.* \
+    "$ROOT"/deploy/lock/candidate.* "$ROOT"/deploy/incoming/*.gz.tmp
+  for apply_environment in "$ROOT"/envs/*; do
+    if [ -d "$apply_environment" ] && [ ! -f "$apply_environment/.complete" ]; then rm -rf "$apply_environment"; fi
+  done
+}
+
+# A blob was sent as <hash>.part and counts once its content has that hash.
+apply_blob() {
+  blob="$ROOT/deploy/incoming/$1"
+  if [ ! -f "$blob" ]; then
+    [ -f "$blob.part" ] || apply_fail HOST_CHANGED "$2 was not sent"
+    blob_hash=$(sha256_of "$blob.part")
+    if [ "$blob_hash" != "$1" ]; then
+      rm -f "$blob.part"
+      apply_fail UPLOAD_CORRUPT "$2 arrived damaged"
+    fi
+    mv -f "$blob.part" "$blob" || apply_fail UPLOAD_CORRUPT "could not keep $2"
+  fi
+}
+
+# A program of one file, sent compressed. $1 folder under runtime, $2 path in it, $3 hash of the blob.
+apply_runtime() {
+  [ ! -f "$ROOT/runtime/$1/.complete" ] || return 0
+  [ -n "$3" ] || apply_fail HOST_CHANGED "$1 is missing and was not sent"
+  step_begin runtime "$1"
+  apply_blob "$3" "$1"
+  rm -rf "$ROOT/runtime/$1" "$ROOT/runtime/$1.partial"
+  runtime_file="$ROOT/runtime/$1.partial/$2"
+  mkdir -p "${runtime_file%/*}" || apply_fail STAGE_FAILED "could not unpack $1"
+  apply_gunzip "$ROOT/deploy/incoming/$3" "$runtime_file" || apply_fail STAGE_FAILED "could not unpack $1"
+  chmod 755 "$runtime_file"
+  run_child "$runtime_file" --version || apply_fail STAGE_FAILED "$1 does not run on this host"
+  : >"$ROOT/runtime/$1.partial/.complete" || apply_fail STAGE_FAILED "could not unpack $1"
+  mv "$ROOT/runtime/$1.partial" "$ROOT/runtime/$1" || apply_fail STAGE_FAILED "could not unpack $1"
+  rm -f "$ROOT/deploy/incoming/$3"
+  step_done "$1"
+}
+
+apply_gunzip() {
+  gzip -dc "$1" >"$2" 2>>"$STEP_LOG" </dev/null &
+  CHILD=$!
+  wait_child
+}
+
+apply_release() {
+  release_path="$ROOT/releases/$RELEASE"
+  if [ ! -d "$release_path" ]; then
+    [ -n "$RELEASE_BLOB" ] || apply_fail HOST_CHANGED "release $RELEASE is missing and was not sent"
+    step_begin release "$RELEASE"
+    apply_blob "$RELEASE_BLOB" "release $RELEASE"
+    mkdir -p "$release_path.partial" || apply_fail STAGE_FAILED "could not unpack release $RELEASE"
+    run_child tar -xzf "$ROOT/deploy/incoming/$RELEASE_BLOB" -C "$release_path.partial" ||
+      apply_fail STAGE_FAILED "could not unpack release $RELEASE"
+    (cd "$release_path.partial" && sha256_check files.sha256) >>"$STEP_LOG" 2>&1 ||
+      apply_fail STAGE_FAILED "files of release $RELEASE do not match its manifest"
+    mkdir -p "$release_path.partial/runtime" "$release_path.partial/envs" || apply_fail STAGE_FAILED 'could not make folders'
+    mv "$release_path.partial" "$release_path" || apply_fail STAGE_FAILED "could not unpack release $RELEASE"
+    rm -f "$ROOT/deploy/incoming/$RELEASE_BLOB"
+    step_done "$RELEASE"
+  fi
+  [ -x "$release_path/runtime/node" ] ||
+    ln -sf "../../../runtime/node-$NODE_VERSION/bin/node" "$release_path/runtime/node" ||
+    apply_fail STAGE_FAILED 'could not link node'
+  if ! record_read "$RELEASE"; then
+    RECORD_STATE=staged
+    RECORD_VERSION=$VERSION
+    RECORD_CONTENT_HASH=$CONTENT_HASH
+    RECORD_CREATED_AT=$CREATED_AT
+    RECORD_DEPLOYED_AT=
+    RECORD_DEPLOYED_BY=$OPERATOR
+    RECORD_ORDER=0
+    RECORD_PREVIOUS=
+    record_write "$RELEASE" || apply_fail STAGE_FAILED "could not record release $RELEASE"
+  fi
+}
+
+# $1 text or vision, $2 folder under envs, $3 what has to import. The folder counts once `.complete` stands in it, which
+# is written last; a virtual environment holds absolute paths and cannot be built elsewhere and moved.
+apply_environment() {
+  [ -n "$2" ] || return 0
+  environment="$ROOT/envs/$2"
+  environment_lock="$ROOT/releases/$RELEASE/locks/$1-$PLATFORM.txt"
+  if ! environment_complete "$environment"; then
+    step_begin environment "$1"
+    rm -rf "$environment"
+    mkdir -p "$ROOT/envs" || apply_fail STAGE_FAILED 'could not make folders'
+    uv="$ROOT/runtime/uv-$UV_VERSION/uv"
+    if [ -n "$PYTHON_PATH" ]; then
+      run_child "$uv" venv --no-project --python "$PYTHON_PATH" "$environment" ||
+        apply_fail ENVIRONMENT_FAILED "could not make the $1 environment with $PYTHON_PATH"
+    else
+      run_child env UV_PYTHON_INSTALL_DIR="$ROOT/runtime/python" \
+        "$uv" venv --no-project --managed-python --python "$PYTHON_VERSION" "$environment" ||
+        apply_fail PYTHON_MISSING "this host has no fitting Python, and Python $PYTHON_VERSION could not be installed"
+    fi
+    set -- "$1" "$2" "$3" "$uv" pip sync --python "$environment/bin/python" --require-hashes
+    [ -z "$FIND_LINKS" ] || set -- "$@" --no-index --find-links "$FIND_LINKS"
+    environment_kind=$1
+    environment_imports=$3
+    shift 3
+    # The index is passed by the environment: its address may hold a password.
+    if [ -n "$INDEX_URL" ]; then
+      UV_DEFAULT_INDEX=$INDEX_URL
+      export UV_DEFAULT_INDEX
+    fi
+    run_child "$@" "$environment_lock" ||
+      apply_fail ENVIRONMENT_FAILED "could not install the packages of the $environment_kind environment"
+    run_child "$environment/bin/python" -c "import $environment_imports" ||
+      apply_fail ENVIRONMENT_FAILED "the $environment_kind environment does not import $environment_imports"
+    write_file "$environment/.complete" "kind=$environment_kind
+lock_sha256=$(sha256_of "$environment_lock")
+python=$PYTHON_VERSION
+" || apply_fail STAGE_FAILED 'could not finish the environment'
+    step_done "$environment_kind"
+  fi
+}
+
+# Not before the switch when the release is the one that runs.
+apply_link_environments() {
+  for link_kind in text vision; do
+    link_name=$TEXT_ENVIRONMENT
+    [ "$link_kind" = text ] || link_name=$VISION_ENVIRONMENT
+    if [ -n "$link_name" ]; then
+      link_environment "$RELEASE" "$link_kind" "$link_name" || apply_fail STAGE_FAILED 'could not link the environment'
+    else
+      rm -f "$ROOT/releases/$RELEASE/envs/$link_kind"
+    fi
+  done
+}
+
+apply_check() {
+  step_begin check
+  [ "$RELEASE" = "$EXPECTED_CURRENT" ] || apply_link_environments
+  release_check "$RELEASE" || apply_fail STAGE_FAILED "release $RELEASE is not complete: $INCOMPLETE"
+  step_done
+}
+
+# Everything that a failure from here on has to put back is put back by undo_switch.
+apply_switch() {
+  step_begin switch "$RELEASE"
+  lock_is_mine || apply_fail LOCK_LOST 'another command took the lock over'
+  record_read "$RELEASE"
+  if [ "$RELEASE" != "$UNDO_TO" ]; then
+    RECORD_PREVIOUS=$UNDO_TO
+    record_write "$RELEASE" || apply_fail SWITCH_FAILED "could not record release $RELEASE"
+  fi
+  SWITCHED=yes
+  apply_link_environments
+  mkdir -p "$ROOT/shared/models/hub" "$ROOT/shared/state" "$ROOT/shared/spool" "$ROOT/run" "$ROOT/logs" ||
+    apply_fail SWITCH_FAILED 'could not make folders'
+  write_file "$ROOT/shared/config.yaml" "$CONFIG" || apply_fail SWITCH_FAILED 'could not write shared/config.yaml'
+  write_file "$ROOT/shared/environment.json" "$ENVIRONMENT" ||
+    apply_fail SWITCH_FAILED 'could not write shared/environment.json'
+  if [ "$(current_id)" != "$RELEASE" ]; then
+    switch_current "$RELEASE" || apply_fail SWITCH_FAILED "could not switch to $RELEASE"
+  fi
+  step_done "$RELEASE"
+}
+
+apply_record() {
+  step_begin record
+  config_keep "$RELEASE" || apply_fail SWITCH_FAILED 'could not keep the configuration'
+  record_order=$(record_last_order)
+  record_read "$RELEASE"
+  RECORD_STATE=good
+  RECORD_DEPLOYED_AT=$(now_iso)
+  RECORD_DEPLOYED_BY=$OPERATOR
+  RECORD_ORDER=$((record_order + 1))
+  record_write "$RELEASE" || apply_fail SWITCH_FAILED "could not record release $RELEASE"
+  SWITCHED=recorded
+  audit "$RELEASE" good
+  step_done
+}
+
+# Removes what nothing can need any more. A failure here leaves only rubbish behind and fails no deploy.
+apply_prune() {
+  step_begin prune
+  prune_current=$(current_id)
+  prune_previous=$(good_before "$prune_current")
+  # Newest first: order of good ones, name (a time) of failed ones.
+  for prune_state in good failed; do
+    prune_keep=2
+    [ "$prune_state" = failed ] || prune_keep=$KEEP_RELEASES
+    for prune_line in $(record_ids | while read -r prune_id; do
+      record_read "$prune_id"
+      [ "$RECORD_STATE" = "$prune_state" ] && printf '%012d/%s\n' "$RECORD_ORDER" "$prune_id"
+    done | sort -r); do
+      prune_id=${prune_line#*/}
+      if [ "$prune_keep" -gt 0 ]; then
+        prune_keep=$((prune_keep - 1))
+      elif [ "$prune_id" != "$prune_current" ] && [ "$prune_id" != "$prune_previous" ]; then
+        # The record goes last: a release without one would never be looked at again.
+        rm -rf "$ROOT/releases/$prune_id" "$ROOT/deploy/configs/$prune_id" && rm -f "$ROOT/deploy/records/$prune_id"
+      fi
+    done
+  done
+  # A release without a record was left by a deploy that was killed before it wrote one.
+  for prune_path in "$ROOT"/releases/*; do
+    [ -f "$ROOT/deploy/records/${prune_path##*/}" ] || rm -rf "$prune_path"
+  done
+  prune_used=" uv-$UV_VERSION python "
+  for prune_path in "$ROOT"/releases/*/envs/* "$ROOT"/releases/*/runtime/node; do
+    prune_target=$(readlink "$prune_path" 2>/dev/null) || continue
+    prune_target=${prune_target#../../../*/}
+    prune_used="$prune_used${prune_target%%/*} "
+  done
+  for prune_path in "$ROOT"/deploy/configs/*/environments; do
+    while IFS='=' read -r prune_kind prune_target; do prune_used="$prune_used$prune_target "; done 2>/dev/null <"$prune_path"
+  done
+  for prune_path in "$ROOT"/envs/* "$ROOT"/runtime/*; do
+    case $prune_used in
+      *" ${prune_path##*/} "*) ;;
+      *) [ ! -d "$prune_path" ] || rm -rf "$prune_path" ;;
+    esac
+  done
+  # Parts of an upload that nobody went on with for a day.
+  find "$ROOT/deploy/incoming" -type f -mtime +0 -exec rm -f {} + 2>/dev/null
+  if [ -n "$(find "$ROOT/deploy/journal" -prune -size +2048 2>/dev/null)" ]; then
+    prune_journal=$(tail -n 2000 "$ROOT/deploy/journal") && write_file "$ROOT/deploy/journal" "$prune_journal
+"
+  fi
+  step_done
+}
+
+main() {
+  script_begin
+  SWITCHED=
+  LOCKED=
+  trap apply_interrupted TERM INT HUP
+  watch_operator
+  STEP=lock
+  lock_take
+  mkdir -p "$ROOT/deploy/incoming" "$ROOT/releases" "$ROOT/envs" "$ROOT/runtime" "$ROOT/logs" 2>/dev/null ||
+    apply_fail ROOT_NOT_WRITABLE "cannot write to $ROOT"
+  if : 2>/dev/null >"$ROOT/deploy/output"; then STEP_LOG=$ROOT/deploy/output; fi
+  step_begin lock
+  if [ "$(current_id)" != "$EXPECTED_CURRENT" ]; then
+    apply_fail HOST_CHANGED "the current release became '$(current_id)' since it was looked at"
+  fi
+  apply_clean_up
+  step_done
+  UNDO_TO=$(last_good)
+
+  apply_runtime "node-$NODE_VERSION" bin/node "$NODE_BLOB"
+  apply_runtime "uv-$UV_VERSION" uv "$UV_BLOB"
+  apply_release
+  apply_environment text "$TEXT_ENVIRONMENT" "$TEXT_IMPORTS"
+  apply_environment vision "$VISION_ENVIRONMENT" "$VISION_IMPORTS"
+  apply_check
+  if [ "$ONLY_STAGE" = yes ]; then
+    audit "$RELEASE" staged
+    lock_release
+    exit 0
+  fi
+  apply_switch
+  step_begin service
+  service_restart || apply_fail SERVICE_FAILED 'the service did not start'
+  step_done
+  step_begin gate
+  gate "$RELEASE" || apply_fail GATE_FAILED "release $RELEASE did not pass the health gate"
+  step_done
+  apply_record
+  apply_prune
+  lock_release
+  exit 0
+}

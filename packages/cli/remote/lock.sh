@@ -1,0 +1,193 @@
+# shellcheck shell=sh
+# shellcheck disable=SC2154,SC2034 # values of the caller; variables of other parts
+# The lock of a host is a lease: a holder that stops renewing it loses it. deploy/lock/holder appears complete by a hard
+# link, which fails when it exists; deploy/lock/lease holds the holder's id and the time of its last renewal.
+
+LEASE_SECONDS=15
+
+lock_read_holder() {
+  HOLDER_ID=
+  HOLDER_NAME=
+  HOLDER_PID=
+  HOLDER_BOOT=
+  HOLDER_COMMAND=
+  HOLDER_STARTED=
+  HOLDER_OPERATOR_PID=
+  while IFS='=' read -r lock_key lock_value; do
+    case $lock_key in
+      id) HOLDER_ID=$lock_value ;;
+      holder) HOLDER_NAME=$lock_value ;;
+      pid) HOLDER_PID=$lock_value ;;
+      boot) HOLDER_BOOT=$lock_value ;;
+      command) HOLDER_COMMAND=$lock_value ;;
+      started) HOLDER_STARTED=$lock_value ;;
+      operator_pid) HOLDER_OPERATOR_PID=$lock_value ;;
+    esac
+  done 2>/dev/null <"$ROOT/deploy/lock/holder"
+  [ -n "$HOLDER_ID" ]
+}
+
+# Time of the last renewal by the present holder: an older holder's lease counts for nothing.
+lock_renewed() {
+  LEASE_ID=
+  LEASE_TIME=
+  { read -r LEASE_ID LEASE_TIME <"$ROOT/deploy/lock/lease"; } 2>/dev/null
+  if [ "$LEASE_ID" != "$HOLDER_ID" ] || [ -z "$LEASE_TIME" ]; then LEASE_TIME=$HOLDER_STARTED; fi
+}
+
+# Sets LOCK_STATE to free, held, dead (its process is gone) or expired (no renewal for the length of a lease).
+lock_judge() {
+  LOCK_STATE=free
+  lock_read_holder 2>/dev/null || return 0
+  if [ "$HOLDER_BOOT" = "$(boot_id)" ] && ! kill -0 "$HOLDER_PID" 2>/dev/null; then
+    LOCK_STATE=dead
+    return 0
+  fi
+  lock_renewed
+  lock_age=$(($(now_seconds) - ${LEASE_TIME:-0}))
+  # A lease from the future means that the clock was set back; it is as good as an old one.
+  if [ "$lock_age" -ge "$LEASE_SECONDS" ] || [ "$lock_age" -le "-$LEASE_SECONDS" ]; then
+    LOCK_STATE=expired
+  else
+    LOCK_STATE=held
+  fi
+}
+
+# After the clock was stepped or the machine slept, a living holder looks expired until its next renewal: wait for that.
+lock_expired_for_good() {
+  lock_seen=$LEASE_TIME
+  lock_looks=0
+  while [ "$lock_looks" -lt 6 ]; do
+    sleep 1
+    lock_looks=$((lock_looks + 1))
+    lock_judge
+    [ "$LOCK_STATE" = expired ] || return 1
+    [ "$LEASE_TIME" = "$lock_seen" ] || return 1
+  done
+}
+
+lock_is_mine() {
+  lock_read_holder 2>/dev/null && [ "$HOLDER_ID" = "$CHANGE_ID" ]
+}
+
+lock_renew() {
+  write_file "$ROOT/deploy/lock/lease" "$CHANGE_ID $(now_seconds)
+"
+}
+
+# One at a time may remove another's lock; a remover that died loses its turn after a minute.
+lock_enter_removal() {
+  lock_tries=0
+  until mkdir "$ROOT/deploy/lock/removal" 2>/dev/null; do
+    [ -z "$(find "$ROOT/deploy/lock/removal" -prune -mmin +1 2>/dev/null)" ] || rmdir "$ROOT/deploy/lock/removal" 2>/dev/null
+    lock_tries=$((lock_tries + 1))
+    [ "$lock_tries" -lt 10 ] || return 1
+    sleep 1
+  done
+}
+
+lock_leave_removal() {
+  rmdir "$ROOT/deploy/lock/removal" 2>/dev/null
+}
+
+lock_take_over() {
+  lock_enter_removal || return 0
+  lock_judge
+  case $LOCK_STATE in
+    dead | expired)
+      notice "took over the lock of $HOLDER_NAME ($HOLDER_COMMAND), which ended without releasing it"
+      rm -f "$ROOT/deploy/lock/holder" "$ROOT/deploy/lock/lease"
+      ;;
+  esac
+  lock_leave_removal
+}
+
+lock_describe() {
+  json_text id "$HOLDER_ID"
+  json_text holder "$HOLDER_NAME"
+  json_text command "$HOLDER_COMMAND"
+  json_number pid "$HOLDER_PID"
+  json_number operatorPid "$HOLDER_OPERATOR_PID"
+  json_number ageSeconds "$(($(now_seconds) - ${HOLDER_STARTED:-0}))"
+  json_text state "$LOCK_STATE"
+}
+
+lock_refuse() {
+  json_new
+  json_text event failed
+  json_text step lock
+  json_text code LOCK_HELD
+  json_text message "locked by $HOLDER_NAME: $HOLDER_COMMAND, since $(($(now_seconds) - ${HOLDER_STARTED:-0})) s"
+  json_raw freeBytes null
+  json_text output ''
+  json_send
+  exit 3
+}
+
+# Takes the lock or ends the script with exit code 3. The caller has set its signal handlers before.
+lock_take() {
+  if ! mkdir -p "$ROOT/deploy/lock" "$ROOT/deploy/records" 2>/dev/null; then
+    report_failure ROOT_NOT_WRITABLE "cannot write to $ROOT"
+    exit 1
+  fi
+  lock_candidate="$ROOT/deploy/lock/candidate.$$"
+  lock_waited=0
+  while :; do
+    lock_text="id=$CHANGE_ID
+holder=$OPERATOR
+pid=$$
+boot=$(boot_id)
+command=$COMMAND
+started=$(now_seconds)
+operator_pid=$OPERATOR_PID
+"
+    if ! printf '%s' "$lock_text" 2>/dev/null >"$lock_candidate"; then
+      rm -f "$lock_candidate"
+      report_failure ROOT_NOT_WRITABLE "cannot write to $ROOT"
+      exit 1
+    fi
+    if ln "$lock_candidate" "$ROOT/deploy/lock/holder" 2>/dev/null; then
+      LOCKED=yes
+      rm -f "$lock_candidate"
+      lock_renew
+      lock_keep &
+      RENEWER=$!
+      return 0
+    fi
+    lock_judge
+    case $LOCK_STATE in
+      dead) lock_take_over ;;
+      expired) if lock_expired_for_good; then lock_take_over; fi ;;
+      held)
+        if [ "$lock_waited" -ge "$WAIT_LOCK" ]; then
+          rm -f "$lock_candidate"
+          lock_refuse
+        fi
+        [ "$lock_waited" -gt 0 ] || notice "waiting for the lock of $HOLDER_NAME ($HOLDER_COMMAND)"
+        sleep 1
+        lock_waited=$((lock_waited + 1))
+        ;;
+    esac
+  done
+}
+
+# Runs in the background beside the script and ends with it, however the script ends.
+lock_keep() {
+  trap 'kill "$lock_sleeper" 2>/dev/null; exit 0' TERM
+  exec </dev/null >/dev/null 2>&1
+  while kill -0 "$$" 2>/dev/null && lock_is_mine; do
+    lock_renew
+    sleep 5 &
+    lock_sleeper=$!
+    wait "$lock_sleeper"
+  done
+}
+
+lock_release() {
+  [ "${LOCKED:-}" = yes ] || return 0
+  LOCKED=
+  [ -z "$RENEWER" ] || kill "$RENEWER" 2>/dev/null
+  lock_enter_removal || return 0
+  if lock_is_mine; then rm -f "$ROOT/deploy/lock/holder" "$ROOT/deploy/lock/lease"; fi
+  lock_leave_removal
+}

@@ -1,0 +1,173 @@
+# shellcheck shell=sh
+# shellcheck disable=SC2034 # variables of other parts
+# The agent under a supervisor of its own: no service manager is needed. Every service-*.sh defines the same functions:
+#   service_start   idempotent; leaves exactly one supervisor of this root
+#   service_stop    returns when agent and supervisor are gone; SERVICE_STOP_SECONDS bounds the wait
+#   service_status  sets SERVICE_STATE (running, stopped), SERVICE_PID and AGENT_PID
+
+SERVICE_KIND=detached
+
+# The supervisor is a file of its own, so that it outlives releases; it is replaced by rename, never while it is read.
+service_write_supervisor() {
+  # shellcheck disable=SC2016 # expanded by the supervisor, not here
+  write_file "$ROOT/run/supervisor.sh" '# Keeps the agent of one root running. Started by mlxfleet; ended by TERM.
+ROOT=$1
+umask 077
+cd /
+agent=
+sleeper=
+stopping=
+stop() {
+  stopping=yes
+  [ -z "$agent" ] || kill -TERM "$agent" 2>/dev/null
+  [ -z "$sleeper" ] || kill "$sleeper" 2>/dev/null
+}
+trap stop TERM INT
+trap : HUP
+
+say() {
+  printf "%s %s\n" "$(date -u +%Y-%m-%dT%H:%M:%SZ)" "$1" >>"$ROOT/logs/supervisor.log" 2>/dev/null
+}
+
+# Logs of an agent that fails for weeks must not fill the disk.
+shorten() {
+  [ -z "$(find "$1" -prune -size +40960 2>/dev/null)" ] || mv -f "$1" "$1.1"
+}
+
+delay=1
+say "supervisor $$ started"
+while [ -z "$stopping" ]; do
+  shorten "$ROOT/logs/agent.log"
+  shorten "$ROOT/logs/supervisor.log"
+  started=$(date +%s)
+  "$ROOT/current/runtime/node" "$ROOT/current/agent/agent.mjs" serve --root "$ROOT" </dev/null >>"$ROOT/logs/agent.log" 2>&1 &
+  agent=$!
+  echo "$agent" >"$ROOT/run/agent.pid"
+  say "agent $agent started"
+  wait "$agent"
+  status=$?
+  while kill -0 "$agent" 2>/dev/null; do
+    wait "$agent"
+    status=$?
+  done
+  say "agent $agent ended with status $status"
+  agent=
+  rm -f "$ROOT/run/agent.pid"
+  [ -z "$stopping" ] || break
+  if [ $(($(date +%s) - started)) -ge 60 ]; then delay=1; fi
+  sleep "$delay" &
+  sleeper=$!
+  wait "$sleeper"
+  sleeper=
+  delay=$((delay * 2))
+  if [ "$delay" -gt 30 ]; then delay=30; fi
+done
+rm -f "$ROOT/run/supervisor.pid"
+say "supervisor $$ stopped"
+'
+}
+
+# Prints the ids of processes whose command line begins with the text, in this mount namespace: a container on the same
+# machine may have the same paths.
+service_find() {
+  ps -axww -o pid= -o args= 2>/dev/null | SERVICE_NEEDLE=$1 awk '
+    { pid = $1; sub(/^ *[0-9]+ +/, ""); if (index($0, ENVIRON["SERVICE_NEEDLE"]) == 1) print pid }' |
+    while read -r service_found; do
+      if [ -e "/proc/$service_found/ns/mnt" ] &&
+        [ "$(readlink "/proc/$service_found/ns/mnt")" != "$(readlink /proc/self/ns/mnt)" ]; then
+        continue
+      fi
+      printf '%s\n' "$service_found"
+    done
+}
+
+service_find_supervisors() {
+  service_find "/bin/sh $ROOT/run/supervisor.sh $ROOT"
+}
+
+service_find_agents() {
+  service_find "$ROOT/current/runtime/node $ROOT/current/agent/agent.mjs serve --root $ROOT"
+}
+
+service_status() {
+  SERVICE_PID=
+  AGENT_PID=
+  SERVICE_STATE=stopped
+  for service_pid in $(service_find_supervisors); do SERVICE_PID=$service_pid; done
+  for service_pid in $(service_find_agents); do AGENT_PID=$service_pid; done
+  [ -z "$SERVICE_PID" ] || SERVICE_STATE=running
+}
+
+# Starts the supervisor in a session of its own with signals as they are by default, which no shell can do portably: the
+# node that the agent needs anyway does it. Nothing of this session's environment or descriptors goes along.
+SERVICE_SPAWN='
+const { spawn } = require("node:child_process");
+const { openSync, readFileSync, writeFileSync, renameSync } = require("node:fs");
+const root = process.argv[1];
+const environment = { HOME: process.env.HOME, PATH: "/usr/local/bin:/usr/bin:/bin:/usr/sbin:/sbin", LANG: "C.UTF-8" };
+for (const name of ["USER", "LOGNAME", "TMPDIR"]) if (process.env[name]) environment[name] = process.env[name];
+Object.assign(environment, JSON.parse(readFileSync(root + "/shared/environment.json", "utf8")));
+const log = openSync(root + "/logs/supervisor.log", "a", 0o600);
+const child = spawn("/bin/sh", [root + "/run/supervisor.sh", root], {
+  cwd: "/", env: environment, detached: true, stdio: ["ignore", log, log],
+});
+child.on("error", (error) => { console.error(error.message); process.exit(1); });
+child.on("spawn", () => {
+  writeFileSync(root + "/run/supervisor.pid.new", child.pid + "\n", { mode: 0o600 });
+  renameSync(root + "/run/supervisor.pid.new", root + "/run/supervisor.pid");
+  child.unref();
+});
+'
+
+# Called with the host's lock held, so that no two starts race.
+service_start() {
+  service_status
+  [ "$SERVICE_STATE" = stopped ] || return 0
+  # An agent whose supervisor was killed holds the ports.
+  service_stop
+  mkdir -p "$ROOT/run" "$ROOT/logs" "$ROOT/shared" 2>/dev/null
+  [ -f "$ROOT/shared/environment.json" ] || write_file "$ROOT/shared/environment.json" '{}' || return 1
+  rm -f "$ROOT/run/agent.pid" "$ROOT/run/supervisor.pid"
+  service_write_supervisor || return 1
+  run_child "$ROOT/current/runtime/node" -e "$SERVICE_SPAWN" "$ROOT"
+}
+
+# TERM, then KILL by ids looked up again, so that a reused id is not hit. An agent is told by its supervisor, and only
+# directly when that is gone: a second TERM would cut short the requests it finishes.
+service_stop() {
+  service_waited=0
+  service_told=
+  while :; do
+    service_supervisors=$(service_find_supervisors)
+    service_agents=$(service_find_agents)
+    if [ -z "$service_supervisors$service_agents" ]; then
+      rm -f "$ROOT/run/agent.pid" "$ROOT/run/supervisor.pid"
+      return 0
+    fi
+    if [ "$service_waited" -ge "$((${SERVICE_STOP_SECONDS:-40} * 5))" ]; then break; fi
+    for service_pid in ${service_supervisors:-$service_agents}; do
+      case " $service_told " in
+        *" $service_pid "*) ;;
+        *)
+          kill -TERM "$service_pid" 2>/dev/null
+          service_told="$service_told $service_pid"
+          ;;
+      esac
+    done
+    # An agent whose supervisor was told is told too.
+    if [ -n "$service_supervisors" ]; then
+      for service_pid in $service_agents; do service_told="$service_told $service_pid"; done
+    fi
+    sleep 0.2
+    service_waited=$((service_waited + 1))
+  done
+  # The supervisor first, or it would start another agent.
+  for service_pid in $service_supervisors $service_agents; do kill -KILL "$service_pid" 2>/dev/null; done
+  sleep 0.2
+  if [ -n "$(service_find_supervisors)$(service_find_agents)" ]; then return 1; fi
+  rm -f "$ROOT/run/agent.pid" "$ROOT/run/supervisor.pid"
+}
+
+service_restart() {
+  service_stop && service_start
+}

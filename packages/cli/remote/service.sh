@@ -1,0 +1,50 @@
+# shellcheck shell=sh
+# shellcheck disable=SC2154,SC2034,SC1010 # values of the caller; variables of other parts
+# start, stop or restart of the agent; ACTION names which. A start is not judged by the health gate: status tells.
+
+service_action_interrupted() {
+  lock_release
+  exit 130
+}
+
+service_action_fail() {
+  report_failure "$1" "$2"
+  audit "$(current_id)" "failed-$1"
+  lock_release
+  exit 1
+}
+
+main() {
+  script_begin
+  LOCKED=
+  if [ ! -L "$ROOT/current" ] && [ "$ACTION" != stop ]; then
+    report_failure NOTHING_DEPLOYED 'nothing was deployed to this host'
+    exit 1
+  fi
+  if [ ! -d "$ROOT/deploy" ]; then
+    report_failure NOTHING_DEPLOYED 'nothing was deployed to this host'
+    exit 1
+  fi
+  trap service_action_interrupted TERM INT HUP
+  watch_operator
+  STEP=lock
+  lock_take
+  if : 2>/dev/null >"$ROOT/deploy/output"; then STEP_LOG=$ROOT/deploy/output; fi
+  STEP=service
+  service_status
+  service_before=$SERVICE_STATE
+  case $ACTION in
+    start) service_start || service_action_fail SERVICE_FAILED 'the service did not start' ;;
+    stop) service_stop || service_action_fail SERVICE_FAILED 'the service did not stop' ;;
+    restart) service_restart || service_action_fail SERVICE_FAILED 'the service did not restart' ;;
+  esac
+  service_status
+  json_new
+  json_text event service
+  json_text before "$service_before"
+  json_text after "$SERVICE_STATE"
+  json_send
+  audit "$(current_id)" done
+  lock_release
+  exit 0
+}
