@@ -1,0 +1,48 @@
+#!/usr/bin/env node
+import { EXIT, exitCodeOf } from './exit-codes.ts';
+import { installInterrupt } from './interrupt.ts';
+import { Output } from './output/output.ts';
+import { errorDocument, printError } from './output/print-error.ts';
+import { parseArguments } from './parse-arguments.ts';
+
+/** Options that must be known before the arguments are understood: how to print what is wrong with them. */
+function printingOptions(argv: readonly string[]): { json: boolean; noColour: boolean; verbose: boolean } {
+  const end = argv.indexOf('--');
+  const words = end === -1 ? argv : argv.slice(0, end);
+  return {
+    json: words.includes('--json'),
+    noColour: words.includes('--no-color'),
+    verbose: words.includes('-v') || words.includes('--verbose'),
+  };
+}
+
+/** Runs the command line. Answers its exit code; never throws. */
+async function main(argv: readonly string[]): Promise<number> {
+  const printing = printingOptions(argv);
+  const output = new Output({
+    stdout: process.stdout,
+    stderr: process.stderr,
+    env: process.env,
+    ...printing,
+  });
+  const interrupt = installInterrupt(output);
+  try {
+    const { options, run } = await parseArguments(argv, output);
+    if (run === null) return EXIT.done;
+    const { stdin, env } = process;
+    const exitCode = await run({ output, stdin, options, cwd: process.cwd(), env, signal: interrupt.signal });
+    return interrupt.signal.aborted ? EXIT.interrupted : exitCode;
+  } catch (error) {
+    if (interrupt.signal.aborted) {
+      output.notice('Interrupted.');
+      return EXIT.interrupted;
+    }
+    printError(output, error, printing);
+    if (printing.json) output.document(errorDocument(error));
+    return exitCodeOf(error);
+  } finally {
+    interrupt.dispose();
+  }
+}
+
+process.exitCode = await main(process.argv.slice(2));
