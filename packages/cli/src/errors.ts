@@ -230,4 +230,29 @@ export const ERRORS = {
     when: 'A connection was used after it was closed.',
     hint: 'This is a fault of mlxfleet: please report it.',
   },
+  AGENT_NOT_RUNNING: {
+    code: 'AGENT_NOT_RUNNING',
+    when: 'A command needs the agent of a host, and it does not run.',
+    hint: 'Start it with `mlxfleet start HOST`; `mlxfleet logs HOST` tells why it ended.',
+  },
+  AGENT_REFUSED: {
+    code: 'AGENT_REFUSED',
+    when: 'The agent understood what was asked and refused it.',
+    hint: 'The message is the agent’s own; docs/errors.md lists its codes.',
+  },
+  AGENT_ANSWER_BROKEN: {
+    code: 'AGENT_ANSWER_BROKEN',
+    when: 'The agent’s answer cannot be understood, or it ended in the middle.',
+    hint: 'See `mlxfleet logs HOST`.',
+  },
+  PROTOCOL_MISMATCH: {
+    code: 'PROTOCOL_MISMATCH',
+    when: 'The agent on a host and this command line are too far apart in version to understand each other.',
+    hint: 'Upgrade the older one: `mlxfleet deploy HOST` upgrades the agent.',
+  },
+  NOTHING_TO_CHAT_WITH: {
+    code: 'NOTHING_TO_CHAT_WITH',
+    when: '`mlxfleet chat` finds no model: none is loaded and the inventory names none for the host.',
+    hint: 'Name one with `--model ID`, or list it under models in the inventory.',
+  },
 } as const satisfies Record<string, ErrorDefinition>;
