@@ -1,0 +1,98 @@
+import {
+  type ChatCompletionChunk,
+  chatCompletionChunkSchema,
+  CodedError,
+  openAiErrorSchema,
+} from '@mlxfleet/protocol';
+import type { Client } from 'undici';
+import { ERRORS } from '../errors.ts';
+import type { Host } from '../hosts/host.ts';
+import { answerError, notRunning } from './answer-error.ts';
+import { clientOver } from './host-connection.ts';
+import { serverSentEvents } from './server-sent-events.ts';
+
+export interface ChatTurn {
+  readonly role: 'system' | 'user' | 'assistant';
+  readonly content: string;
+}
+
+export interface ChatQuestion {
+  readonly model: string;
+  readonly messages: readonly ChatTurn[];
+  readonly max_tokens?: number;
+  readonly temperature?: number;
+}
+
+export interface ChatClientOptions {
+  /** Port of the OpenAI API on the host's loopback. */
+  readonly port: number;
+  /** Content of the host's `shared/admin-token`; it stands in for an API key. */
+  readonly adminToken: string | null;
+}
+
+/** Chat completions of the agent on one host, over its loopback. */
+export class ChatClient implements AsyncDisposable {
+  readonly #host: string;
+  readonly #client: Client;
+  readonly #headers: Readonly<Record<string, string>>;
+
+  constructor(host: Host, options: ChatClientOptions) {
+    this.#host = host.name;
+    this.#headers = {
+      'content-type': 'application/json',
+      ...(options.adminToken === null ? {} : { 'x-admin-token': options.adminToken }),
+    };
+    this.#client = clientOver(async () => {
+      try {
+        return await host.openLoopbackPort(options.port);
+      } catch (error) {
+        throw error instanceof CodedError ? error : notRunning(host.name, error);
+      }
+    });
+  }
+
+  /** Streams the chunks of one answer. Leaving the loop, or the signal, ends the generation on the host. */
+  async *stream(question: ChatQuestion, signal: AbortSignal): AsyncGenerator<ChatCompletionChunk> {
+    const response = await this.#client.request({
+      method: 'POST',
+      path: '/v1/chat/completions',
+      headers: this.#headers,
+      body: JSON.stringify({ ...question, stream: true, stream_options: { include_usage: true } }),
+      signal,
+    });
+    if (response.statusCode >= 400) {
+      const body: unknown = await response.body.json().catch(() => null);
+      throw answerError(this.#host, response.statusCode, body);
+    }
+    for await (const data of serverSentEvents(response.body)) {
+      if (data === '[DONE]') return;
+      yield this.#chunk(data);
+    }
+    throw new CodedError(ERRORS.AGENT_ANSWER_BROKEN, `${this.#host}: the answer ended in the middle`);
+  }
+
+  #chunk(data: string): ChatCompletionChunk {
+    let value: unknown;
+    try {
+      value = JSON.parse(data);
+    } catch (error) {
+      throw new CodedError(ERRORS.AGENT_ANSWER_BROKEN, `${this.#host}: a part of the answer is no JSON`, {
+        cause: error,
+      });
+    }
+    if (openAiErrorSchema.safeParse(value).success) throw answerError(this.#host, 200, value);
+    const parsed = chatCompletionChunkSchema.safeParse(value);
+    if (parsed.success) return parsed.data;
+    throw new CodedError(
+      ERRORS.AGENT_ANSWER_BROKEN,
+      `${this.#host}: a part of the answer is not understood`,
+      {
+        cause: parsed.error,
+      },
+    );
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.#client.destroy();
+  }
+}
