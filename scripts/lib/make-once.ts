@@ -32,7 +32,7 @@ export async function makeOnce(options: OnceOptions): Promise<string> {
       if (await isMade(folder, stamp)) return folder;
       const start = performance.now();
       say(`${title} …`);
-      const target = options.inPlace ? folder : `${folder}.new-${process.pid}`;
+      const target = options.inPlace ? folder : `${folder}.new`;
       await rm(target, { recursive: true, force: true });
       await mkdir(target, { recursive: true });
       try {

@@ -25,7 +25,7 @@ export async function ensureTextEnvironment(): Promise<string> {
   await makeOnce({
     folder,
     stamp,
-    title: 'Building the Python environment of the worker (about 400 MB)',
+    title: 'Building the Python environment of the worker (about 280 MB)',
     inPlace: true,
     make: async () => {
       await uv(['venv', '--quiet', '--clear', '--python', python.executable, folder]);
