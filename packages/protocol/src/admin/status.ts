@@ -46,6 +46,8 @@ export const adminStatusSchema = z.object({
   pid: z.int(),
   uptime_seconds: z.number().min(0),
   ports: z.object({ main: z.int(), admin: z.int() }),
+  /** Address that the main API listens on; absent in agents that do not tell. */
+  bind: z.string().optional(),
   /** The most recently used loaded model. */
   model: z.object({ loaded: z.boolean(), name: z.string().nullable(), memory_gb: z.number().nullable() }),
   models: z.array(modelStatusSchema),

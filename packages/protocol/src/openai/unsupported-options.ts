@@ -1,19 +1,20 @@
 /**
  * Options of OpenAI's API that this version cannot honour, each with the values that ask for nothing and so pass.
- * Any other value is refused with a 400 that names the option: an option that is silently dropped gives wrong answers.
+ * They are compared as JSON. Any other value is refused with a 400 that names the option: an option that is silently
+ * dropped gives wrong answers.
  */
 export const UNSUPPORTED_CHAT_OPTIONS: Readonly<Record<string, readonly unknown[]>> = {
   audio: [],
   function_call: ['none', 'auto'],
-  functions: [],
+  functions: [[]],
   logprobs: [false],
-  modalities: [],
+  modalities: [['text']],
   parallel_tool_calls: [true, false],
   prediction: [],
   reasoning_effort: [],
-  response_format: [],
+  response_format: [{ type: 'text' }],
   tool_choice: ['none', 'auto'],
-  tools: [],
+  tools: [[]],
   top_logprobs: [0],
   web_search_options: [],
 };

@@ -1,0 +1,65 @@
+"""One-shot: fetch a model from the hub into the Hugging Face cache.
+
+Prints JSON lines: {"event": "found"} once the hub knows the model, then {"event": "done"}, or
+{"event": "failed", "message": …} and exit code 1. Ends when stdin does, so it never outlives the agent.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+import threading
+
+# What the worker needs of a repository: weights, tokenizer, template and configuration.
+PATTERNS = [
+    "*.json",
+    "model*.safetensors",
+    "*.jinja",
+    "*.model",
+    "*.tiktoken",
+    "*.txt",
+]
+LOOK_UP_SECONDS = 8
+
+
+def say(event: str, **fields: str) -> None:
+    print(json.dumps({"event": event, **fields}), flush=True)
+
+
+def end_with_stdin() -> None:
+    sys.stdin.buffer.read()
+    os._exit(2)
+
+
+def main(model: str) -> int:
+    threading.Thread(target=end_with_stdin, daemon=True).start()
+    from huggingface_hub import HfApi, snapshot_download
+    from huggingface_hub.errors import GatedRepoError, HfHubHTTPError, RepositoryNotFoundError
+
+    try:
+        HfApi().model_info(model, timeout=LOOK_UP_SECONDS)
+    except GatedRepoError:
+        say("failed", message="the hub asks for an account that may read it (set HF_TOKEN)")
+        return 1
+    except RepositoryNotFoundError:
+        say("failed", message="the hub does not have it either")
+        return 1
+    except HfHubHTTPError:
+        say("failed", message="the hub answered with an error")
+        return 1
+    except Exception:  # noqa: BLE001 - whatever the network does, the answer is the same
+        say("failed", message="the hub could not be reached")
+        return 1
+    say("found")
+    try:
+        snapshot_download(model, allow_patterns=PATTERNS)
+    except Exception as error:  # noqa: BLE001 - told to the client by its kind, without paths
+        say("failed", message=f"the download failed ({type(error).__name__})")
+        return 1
+    say("done")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1]))

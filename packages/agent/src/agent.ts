@@ -1,0 +1,242 @@
+import { constants } from 'node:fs';
+import { access, mkdir, rm } from 'node:fs/promises';
+import path from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { type AgentConfig, CodedError } from '@mlxfleet/protocol';
+import type { FastifyInstance } from 'fastify';
+import type { Logger } from 'pino';
+import { adminApp } from './admin-app.ts';
+import { ApiError } from './api-error.ts';
+import { mainApp } from './app.ts';
+import { API_ERRORS, PROCESS_ERRORS } from './errors.ts';
+import { listenOnPort, listenOnSocket, refuseSecondAgent } from './listen.ts';
+import { ModelCatalog } from './models/catalog.ts';
+import { Downloader } from './models/downloader.ts';
+import { ModelPool } from './models/model-pool.ts';
+import { isLoopbackBind } from './plugins/host-names.ts';
+import { memoryTier } from './scheduler/memory-tier.ts';
+import { readOrMakeAdminToken } from './state/admin-token.ts';
+import { type AgentServices, Lifecycle } from './state/agent-state.ts';
+import { machineType, totalMemory } from './state/host-facts.ts';
+import { createMetrics } from './state/metrics.ts';
+import { Throughput } from './state/throughput.ts';
+import type { WorkerCommand } from './workers/worker-process.ts';
+import type { WorkerTimes } from './workers/worker-transition.ts';
+
+export interface AgentOptions {
+  /** Absolute. */
+  readonly root: string;
+  readonly config: AgentConfig;
+  /** Interpreter and sources of the text worker, absolute. */
+  readonly worker: { readonly python: string; readonly source: string };
+  readonly release: string | null;
+  readonly log: Logger;
+  /** Steady clock, milliseconds; default the system's. */
+  readonly now?: () => number;
+  readonly workerTimes?: WorkerTimes;
+  readonly heartbeatMs?: number;
+}
+
+/** A running agent. */
+export interface Agent {
+  readonly services: AgentServices;
+  /** Refuses new work, finishes what runs within `drain_seconds`, ends the workers, closes everything. */
+  stop(): Promise<void>;
+  /** Ends the workers at once; the process is about to exit. */
+  kill(): void;
+}
+
+const SWEEP_MS = 500;
+const HEARTBEAT_MS = 15_000;
+/** How long answers that are already written may take to leave. */
+const FLUSH_MS = 2000;
+const DRAIN_POLL_MS = 20;
+
+/**
+ * Starts an agent: both APIs listen when this resolves, models to preload may still be loading.
+ * @throws CodedError when it cannot start; nothing is left behind then.
+ */
+export async function startAgent(options: AgentOptions): Promise<Agent> {
+  const { config, log } = options;
+  refuseUnprotectedBind(config);
+  const folders = await makeFolders(options.root);
+  const socketPath = path.join(folders.run, 'admin.sock');
+  await refuseSecondAgent(socketPath);
+  const services = await createServices(options, folders);
+  const apps: FastifyInstance[] = [];
+  try {
+    const main = mainApp(services);
+    const adminTcp = adminApp(services, 'tcp');
+    const adminSocket = adminApp(services, 'socket');
+    apps.push(main, adminTcp, adminSocket);
+    services.ports.main = await listenOnPort(main, config.api.bind, config.api.port, 'main');
+    services.ports.admin = await listenOnPort(adminTcp, '127.0.0.1', config.admin.port, 'admin');
+    await listenOnSocket(adminSocket, socketPath);
+  } catch (error) {
+    await Promise.all(apps.map(async (app) => await app.close()));
+    throw error;
+  }
+  services.lifecycle.setObstacle(await workerObstacle(options.worker.python));
+  const sweeper = setInterval(() => {
+    services.pool.sweep(services.now());
+  }, SWEEP_MS);
+  log.info({ ...services.ports, release: options.release, root: options.root }, 'listening');
+  void preload(services);
+  return {
+    services,
+    stop: async () => {
+      await drain(services);
+      clearInterval(sweeper);
+      await close(apps);
+      await rm(socketPath, { force: true });
+      log.info('stopped');
+    },
+    kill: () => {
+      services.pool.kill();
+    },
+  };
+}
+
+interface Folders {
+  readonly run: string;
+  readonly logs: string;
+  readonly shared: string;
+  readonly models: string;
+}
+
+function refuseUnprotectedBind({ api }: AgentConfig): void {
+  if (isLoopbackBind(api.bind) || api.key_hashes.length > 0 || api.anonymous) return;
+  throw new CodedError(
+    PROCESS_ERRORS.BIND_UNPROTECTED,
+    `the API would listen on ${api.bind} and ask nobody for a key`,
+  );
+}
+
+async function makeFolders(root: string): Promise<Folders> {
+  const shared = path.join(root, 'shared');
+  const folders = {
+    run: path.join(root, 'run'),
+    logs: path.join(root, 'logs'),
+    shared,
+    models: path.join(shared, 'models'),
+  };
+  try {
+    await mkdir(root, { recursive: true, mode: 0o700 });
+    for (const folder of Object.values(folders)) await mkdir(folder, { recursive: true, mode: 0o700 });
+  } catch (error) {
+    throw new CodedError(PROCESS_ERRORS.ROOT_UNUSABLE, `cannot make the folders under ${root}`, {
+      cause: error,
+    });
+  }
+  return folders;
+}
+
+async function createServices(options: AgentOptions, folders: Folders): Promise<AgentServices> {
+  const { config, log } = options;
+  const now = options.now ?? (() => performance.now());
+  const environment = { ...process.env, ...config.env };
+  const hubHome = environment['HF_HOME'] ?? path.join(folders.models, 'hub');
+  const hubCache = environment['HF_HUB_CACHE'] ?? path.join(hubHome, 'hub');
+  const command: WorkerCommand = {
+    ...options.worker,
+    environment: { ...config.env, HF_HOME: hubHome, HF_HUB_CACHE: hubCache },
+  };
+  const isOffline = /^(1|true|yes|on)$/i.test(environment['HF_HUB_OFFLINE'] ?? '');
+  const totalMemoryBytes = totalMemory();
+  const tier = memoryTier(totalMemoryBytes);
+  const idleTimeoutSeconds = config.idle_timeout_seconds ?? tier.idleTimeoutSeconds;
+  const memoryLimitBytes = config.memory_limit_bytes ?? tier.memoryLimitBytes;
+  const metrics = createMetrics();
+  const throughput = new Throughput();
+  const pool = new ModelPool({
+    config,
+    catalog: new ModelCatalog(folders.models, [hubCache, hubHome]),
+    downloader: new Downloader(command, log, isOffline),
+    // A worker loads from a folder; with the hub out of reach it cannot wait for it by mistake.
+    command: { ...command, environment: { ...command.environment, HF_HUB_OFFLINE: '1' } },
+    logs: folders.logs,
+    log,
+    metrics,
+    throughput,
+    now,
+    idleTimeoutSeconds,
+    memoryLimitBytes,
+    ...(options.workerTimes === undefined ? {} : { times: options.workerTimes }),
+  });
+  return {
+    config,
+    facts: {
+      release: options.release,
+      machineType: await machineType(),
+      totalMemoryBytes,
+      idleTimeoutSeconds,
+      memoryLimitBytes,
+      adminToken: adminToken(path.join(folders.shared, 'admin-token')),
+    },
+    lifecycle: new Lifecycle(),
+    pool,
+    metrics,
+    throughput,
+    log,
+    now,
+    heartbeatMs: options.heartbeatMs ?? HEARTBEAT_MS,
+    ports: { main: 0, admin: 0 },
+  };
+}
+
+function adminToken(file: string): string {
+  try {
+    return readOrMakeAdminToken(file);
+  } catch (error) {
+    throw new CodedError(PROCESS_ERRORS.ROOT_UNUSABLE, `cannot write ${file}`, { cause: error });
+  }
+}
+
+/** Why no worker can be started; null when one can. */
+async function workerObstacle(python: string): Promise<string | null> {
+  const isThere = await access(python, constants.X_OK).then(
+    () => true,
+    () => false,
+  );
+  return isThere ? null : 'The Python environment of the worker is missing. Deploy again.';
+}
+
+/**
+ * Loads what the configuration wants loaded. Models that have to be downloaded first do not keep the agent from being
+ * ready: that may take hours.
+ */
+async function preload({ config, lifecycle, log, pool }: AgentServices): Promise<void> {
+  const wanted = config.models.filter((model) => model.preload || model.pin);
+  await Promise.all(
+    wanted.map(async ({ id }) => {
+      const load = pool.acquire(id).then(async (runtime) => {
+        await runtime.load();
+      });
+      const loaded = load.catch((error: unknown) => {
+        log.error({ model: id, reason: error instanceof Error ? error.message : error }, 'preloading failed');
+      });
+      if ((await pool.find(id)) !== null) await loaded;
+    }),
+  );
+  lifecycle.run();
+}
+
+async function drain({ config, lifecycle, log, pool }: AgentServices): Promise<void> {
+  lifecycle.drain();
+  log.info({ seconds: config.drain_seconds }, 'draining');
+  const deadline = performance.now() + config.drain_seconds * 1000;
+  const isBusy = (): boolean =>
+    pool.runtimes.some(({ runningCount, waitingCount }) => runningCount + waitingCount > 0);
+  while (isBusy() && performance.now() < deadline) await sleep(DRAIN_POLL_MS);
+  await pool.shutDown(
+    new ApiError(API_ERRORS.DRAINING, 'The agent stopped before the request was finished.'),
+  );
+}
+
+async function close(apps: readonly FastifyInstance[]): Promise<void> {
+  const timer = setTimeout(() => {
+    for (const app of apps) app.server.closeAllConnections();
+  }, FLUSH_MS);
+  await Promise.all(apps.map(async (app) => await app.close()));
+  clearTimeout(timer);
+}

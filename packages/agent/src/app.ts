@@ -1,0 +1,26 @@
+import type { FastifyInstance } from 'fastify';
+import { baseApp } from './base-app.ts';
+import { installApiKey } from './plugins/api-key.ts';
+import { chatCompletions } from './routes/openai/chat-completions.ts';
+import { completions } from './routes/openai/completions.ts';
+import { models } from './routes/openai/models.ts';
+import { operations } from './routes/openai/operations.ts';
+import type { AgentServices } from './state/agent-state.ts';
+
+/** Largest body of a request that holds text only. */
+const TEXT_BODY_BYTES = 16 * 1024 * 1024;
+
+/** The main API, built and not yet listening. */
+export function mainApp(services: AgentServices): FastifyInstance {
+  const app = baseApp(services.log);
+  installApiKey(app, {
+    bind: services.config.api.bind,
+    keyHashes: services.config.api.key_hashes,
+    adminToken: services.facts.adminToken,
+  });
+  chatCompletions(app, services, TEXT_BODY_BYTES);
+  completions(app, services, TEXT_BODY_BYTES);
+  models(app, services);
+  operations(app, services);
+  return app;
+}

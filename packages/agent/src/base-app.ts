@@ -1,0 +1,42 @@
+import Fastify, { type FastifyBaseLogger, type FastifyInstance, LogController } from 'fastify';
+import type { Logger } from 'pino';
+import { ApiError } from './api-error.ts';
+import { API_ERRORS } from './errors.ts';
+import { installApiErrors, sendError } from './plugins/api-errors.ts';
+import { installRequestId, requestId } from './plugins/request-id.ts';
+
+/** Bodies of routes that take none or a small one. */
+const SMALL_BODY_BYTES = 64 * 1024;
+/** A client has so long to send its request: slow ones must not hold connections for ever. */
+const REQUEST_RECEIVE_MS = 120_000;
+
+/** What main and admin API have in common: request ids, errors in one shape, a log line for what went wrong. */
+export function baseApp(log: Logger): FastifyInstance {
+  const app: FastifyInstance = Fastify({
+    loggerInstance: log as FastifyBaseLogger,
+    logController: new LogController({ disableRequestLogging: true }),
+    genReqId: requestId,
+    bodyLimit: SMALL_BODY_BYTES,
+    requestTimeout: REQUEST_RECEIVE_MS,
+    routerOptions: { maxParamLength: 1024 },
+    frameworkErrors: sendError,
+    clientErrorHandler(_error, socket) {
+      if (!socket.writable || socket.destroyed) return;
+      const error = new ApiError(API_ERRORS.BAD_REQUEST, 'The request is not well-formed HTTP.');
+      const body = JSON.stringify(error.toBody());
+      socket.end(
+        `HTTP/1.1 400 Bad Request\r\ncontent-type: application/json\r\ncontent-length: ${String(Buffer.byteLength(body))}\r\nconnection: close\r\n\r\n${body}`,
+      );
+    },
+  });
+  // A plain text or a form would let a web page write without asking first (CORS preflight).
+  app.removeContentTypeParser('text/plain');
+  installRequestId(app);
+  installApiErrors(app);
+  app.addHook('onResponse', async (request, reply) => {
+    if (reply.statusCode < 400) return;
+    const route = request.routeOptions.url ?? 'unknown';
+    request.log.warn({ method: request.method, route, status: reply.statusCode }, 'refused or failed');
+  });
+  return app;
+}

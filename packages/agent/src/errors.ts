@@ -1,0 +1,268 @@
+import type { ErrorDefinition } from '@mlxfleet/protocol';
+import type { OpenAiErrorType } from '@mlxfleet/protocol';
+
+/** An error that a client of one of the HTTP APIs can see. Its `code` travels in lower case in the body. */
+export interface ApiErrorDefinition extends ErrorDefinition {
+  /** HTTP status; unused once a stream has begun, where the error is an SSE event. */
+  readonly status: number;
+  readonly type: OpenAiErrorType;
+}
+
+/** Errors that end the agent, or keep it from starting. */
+export const PROCESS_ERRORS = {
+  WRONG_USAGE: {
+    code: 'WRONG_USAGE',
+    when: 'A command or an option of the agent is not understood.',
+    hint: 'Run the agent with `--help`.',
+  },
+  CONFIG_UNREADABLE: {
+    code: 'CONFIG_UNREADABLE',
+    when: 'shared/config.yaml exists but cannot be read.',
+    hint: 'It has to be a UTF-8 text file that the user of the agent can read.',
+  },
+  CONFIG_INVALID: {
+    code: 'CONFIG_INVALID',
+    when: 'shared/config.yaml does not say what it must; every problem is listed with its place.',
+    hint: 'Correct the inventory and deploy again, or correct the file and restart the agent.',
+  },
+  BIND_UNPROTECTED: {
+    code: 'BIND_UNPROTECTED',
+    when: 'The API would listen beyond loopback without asking for a key.',
+    hint: 'Set api.keys in the inventory, or say api.anonymous: true, and deploy again.',
+  },
+  PORT_IN_USE: {
+    code: 'PORT_IN_USE',
+    when: 'Another process listens on the port of the main or the admin API.',
+    hint: 'Stop the other process, or set another port in the inventory.',
+  },
+  LISTEN_FAILED: {
+    code: 'LISTEN_FAILED',
+    when: 'The system refuses to listen on an address, a port or the admin socket.',
+    hint: 'Check that the address belongs to this host, and that the path of the root is short.',
+  },
+  AGENT_RUNNING: {
+    code: 'AGENT_RUNNING',
+    when: 'Another agent already serves this root folder.',
+    hint: 'Stop it first, or start this one with another --root.',
+  },
+  ROOT_UNUSABLE: {
+    code: 'ROOT_UNUSABLE',
+    when: 'The root folder cannot be made or written to.',
+    hint: 'Check the owner, the permissions and the free space of the folder.',
+  },
+  WORKER_UNKNOWN: {
+    code: 'WORKER_UNKNOWN',
+    when: 'The agent does not run from a release folder and was not told which worker to use.',
+    hint: 'Give --worker-python and --worker-source.',
+  },
+} as const satisfies Readonly<Record<string, ErrorDefinition>>;
+
+/** Errors that the HTTP APIs answer with. */
+export const API_ERRORS = {
+  BROKEN_JSON: {
+    code: 'BROKEN_JSON',
+    status: 400,
+    type: 'invalid_request_error',
+    when: 'The request body is not JSON.',
+    hint: 'Send one JSON object, UTF-8.',
+  },
+  MISSING_REQUIRED_PARAMETER: {
+    code: 'MISSING_REQUIRED_PARAMETER',
+    status: 400,
+    type: 'invalid_request_error',
+    when: 'A field that the request needs is absent.',
+    hint: 'The field is named in param.',
+  },
+  INVALID_TYPE: {
+    code: 'INVALID_TYPE',
+    status: 400,
+    type: 'invalid_request_error',
+    when: 'A field of the request has a wrong type.',
+    hint: 'The field is named in param.',
+  },
+  INVALID_VALUE: {
+    code: 'INVALID_VALUE',
+    status: 400,
+    type: 'invalid_request_error',
+    when: 'A field of the request has the right type and an impossible value.',
+    hint: 'The field is named in param.',
+  },
+  UNSUPPORTED_PARAMETER: {
+    code: 'UNSUPPORTED_PARAMETER',
+    status: 400,
+    type: 'invalid_request_error',
+    when: 'The request asks for an option that this version cannot honour.',
+    hint: 'Leave the option out: it is refused because ignoring it would give wrong answers.',
+  },
+  IMAGES_NOT_SUPPORTED: {
+    code: 'IMAGES_NOT_SUPPORTED',
+    status: 400,
+    type: 'invalid_request_error',
+    when: 'A message holds an image and the model takes text only.',
+    hint: 'Send text only, or choose a vision model.',
+  },
+  CONTEXT_LENGTH_EXCEEDED: {
+    code: 'CONTEXT_LENGTH_EXCEEDED',
+    status: 400,
+    type: 'invalid_request_error',
+    when: 'The prompt does not fit into the context of the model.',
+    hint: 'Shorten the prompt, or raise the context of the model in the inventory if the model allows it.',
+  },
+  INVALID_API_KEY: {
+    code: 'INVALID_API_KEY',
+    status: 401,
+    type: 'authentication_error',
+    when: 'The API asks for a key and the request carries none, or one that is not known.',
+    hint: 'Send `Authorization: Bearer KEY`.',
+  },
+  ADMIN_TOKEN_REQUIRED: {
+    code: 'ADMIN_TOKEN_REQUIRED',
+    status: 401,
+    type: 'authentication_error',
+    when: 'A write to the admin API over TCP carries no valid token.',
+    hint: 'Send `Authorization: Bearer` with the content of shared/admin-token, or use the Unix socket.',
+  },
+  HOST_NOT_ALLOWED: {
+    code: 'HOST_NOT_ALLOWED',
+    status: 403,
+    type: 'permission_error',
+    when: 'The Host header names a foreign host: a web page may be pointing its own name at this machine.',
+    hint: 'Use localhost or the address of the host. A name of its own needs api.keys and a wider bind.',
+  },
+  ORIGIN_NOT_ALLOWED: {
+    code: 'ORIGIN_NOT_ALLOWED',
+    status: 403,
+    type: 'permission_error',
+    when: 'A web page tries to write to the admin API.',
+    hint: 'The admin API is for command lines, not for browsers.',
+  },
+  ROUTE_NOT_FOUND: {
+    code: 'ROUTE_NOT_FOUND',
+    status: 404,
+    type: 'not_found_error',
+    when: 'There is nothing at this URL.',
+    hint: 'The base URL of the OpenAI API ends in /v1.',
+  },
+  MODEL_NOT_FOUND: {
+    code: 'MODEL_NOT_FOUND',
+    status: 404,
+    type: 'not_found_error',
+    when: 'The host does not have the model and cannot get it.',
+    hint: '`GET /v1/models` lists what the host has.',
+  },
+  METHOD_NOT_ALLOWED: {
+    code: 'METHOD_NOT_ALLOWED',
+    status: 405,
+    type: 'invalid_request_error',
+    when: 'The URL exists and does not take this HTTP method.',
+    hint: 'The Allow header names the methods.',
+  },
+  BODY_TOO_LARGE: {
+    code: 'BODY_TOO_LARGE',
+    status: 413,
+    type: 'invalid_request_error',
+    when: 'The request body is larger than the route takes.',
+    hint: 'Send a smaller request.',
+  },
+  UNSUPPORTED_MEDIA_TYPE: {
+    code: 'UNSUPPORTED_MEDIA_TYPE',
+    status: 415,
+    type: 'invalid_request_error',
+    when: 'The Content-Type of the request is not JSON.',
+    hint: 'Send `Content-Type: application/json`.',
+  },
+  BAD_REQUEST: {
+    code: 'BAD_REQUEST',
+    status: 400,
+    type: 'invalid_request_error',
+    when: 'The request is not well-formed HTTP, or its URL cannot be read.',
+    hint: 'Check the URL and the headers.',
+  },
+  QUEUE_FULL: {
+    code: 'QUEUE_FULL',
+    status: 429,
+    type: 'rate_limit_error',
+    when: 'As many requests wait for the model as its queue holds.',
+    hint: 'Try again after the seconds in Retry-After, or raise queue_depth.',
+  },
+  INTERNAL_ERROR: {
+    code: 'INTERNAL_ERROR',
+    status: 500,
+    type: 'server_error',
+    when: 'The agent or the worker failed in a way that nobody foresaw.',
+    hint: 'The log of the agent has the details, under the request id.',
+  },
+  MODEL_LOAD_FAILED: {
+    code: 'MODEL_LOAD_FAILED',
+    status: 503,
+    type: 'service_unavailable_error',
+    when: 'The worker could not load the model.',
+    hint: 'The message repeats what the worker said; its log has more.',
+  },
+  WORKER_CRASHED: {
+    code: 'WORKER_CRASHED',
+    status: 503,
+    type: 'service_unavailable_error',
+    when: 'The worker that held the request died. It is started again.',
+    hint: 'Send the request again. The log of the worker has its last words.',
+  },
+  MODEL_UNLOADED: {
+    code: 'MODEL_UNLOADED',
+    status: 503,
+    type: 'service_unavailable_error',
+    when: 'The model was unloaded by force while it held the request.',
+    hint: 'Send the request again: the model is loaded on demand.',
+  },
+  MEMORY_EXHAUSTED: {
+    code: 'MEMORY_EXHAUSTED',
+    status: 503,
+    type: 'service_unavailable_error',
+    when: 'The model does not fit beside the models that are busy or pinned.',
+    hint: 'Unload a model, choose a smaller one, or raise the memory limit.',
+  },
+  DOWNLOADS_BUSY: {
+    code: 'DOWNLOADS_BUSY',
+    status: 503,
+    type: 'service_unavailable_error',
+    when: 'Too many models are being looked up or downloaded.',
+    hint: 'Try again when one of them is there.',
+  },
+  QUEUE_TIMEOUT: {
+    code: 'QUEUE_TIMEOUT',
+    status: 503,
+    type: 'service_unavailable_error',
+    when: 'The request waited longer than its priority allows: 300, 120 or 60 seconds.',
+    hint: 'Try again later, or send `X-Priority: high`.',
+  },
+  DRAINING: {
+    code: 'DRAINING',
+    status: 503,
+    type: 'service_unavailable_error',
+    when: 'The agent is about to stop and takes no new work.',
+    hint: 'Try again after the seconds in Retry-After.',
+  },
+  NOT_READY: {
+    code: 'NOT_READY',
+    status: 503,
+    type: 'service_unavailable_error',
+    when: 'The agent cannot serve yet.',
+    hint: 'The message says what it waits for.',
+  },
+  REQUEST_TIMEOUT: {
+    code: 'REQUEST_TIMEOUT',
+    status: 504,
+    type: 'server_error',
+    when: 'The request ran longer than request_timeout_seconds.',
+    hint: 'Ask for fewer tokens, or raise request_timeout_seconds.',
+  },
+  CLIENT_TOO_SLOW: {
+    code: 'CLIENT_TOO_SLOW',
+    status: 503,
+    type: 'server_error',
+    when: 'The client of a stream does not read what it asked for.',
+    hint: 'Read the stream while it arrives.',
+  },
+} as const satisfies Readonly<Record<string, ApiErrorDefinition>>;
+
+/** Every error of the agent, for docs/errors.md. */
+export const ERRORS: Readonly<Record<string, ErrorDefinition>> = { ...PROCESS_ERRORS, ...API_ERRORS };

@@ -1,0 +1,96 @@
+import type { FastifyError, FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
+import { ApiError } from '../api-error.ts';
+import { API_ERRORS, type ApiErrorDefinition } from '../errors.ts';
+
+/** Fastify's own errors that a client can cause, as ours. */
+const KNOWN: Readonly<Record<string, { definition: ApiErrorDefinition; message: string }>> = {
+  FST_ERR_CTP_INVALID_MEDIA_TYPE: {
+    definition: API_ERRORS.UNSUPPORTED_MEDIA_TYPE,
+    message: 'The Content-Type must be application/json.',
+  },
+  FST_ERR_CTP_EMPTY_JSON_BODY: {
+    definition: API_ERRORS.BROKEN_JSON,
+    message: 'The request body is empty; it must be a JSON object.',
+  },
+  FST_ERR_CTP_INVALID_JSON_BODY: {
+    definition: API_ERRORS.BROKEN_JSON,
+    message: 'The request body is not valid JSON.',
+  },
+  FST_ERR_CTP_INVALID_CONTENT_LENGTH: {
+    definition: API_ERRORS.BAD_REQUEST,
+    message: 'The request body is not as long as Content-Length says.',
+  },
+  FST_ERR_BAD_URL: { definition: API_ERRORS.BAD_REQUEST, message: 'The URL is not well-formed.' },
+  FST_ERR_MAX_PARAM_LENGTH: { definition: API_ERRORS.BAD_REQUEST, message: 'The URL is too long.' },
+};
+
+/** A body beyond its limit is read to its end and dropped up to this size, so that the client gets to the answer. */
+const LARGEST_DROPPED_BODY = 256 * 1024 * 1024;
+
+/** Sends every error, from wherever, in OpenAI's shape. */
+export function sendError(error: unknown, request: FastifyRequest, reply: FastifyReply): void {
+  const apiError = toApiError(error, request);
+  if (apiError.status >= 500 && apiError.definition === API_ERRORS.INTERNAL_ERROR) {
+    request.log.error({ err: error }, 'a request failed');
+  }
+  if (apiError.definition === API_ERRORS.BODY_TOO_LARGE) keepConnection(request, reply);
+  if (apiError.retryAfter !== null) reply.header('retry-after', String(apiError.retryAfter));
+  if (apiError.status === 401) reply.header('www-authenticate', 'Bearer');
+  void reply.code(apiError.status).send(apiError.toBody());
+}
+
+/** Error handler, unknown routes and wrong methods of one app. */
+export function installApiErrors(app: FastifyInstance): void {
+  const methods = new Map<string, Set<string>>();
+  app.addHook('onRoute', (route) => {
+    const known = methods.get(route.url) ?? new Set();
+    for (const method of [route.method].flat()) known.add(method);
+    methods.set(route.url, known);
+  });
+  app.setErrorHandler(sendError);
+  app.setNotFoundHandler((request, reply) => {
+    const path = request.url.split('?', 1)[0] ?? '';
+    const allowed = allowedMethods(methods, path);
+    if (allowed === null) {
+      sendError(new ApiError(API_ERRORS.ROUTE_NOT_FOUND, 'There is nothing at this URL.'), request, reply);
+      return;
+    }
+    reply.header('allow', allowed.join(', '));
+    const message = `This URL takes ${allowed.join(', ')}, not ${request.method}.`;
+    sendError(new ApiError(API_ERRORS.METHOD_NOT_ALLOWED, message), request, reply);
+  });
+}
+
+function allowedMethods(methods: ReadonlyMap<string, ReadonlySet<string>>, path: string): string[] | null {
+  for (const [url, allowed] of methods) {
+    const matches = url.endsWith('*') ? path.startsWith(url.slice(0, -1)) : url === path;
+    if (matches) return [...allowed].toSorted();
+  }
+  return null;
+}
+
+function toApiError(error: unknown, request: FastifyRequest): ApiError {
+  if (error instanceof ApiError) return error;
+  const { code, statusCode } = error as Partial<FastifyError>;
+  if (code === 'FST_ERR_CTP_BODY_TOO_LARGE') {
+    const mebibytes = Math.floor(request.routeOptions.bodyLimit / 1024 ** 2);
+    return new ApiError(
+      API_ERRORS.BODY_TOO_LARGE,
+      `The request body is too large: this route takes ${String(mebibytes)} MiB.`,
+    );
+  }
+  const known = KNOWN[code ?? ''];
+  if (known !== undefined) return new ApiError(known.definition, known.message);
+  // The JSON parser throws a plain SyntaxError, also for keys that would poison prototypes.
+  if (statusCode === 400) return new ApiError(API_ERRORS.BROKEN_JSON, 'The request body is not valid JSON.');
+  return new ApiError(API_ERRORS.INTERNAL_ERROR, 'The agent failed. Its log tells more.', { cause: error });
+}
+
+/**
+ * Fastify would close the connection on a client that still sends; such a client sees a reset in place of the answer.
+ * Node reads and drops the rest of the body of a request that was answered early.
+ */
+function keepConnection(request: FastifyRequest, reply: FastifyReply): void {
+  const length = Number(request.headers['content-length'] ?? Infinity);
+  if (length <= LARGEST_DROPPED_BODY) reply.removeHeader('connection');
+}

@@ -1,0 +1,64 @@
+import { createHash, timingSafeEqual } from 'node:crypto';
+import type { FastifyInstance, FastifyRequest } from 'fastify';
+import { ApiError } from '../api-error.ts';
+import { API_ERRORS } from '../errors.ts';
+import { hostName, isLoopbackBind, isLoopbackName, isPrivateName } from './host-names.ts';
+
+export interface ApiKeyOptions {
+  /** Address that the API listens on. */
+  readonly bind: string;
+  /** SHA-256 of each accepted key, hexadecimal; none means that any key, or none, is accepted. */
+  readonly keyHashes: readonly string[];
+  /** Accepted in place of a key from this machine, in the header x-admin-token. */
+  readonly adminToken: string;
+}
+
+/** Asks for a key on /v1/*, and keeps foreign web pages away from an API without keys. */
+export function installApiKey(app: FastifyInstance, options: ApiKeyOptions): void {
+  const hashes = options.keyHashes.map((hash) => Buffer.from(hash, 'hex'));
+  const adminHash = sha256(options.adminToken);
+  const guardNames = hashes.length === 0 && isLoopbackBind(options.bind);
+  app.addHook('onRequest', async (request) => {
+    if (guardNames) refuseForeignName(request);
+    if (hashes.length === 0 || !request.url.startsWith('/v1/')) return;
+    const adminToken = request.headers['x-admin-token'];
+    if (typeof adminToken === 'string' && isFromHere(request) && matches(adminToken, [adminHash])) return;
+    const key = bearer(request) ?? request.headers['x-api-key'];
+    if (typeof key === 'string' && matches(key, hashes)) return;
+    const message = key === undefined ? 'An API key is required.' : 'The API key is not known.';
+    throw new ApiError(API_ERRORS.INVALID_API_KEY, message);
+  });
+}
+
+/** The key of an `Authorization: Bearer` header; undefined when there is none. */
+export function bearer(request: FastifyRequest): string | undefined {
+  return /^Bearer +(\S+) *$/i.exec(request.headers.authorization ?? '')?.[1];
+}
+
+/** Whether the secret has one of the hashes. Takes as long for a wrong one as for a right one. */
+export function matches(secret: string, hashes: readonly Buffer[]): boolean {
+  const hash = sha256(secret);
+  let found = false;
+  for (const accepted of hashes) {
+    // No early end: how long it takes must not tell which key was near.
+    if (timingSafeEqual(accepted, hash)) found = true;
+  }
+  return found;
+}
+
+export function sha256(text: string): Buffer {
+  return createHash('sha256').update(text).digest();
+}
+
+function refuseForeignName(request: FastifyRequest): void {
+  const header = request.headers.host;
+  if (header === undefined || isPrivateName(hostName(header))) return;
+  throw new ApiError(API_ERRORS.HOST_NOT_ALLOWED, 'The Host header names a foreign host.');
+}
+
+/** A connection from this machine to itself has loopback, or the same address at both ends. */
+function isFromHere(request: FastifyRequest): boolean {
+  const { remoteAddress, localAddress } = request.socket;
+  const remote = remoteAddress?.replace(/^::ffff:/, '') ?? '';
+  return isLoopbackName(remote) || (remote !== '' && remote === localAddress?.replace(/^::ffff:/, ''));
+}

@@ -1,0 +1,23 @@
+import { type AdminHealth, type AdminStatus, PROTOCOL_VERSION } from '@mlxfleet/protocol';
+import type { FastifyInstance } from 'fastify';
+import type { AgentServices } from '../../state/agent-state.ts';
+import { readStatus } from '../../state/status.ts';
+import { VERSION } from '../../version.ts';
+import { readMetrics } from '../read-metrics.ts';
+
+/** `GET /admin/health`, `/admin/status` and `/admin/metrics`. */
+export function adminReads(app: FastifyInstance, services: AgentServices): void {
+  app.get('/admin/health', async (): Promise<AdminHealth> => ({
+    status: services.lifecycle.phase === 'draining' ? 'draining' : 'ok',
+    version: VERSION,
+    protocol_version: PROTOCOL_VERSION,
+    uptime_seconds: services.lifecycle.uptimeSeconds,
+  }));
+
+  app.get('/admin/status', async (): Promise<AdminStatus> => await readStatus(services));
+
+  app.get('/admin/metrics', async (_, reply) => {
+    void reply.header('content-type', services.metrics.contentType);
+    return await readMetrics(services);
+  });
+}

@@ -1,0 +1,101 @@
+import type { ChatRequest, CompletionRequest, GenerateFrame, Prompt, Sampling } from '@mlxfleet/protocol';
+import { ApiError } from '../../api-error.ts';
+import { API_ERRORS } from '../../errors.ts';
+import type { Priority } from '../../scheduler/request-queue.ts';
+
+/** What one request asks of a model. */
+export interface GenerationPlan {
+  readonly model: string;
+  readonly prompts: readonly Prompt[];
+  /** Choices for each prompt. */
+  readonly choicesPerPrompt: number;
+  /** Completion tokens of each choice; null means up to the context. */
+  readonly maxTokens: number | null;
+  readonly sampling: Sampling;
+  readonly stop: readonly string[];
+  readonly priority: Priority;
+}
+
+type Options = Pick<
+  ChatRequest & CompletionRequest,
+  | 'model'
+  | 'temperature'
+  | 'top_p'
+  | 'top_k'
+  | 'min_p'
+  | 'repetition_penalty'
+  | 'presence_penalty'
+  | 'frequency_penalty'
+  | 'logit_bias'
+  | 'seed'
+  | 'stop'
+  | 'n'
+>;
+
+/** @throws ApiError INVALID_VALUE. */
+export function generationPlan(
+  options: Options,
+  prompts: readonly Prompt[],
+  maxTokens: number | null,
+  priority: Priority,
+): GenerationPlan {
+  return {
+    model: options.model,
+    prompts,
+    choicesPerPrompt: options.n ?? 1,
+    maxTokens,
+    sampling: sampling(options),
+    stop: stopTexts(options.stop),
+    priority,
+  };
+}
+
+/** The value of X-Priority; normal when absent. */
+export function parsePriority(header: string | string[] | undefined): Priority {
+  if (header === undefined) return 'normal';
+  if (header === 'high' || header === 'normal' || header === 'low') return header;
+  throw new ApiError(API_ERRORS.INVALID_VALUE, 'X-Priority must be high, normal or low.', {
+    param: 'X-Priority',
+  });
+}
+
+/** Frames of all choices, those of the first prompt first; a choice's id is the completion's with its index. */
+export function frames(plan: GenerationPlan, completionId: string): GenerateFrame[] {
+  return plan.prompts.flatMap((prompt, promptIndex) =>
+    Array.from({ length: plan.choicesPerPrompt }, (_, choice): GenerateFrame => {
+      const { seed } = plan.sampling;
+      return {
+        type: 'generate',
+        id: `${completionId}-${String(promptIndex * plan.choicesPerPrompt + choice)}`,
+        prompt,
+        max_tokens: plan.maxTokens,
+        // With one seed for all, the choices of a prompt would be the same text n times.
+        sampling: { ...plan.sampling, seed: seed === null ? null : seed + choice },
+        stop: [...plan.stop],
+      };
+    }),
+  );
+}
+
+function sampling(options: Options): Sampling {
+  return {
+    temperature: options.temperature ?? 1,
+    top_p: options.top_p ?? 1,
+    // vLLM's -1 and our 0 both keep every token.
+    top_k: Math.max(0, options.top_k ?? 0),
+    min_p: options.min_p ?? 0,
+    repetition_penalty: options.repetition_penalty ?? 1,
+    presence_penalty: options.presence_penalty ?? 0,
+    frequency_penalty: options.frequency_penalty ?? 0,
+    logit_bias: options.logit_bias ?? {},
+    seed: options.seed ?? null,
+  };
+}
+
+function stopTexts(stop: Options['stop']): string[] {
+  const texts = typeof stop === 'string' ? [stop] : (stop ?? []);
+  if (texts.includes('')) {
+    throw new ApiError(API_ERRORS.INVALID_VALUE, "'stop' must not hold an empty text.", { param: 'stop' });
+  }
+  return texts;
+}

@@ -1,0 +1,18 @@
+import type { FastifyInstance } from 'fastify';
+import type { AgentServices } from '../../state/agent-state.ts';
+import { readMetrics } from '../read-metrics.ts';
+
+/** `GET /health` (the process answers), `/ready` (it can serve) and `/metrics` (Prometheus). */
+export function operations(app: FastifyInstance, services: AgentServices): void {
+  app.get('/health', async () => ({ status: 'ok' }));
+
+  app.get('/ready', async () => {
+    services.lifecycle.refuseUnlessReady();
+    return { status: 'ready' };
+  });
+
+  app.get('/metrics', async (_, reply) => {
+    void reply.header('content-type', services.metrics.contentType);
+    return await readMetrics(services);
+  });
+}

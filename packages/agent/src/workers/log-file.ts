@@ -1,0 +1,61 @@
+import { closeSync, fstatSync, openSync, renameSync, writeSync } from 'node:fs';
+
+const LARGEST_BYTES = 10 * 1024 * 1024;
+const LINES_KEPT = 40;
+const LONGEST_KEPT_LINE = 500;
+
+/**
+ * The output of a worker: in a file that is turned over to `<file>.1` when it has grown large, and its last lines in
+ * memory for error messages. Writing is synchronous, so nothing piles up when a worker talks faster than the disk.
+ */
+export class LogFile {
+  readonly #file: string;
+  readonly #largest: number;
+  #descriptor: number | null = null;
+  #size = 0;
+  #partial = '';
+  #lines: string[] = [];
+
+  constructor(file: string, largestBytes = LARGEST_BYTES) {
+    this.#file = file;
+    this.#largest = largestBytes;
+  }
+
+  /** Never throws: a full disk must not take the agent down. */
+  append(text: string): void {
+    this.#keep(text);
+    try {
+      if (this.#descriptor === null) {
+        this.#descriptor = openSync(this.#file, 'a', 0o600);
+        this.#size = fstatSync(this.#descriptor).size;
+      }
+      this.#size += writeSync(this.#descriptor, text);
+      if (this.#size > this.#largest) {
+        this.close();
+        renameSync(this.#file, `${this.#file}.1`);
+      }
+    } catch {
+      this.close();
+    }
+  }
+
+  /** The last lines, oldest first, without empty ones. */
+  lastLines(count: number): string[] {
+    const lines = this.#partial.trim() === '' ? this.#lines : [...this.#lines, this.#partial];
+    return lines.slice(-count);
+  }
+
+  close(): void {
+    if (this.#descriptor !== null) closeSync(this.#descriptor);
+    this.#descriptor = null;
+  }
+
+  #keep(text: string): void {
+    const lines = (this.#partial + text).split('\n');
+    this.#partial = (lines.pop() ?? '').slice(0, LONGEST_KEPT_LINE);
+    for (const line of lines) {
+      if (line.trim() !== '') this.#lines.push(line.slice(0, LONGEST_KEPT_LINE));
+    }
+    this.#lines = this.#lines.slice(-LINES_KEPT);
+  }
+}

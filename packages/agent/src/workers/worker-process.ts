@@ -1,0 +1,122 @@
+import { type ChildProcess, spawn } from 'node:child_process';
+import type { Readable } from 'node:stream';
+import type { WorkerReply, WorkerRequest } from '@mlxfleet/protocol';
+import { FrameLines } from './frame-lines.ts';
+import { parseReply } from './parse-reply.ts';
+
+/** How a worker is started. Every path is absolute: nothing depends on the working directory. */
+export interface WorkerCommand {
+  readonly python: string;
+  /** Folder that holds the mlxfleet_worker package. */
+  readonly source: string;
+  readonly environment: Readonly<Record<string, string>>;
+}
+
+export interface WorkerProcessEvents {
+  frame(frame: WorkerReply): void;
+  /** It sent something that is not a frame, or a line without end. */
+  garbage(reason: string): void;
+  /** Text of stdout and stderr. */
+  log(text: string): void;
+  /** Once, after everything it sent. */
+  exited(description: string): void;
+}
+
+/** How long the pipes of an ended process may still deliver: a grandchild can hold them open for ever. */
+const DRAIN_MS = 250;
+
+/** One running worker: frames in and out, nothing decided. */
+export class WorkerProcess {
+  readonly #child: ChildProcess;
+  readonly #events: WorkerProcessEvents;
+  #ended = false;
+  #deaf = false;
+
+  constructor(command: WorkerCommand, events: WorkerProcessEvents) {
+    this.#events = events;
+    this.#child = spawn(command.python, ['-u', '-m', 'mlxfleet_worker'], {
+      cwd: '/',
+      env: { ...process.env, ...command.environment, PYTHONPATH: command.source },
+      stdio: ['pipe', 'pipe', 'pipe', 'pipe'],
+    });
+    this.#listen();
+  }
+
+  get pid(): number | null {
+    return this.#child.pid ?? null;
+  }
+
+  send(frame: WorkerRequest): void {
+    if (this.#child.stdin?.writable === true) this.#child.stdin.write(`${JSON.stringify(frame)}\n`);
+  }
+
+  /** Asks it to end, by end of stdin and by SIGTERM. */
+  terminate(): void {
+    this.#child.stdin?.end();
+    this.#child.kill('SIGTERM');
+  }
+
+  /** Ends it now. What it still sends is not looked at. */
+  kill(): void {
+    this.#deaf = true;
+    this.#child.kill('SIGKILL');
+  }
+
+  #listen(): void {
+    const child = this.#child;
+    // Writing to a worker that has just died gives EPIPE here; its exit tells the story.
+    child.stdin?.on('error', () => {});
+    for (const stream of [child.stdout, child.stderr]) {
+      stream?.setEncoding('utf8');
+      stream?.on('data', (text: string) => {
+        this.#events.log(text);
+      });
+    }
+    const lines = new FrameLines(
+      (line) => {
+        this.#onLine(line);
+      },
+      () => {
+        this.#garbage('it sent a line without end');
+      },
+    );
+    const replies = child.stdio[3] as Readable | null | undefined;
+    replies?.on('data', (bytes: Buffer) => {
+      if (!this.#deaf) lines.push(bytes);
+    });
+    replies?.on('error', () => {});
+    child.on('error', (error) => {
+      if (child.pid === undefined) this.#end(`could not be started: ${error.message}`);
+    });
+    child.on('exit', (code, signal) => {
+      const description = signal === null ? `exit code ${String(code)}` : `signal ${signal}`;
+      const timer = setTimeout(() => {
+        this.#end(description);
+      }, DRAIN_MS);
+      child.once('close', () => {
+        clearTimeout(timer);
+        this.#end(description);
+      });
+    });
+  }
+
+  #onLine(line: string): void {
+    if (this.#deaf) return;
+    const frame = parseReply(line);
+    if (frame === null) this.#garbage('it sent something that is not a frame');
+    else this.#events.frame(frame);
+  }
+
+  #garbage(reason: string): void {
+    this.#deaf = true;
+    this.#events.garbage(reason);
+  }
+
+  #end(description: string): void {
+    if (this.#ended) return;
+    this.#ended = true;
+    this.#deaf = true;
+    for (const stream of this.#child.stdio) stream?.destroy();
+    this.#events.exited(description);
+  }
+}
