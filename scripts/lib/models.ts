@@ -8,8 +8,7 @@ import { cacheFolder, checkout } from './paths.ts';
 import { downloadWheels } from './pip.ts';
 import { ensureTextEnvironment } from './text-environment.ts';
 
-/** Folder of the model folders, usable as a host's `shared/models`. */
-export const modelsFolder = path.join(cacheFolder, 'models');
+const modelsFolder = path.join(cacheFolder, 'models');
 
 const modelScripts = path.join(checkout, 'scripts', 'models');
 const CONVERSION_HINT = 'The model could not be made. Remove .cache/envs and .cache/models and try again.';

@@ -10,7 +10,7 @@ const ONLINE_HINT =
   'Is this machine online, and can uv reach the package index? It is needed once; later runs work offline.';
 
 /** Absolute path of uv, taken from its wheel. */
-export async function ensureUv(): Promise<string> {
+async function ensureUv(): Promise<string> {
   const folder = await makeOnce({
     folder: path.join(cacheFolder, 'uv'),
     stamp: `uv ${UV_VERSION} ${process.platform}-${process.arch}\n`,

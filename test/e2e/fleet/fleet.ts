@@ -12,7 +12,7 @@ export interface FleetOptions {
   readonly shared?: Readonly<Record<string, string>>;
 }
 
-export interface HostOptions {
+interface HostOptions {
   readonly name: string;
   /** Makes `~/.mlxfleet` a file system of this size, to fill it up. It is empty again after a power cut. */
   readonly rootMegabytes?: number;
