@@ -144,6 +144,7 @@ function handOver(node, script, argv) {
     stdio: 'inherit',
     env: { ...process.env, PATH: path.join(delimiter) },
   });
+  whenNpmDies(() => child.kill('SIGTERM'));
   const signals = ['SIGINT', 'SIGTERM', 'SIGHUP'];
   const forward = (signal) => child.kill(signal);
   for (const signal of signals) process.on(signal, forward);
@@ -154,6 +155,17 @@ function handOver(node, script, argv) {
   child.on('exit', (code, signal) => {
     process.exit(signal ? 128 + constants.signals[signal] : code);
   });
+}
+
+/** npm passes signals on, but not its own death by SIGKILL; nothing of ours may outlive it. */
+function whenNpmDies(react) {
+  if (!process.env.npm_lifecycle_event) return;
+  const npm = process.ppid;
+  const timer = setInterval(() => {
+    if (process.ppid === npm) return;
+    clearInterval(timer);
+    react();
+  }, 1000);
 }
 
 async function main() {
