@@ -207,14 +207,17 @@ async function workerObstacle(python: string): Promise<string | null> {
  */
 async function preload({ config, lifecycle, log, pool }: AgentServices): Promise<void> {
   const wanted = config.models.filter((model) => model.preload || model.pin);
+  const load = async (id: string): Promise<void> => {
+    try {
+      const runtime = await pool.acquire(id);
+      await runtime.load();
+    } catch (error) {
+      log.error({ model: id, reason: error instanceof Error ? error.message : error }, 'preloading failed');
+    }
+  };
   await Promise.all(
     wanted.map(async ({ id }) => {
-      const load = pool.acquire(id).then(async (runtime) => {
-        await runtime.load();
-      });
-      const loaded = load.catch((error: unknown) => {
-        log.error({ model: id, reason: error instanceof Error ? error.message : error }, 'preloading failed');
-      });
+      const loaded = load(id);
       if ((await pool.find(id)) !== null) await loaded;
     }),
   );

@@ -1,4 +1,9 @@
-import Fastify, { type FastifyBaseLogger, type FastifyInstance, LogController } from 'fastify';
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import Fastify, {
+  type FastifyInstance,
+  LogController,
+  type RawServerDefault,
+} from 'fastify';
 import type { Logger } from 'pino';
 import { ApiError } from './api-error.ts';
 import { API_ERRORS } from './errors.ts';
@@ -12,8 +17,8 @@ const REQUEST_RECEIVE_MS = 120_000;
 
 /** What main and admin API have in common: request ids, errors in one shape, a log line for what went wrong. */
 export function baseApp(log: Logger): FastifyInstance {
-  const app: FastifyInstance = Fastify({
-    loggerInstance: log as FastifyBaseLogger,
+  const app = Fastify<RawServerDefault, IncomingMessage, ServerResponse>({
+    loggerInstance: log,
     logController: new LogController({ disableRequestLogging: true }),
     genReqId: requestId,
     bodyLimit: SMALL_BODY_BYTES,

@@ -66,7 +66,7 @@ async function waitUntilReady(options: GateOptions, start: number, deadline: num
       const found = field(status, 'release');
       const api = await mainApi(root, status);
       if (found !== release) {
-        obstacle = `the agent that answers is of ${found === null ? 'no release' : `release ${String(found)}`}`;
+        obstacle = `the agent that answers is of ${typeof found === 'string' ? `release ${found}` : 'no release'}`;
       } else {
         refuseOtherProtocol(status);
         const ready = await call({ ...api, path: '/ready', timeoutMs: CALL_TIMEOUT_MS }).catch(describeError);
@@ -95,7 +95,7 @@ function refuseOtherProtocol(status: unknown): void {
   if (version === PROTOCOL_VERSION) return;
   throw new GateFailure(
     'PROTOCOL_MISMATCH',
-    `the agent speaks protocol ${String(version)}, expected ${String(PROTOCOL_VERSION)}`,
+    `the agent speaks protocol ${JSON.stringify(version)}, expected ${String(PROTOCOL_VERSION)}`,
   );
 }
 

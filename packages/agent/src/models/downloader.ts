@@ -114,8 +114,8 @@ function notFound(id: string, reason: string): ApiError {
 function messageOf(output: string): string {
   const line = output.split('\n').findLast((text) => text.includes('"failed"'));
   try {
-    const { message } = JSON.parse(line ?? '') as { message?: unknown };
-    if (typeof message === 'string') return message;
+    const event: unknown = JSON.parse(line ?? '');
+    if (typeof event === 'object' && event !== null && 'message' in event) return String(event.message);
   } catch {
     // No such line, or one that was cut: the general message says enough.
   }

@@ -95,9 +95,9 @@ export class ModelPool {
   }
 
   /** Fails everything that is left and ends every worker. */
-  async shutDown(error: ApiError): Promise<void> {
+  async shutDown(reason: ApiError): Promise<void> {
     this.#options.downloader.stop();
-    await Promise.all(this.runtimes.map(async (runtime) => await runtime.shutDown(error)));
+    await Promise.all(this.runtimes.map(async (runtime) => await runtime.shutDown(reason)));
   }
 
   /** Ends every worker at once. */

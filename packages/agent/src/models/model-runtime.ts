@@ -245,20 +245,11 @@ export class ModelRuntime {
   }
 
   #modelState(): ModelState {
-    if (this.#reserving) return 'loading';
-    switch (this.#worker.state) {
-      case 'starting':
-      case 'loading':
-        return 'loading';
-      case 'ready':
-        return this.#unloading ? 'unloading' : 'ready';
-      case 'stopping':
-        return this.#loadError === null ? 'unloading' : 'failed';
-      case 'backoff':
-        return 'failed';
-      case 'stopped':
-        return this.#loadError === null ? 'unloaded' : 'failed';
-    }
+    const { state } = this.#worker;
+    if (this.#reserving || state === 'starting' || state === 'loading') return 'loading';
+    if (state === 'ready') return this.#unloading ? 'unloading' : 'ready';
+    if (state === 'backoff' || this.#loadError !== null) return 'failed';
+    return state === 'stopping' ? 'unloading' : 'unloaded';
   }
 
   #workerListener(): WorkerListener {
@@ -368,17 +359,18 @@ export class ModelRuntime {
   #ensureStarted(): void {
     if (this.#worker.state !== 'stopped' || this.#reserving || this.#stoppedForGood) return;
     this.#reserving = true;
-    this.#options.reserve(this).then(
-      (bytes) => {
-        this.#reserving = false;
-        this.#reservedBytes = bytes;
-        if (!this.#stoppedForGood) this.#worker.start();
-      },
-      (error: unknown) => {
-        this.#reserving = false;
-        this.#failLoad(asApiError(error));
-      },
-    );
+    void this.#reserveAndStart();
+  }
+
+  async #reserveAndStart(): Promise<void> {
+    try {
+      this.#reservedBytes = await this.#options.reserve(this);
+      this.#reserving = false;
+      if (!this.#stoppedForGood) this.#worker.start();
+    } catch (error) {
+      this.#reserving = false;
+      this.#failLoad(asApiError(error));
+    }
   }
 
   #stopWhenIdle(): void {

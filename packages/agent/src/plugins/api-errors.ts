@@ -1,4 +1,4 @@
-import type { FastifyError, FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
+import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { ApiError } from '../api-error.ts';
 import { API_ERRORS, type ApiErrorDefinition } from '../errors.ts';
 
@@ -71,7 +71,7 @@ function allowedMethods(methods: ReadonlyMap<string, ReadonlySet<string>>, path:
 
 function toApiError(error: unknown, request: FastifyRequest): ApiError {
   if (error instanceof ApiError) return error;
-  const { code, statusCode } = error as Partial<FastifyError>;
+  const { code, statusCode } = describe(error);
   if (code === 'FST_ERR_CTP_BODY_TOO_LARGE') {
     const mebibytes = Math.floor(request.routeOptions.bodyLimit / 1024 ** 2);
     return new ApiError(
@@ -79,11 +79,19 @@ function toApiError(error: unknown, request: FastifyRequest): ApiError {
       `The request body is too large: this route takes ${String(mebibytes)} MiB.`,
     );
   }
-  const known = KNOWN[code ?? ''];
+  const known = KNOWN[code];
   if (known !== undefined) return new ApiError(known.definition, known.message);
   // The JSON parser throws a plain SyntaxError, also for keys that would poison prototypes.
   if (statusCode === 400) return new ApiError(API_ERRORS.BROKEN_JSON, 'The request body is not valid JSON.');
   return new ApiError(API_ERRORS.INTERNAL_ERROR, 'The agent failed. Its log tells more.', { cause: error });
+}
+
+function describe(error: unknown): { code: string; statusCode: number | null } {
+  if (!(error instanceof Error)) return { code: '', statusCode: null };
+  return {
+    code: 'code' in error ? String(error.code) : '',
+    statusCode: 'statusCode' in error ? Number(error.statusCode) : null,
+  };
 }
 
 /**

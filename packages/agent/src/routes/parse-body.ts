@@ -15,7 +15,7 @@ interface Schema<Output> {
     value: unknown,
   ):
     | { readonly success: true; readonly data: Output }
-    | { readonly success: false; readonly error: { readonly issues: readonly unknown[] } };
+    | { readonly success: false; readonly error: { readonly issues: readonly Issue[] } };
 }
 
 /**
@@ -28,7 +28,8 @@ export function parseBody<Output>(schema: Schema<Output>, body: unknown): Output
   }
   const parsed = schema.safeParse(body);
   if (parsed.success) return parsed.data;
-  const issue = deepest(parsed.error.issues[0] as Issue);
+  const [first] = parsed.error.issues;
+  const issue = deepest(first ?? { path: [], message: 'it is not understood' });
   const param = issue.path.map(String).join('.');
   const detail = issue.message.replace(/^Invalid input(: )?/, '') || 'none of the allowed forms';
   if (isMissing(body, issue)) {
@@ -57,7 +58,7 @@ function isMissing(body: unknown, issue: Issue): boolean {
   let value: unknown = body;
   for (const part of issue.path) {
     if (typeof value !== 'object' || value === null) return false;
-    value = (value as Record<PropertyKey, unknown>)[part];
+    value = new Map<PropertyKey, unknown>(Object.entries(value)).get(String(part));
   }
   return value === undefined;
 }

@@ -18,18 +18,19 @@ export function parseReply(line: string): WorkerReply | null {
 
 function isStep(value: unknown): value is { type: 'step'; outputs: StepOutput[] } {
   if (typeof value !== 'object' || value === null) return false;
-  const { type, outputs } = value as { type?: unknown; outputs?: unknown };
-  if (type !== 'step' || !Array.isArray(outputs)) return false;
-  for (const output of outputs as unknown[]) {
-    if (!isOutput(output)) return false;
-  }
-  return true;
+  if (!('type' in value && value.type === 'step' && 'outputs' in value)) return false;
+  return Array.isArray(value.outputs) && value.outputs.every(isOutput);
 }
 
+/** An output with `finish` comes once in a request and is left to the schema. */
 function isOutput(value: unknown): boolean {
-  if (typeof value !== 'object' || value === null) return false;
-  const { id, text, tokens, finish } = value as Record<string, unknown>;
-  if (typeof id !== 'string' || typeof text !== 'string' || !Array.isArray(tokens)) return false;
-  // Present once in a request: left to the schema, which also refuses a null.
-  return finish === undefined;
+  if (typeof value !== 'object' || value === null || 'finish' in value) return false;
+  return (
+    'id' in value &&
+    typeof value.id === 'string' &&
+    'text' in value &&
+    typeof value.text === 'string' &&
+    'tokens' in value &&
+    Array.isArray(value.tokens)
+  );
 }

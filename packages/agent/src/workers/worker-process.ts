@@ -1,5 +1,5 @@
 import { type ChildProcess, spawn } from 'node:child_process';
-import type { Readable } from 'node:stream';
+import { Readable } from 'node:stream';
 import type { WorkerReply, WorkerRequest } from '@mlxfleet/protocol';
 import { FrameLines } from './frame-lines.ts';
 import { parseReply } from './parse-reply.ts';
@@ -80,11 +80,13 @@ export class WorkerProcess {
         this.#garbage('it sent a line without end');
       },
     );
-    const replies = child.stdio[3] as Readable | null | undefined;
-    replies?.on('data', (bytes: Buffer) => {
-      if (!this.#deaf) lines.push(bytes);
-    });
-    replies?.on('error', () => {});
+    const replies = child.stdio[3];
+    if (replies instanceof Readable) {
+      replies.on('data', (bytes: Buffer) => {
+        if (!this.#deaf) lines.push(bytes);
+      });
+      replies.on('error', () => {});
+    }
     child.on('error', (error) => {
       if (child.pid === undefined) this.#end(`could not be started: ${error.message}`);
     });

@@ -21,24 +21,17 @@ export function chatPrompt(request: ChatRequest): Prompt {
 
 function templateMessage(message: ChatMessage, index: number): Record<string, unknown> {
   const content = text(message, index);
-  switch (message.role) {
-    // Templates do not know OpenAI's newer name of the system role.
-    case 'developer':
-    case 'system':
-      return { role: 'system', content };
-    case 'user':
-      return { role: 'user', content };
-    case 'tool':
-      return { role: 'tool', content, tool_call_id: message.tool_call_id };
-    case 'assistant': {
-      const calls = message.tool_calls?.map(({ id, type, function: { name, arguments: args } }) => ({
-        id,
-        type,
-        function: { name, arguments: args },
-      }));
-      return { role: 'assistant', content, ...(calls === undefined ? {} : { tool_calls: calls }) };
-    }
+  if (message.role === 'tool') return { role: 'tool', content, tool_call_id: message.tool_call_id };
+  if (message.role === 'assistant' && message.tool_calls != null) {
+    const calls = message.tool_calls.map(({ id, type, function: { name, arguments: args } }) => ({
+      id,
+      type,
+      function: { name, arguments: args },
+    }));
+    return { role: 'assistant', content, tool_calls: calls };
   }
+  // Templates do not know OpenAI's newer name of the system role.
+  return { role: message.role === 'developer' ? 'system' : message.role, content };
 }
 
 function text(message: ChatMessage, index: number): string {
