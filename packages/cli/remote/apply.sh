@@ -110,6 +110,13 @@ apply_release() {
   fi
 }
 
+# Replaces the present process, which has to be a child, by a program with the host's `env` in its environment. Values
+# are set here and not by `env NAME=VALUE`, where `ps` would show them.
+exec_with_environment() {
+  eval "$BUILD_EXPORTS"
+  exec "$@"
+}
+
 # $1 text or vision, $2 folder under envs, $3 what has to import. The folder counts once `.complete` stands in it, which
 # is written last; a virtual environment holds absolute paths and cannot be built elsewhere and moved.
 apply_environment() {
@@ -122,10 +129,10 @@ apply_environment() {
     mkdir -p "$ROOT/envs" || apply_fail STAGE_FAILED 'could not make folders'
     uv="$ROOT/runtime/uv-$UV_VERSION/uv"
     if [ -n "$PYTHON_PATH" ]; then
-      run_child "$uv" venv --no-project --python "$PYTHON_PATH" "$environment" ||
+      run_child exec_with_environment "$uv" venv --no-project --python "$PYTHON_PATH" "$environment" ||
         apply_fail ENVIRONMENT_FAILED "could not make the $1 environment with $PYTHON_PATH"
     else
-      run_child env UV_PYTHON_INSTALL_DIR="$ROOT/runtime/python" \
+      run_child exec_with_environment env UV_PYTHON_INSTALL_DIR="$ROOT/runtime/python" \
         "$uv" venv --no-project --managed-python --python "$PYTHON_VERSION" "$environment" ||
         apply_fail PYTHON_MISSING "this host has no fitting Python, and Python $PYTHON_VERSION could not be installed"
     fi
@@ -134,14 +141,9 @@ apply_environment() {
     environment_kind=$1
     environment_imports=$3
     shift 3
-    # The index is passed by the environment: its address may hold a password.
-    if [ -n "$INDEX_URL" ]; then
-      UV_DEFAULT_INDEX=$INDEX_URL
-      export UV_DEFAULT_INDEX
-    fi
-    run_child "$@" "$environment_lock" ||
+    run_child exec_with_environment "$@" "$environment_lock" ||
       apply_fail ENVIRONMENT_FAILED "could not install the packages of the $environment_kind environment"
-    run_child "$environment/bin/python" -c "import $environment_imports" ||
+    run_child exec_with_environment "$environment/bin/python" -c "import $environment_imports" ||
       apply_fail ENVIRONMENT_FAILED "the $environment_kind environment does not import $environment_imports"
     write_file "$environment/.complete" "kind=$environment_kind
 lock_sha256=$(sha256_of "$environment_lock")
@@ -290,7 +292,7 @@ main() {
   fi
   apply_switch
   step_begin service
-  service_restart || apply_fail SERVICE_FAILED 'the service did not start'
+  restart_agent || apply_fail SERVICE_FAILED 'the service did not start'
   step_done
   step_begin gate
   gate "$RELEASE" || apply_fail GATE_FAILED "release $RELEASE did not pass the health gate"

@@ -93,6 +93,12 @@ facts_releases() {
     json_number order "$RECORD_ORDER"
     json_flag current [ "$releases_id" = "$releases_current" ]
     json_flag present [ -d "$ROOT/releases/$releases_id" ]
+    # Checked only where the operator may choose it.
+    if [ -n "$CONTENT_HASH" ] && [ "$RECORD_CONTENT_HASH" = "$CONTENT_HASH" ]; then
+      json_flag intact release_files_intact "$releases_id"
+    else
+      json_raw intact null
+    fi
     json_send
   done
 }
@@ -106,7 +112,6 @@ facts_current() {
   json_text_or_null version "$RECORD_VERSION"
   json_text_or_null contentHash "$RECORD_CONTENT_HASH"
   json_text_or_null state "$RECORD_STATE"
-  if wants integrity; then json_flag complete release_check "$current"; fi
   for current_kind in text vision; do
     current_environment=$(readlink "$ROOT/current/envs/$current_kind" 2>/dev/null)
     json_text_or_null "${current_kind}Environment" "${current_environment##*/}"

@@ -191,6 +191,8 @@ journal() {
 
 step_begin() {
   STEP=$1
+  # The output that an error shows is that of its own step.
+  [ "$STEP_LOG" = /dev/null ] || : >"$STEP_LOG"
   journal "$STEP" begin
   json_new
   json_text step "$STEP"
@@ -220,7 +222,7 @@ report_failure() {
   failure_code=$1
   failure_text=$2
   failure_output=
-  [ "$STEP_LOG" = /dev/null ] || failure_output=$(tail -n 20 "$STEP_LOG" 2>/dev/null)
+  [ "$STEP_LOG" = /dev/null ] || failure_output=$(grep -v ': OK$' "$STEP_LOG" 2>/dev/null | tail -n 20)
   # A full disk shows as many different errors; name it once.
   case $failure_output in
     *'No space left'* | *ENOSPC* | *'os error 28'* | *'Disk quota exceeded'*) failure_code=DISK_FULL ;;

@@ -110,13 +110,18 @@ environment_complete() {
   [ -f "$1/.complete" ] && [ -x "$1/bin/python" ]
 }
 
+# Whether every file of a release is as it was made.
+release_files_intact() {
+  (cd "$ROOT/releases/$1" && sha256_check files.sha256) >>"$STEP_LOG" 2>&1
+}
+
 # Whether a release can serve: every file as it was made, its node, its environments. Sets INCOMPLETE to the reason.
 release_check() {
   INCOMPLETE=
   release_path="$ROOT/releases/$1"
   if [ ! -f "$release_path/files.sha256" ]; then
     INCOMPLETE="$release_path is missing"
-  elif ! (cd "$release_path" && sha256_check files.sha256) >>"$STEP_LOG" 2>&1; then
+  elif ! release_files_intact "$1"; then
     INCOMPLETE="files of $release_path are missing or changed"
   elif [ ! -x "$release_path/runtime/node" ]; then
     INCOMPLETE="$release_path/runtime/node is missing"
@@ -190,6 +195,19 @@ config_keep() {
   write_file "$ROOT/deploy/configs/$1/environments" "$config_environments"
 }
 
+# Restarts the agent of `current`, and remembers where its log begins.
+restart_agent() {
+  AGENT_LOG_START=$(wc -c 2>/dev/null <"$ROOT/logs/agent.log") || AGENT_LOG_START=0
+  service_restart
+}
+
+# Last lines of the agent that restart_agent started; all of the log when it was shortened meanwhile.
+agent_log_since_start() {
+  agent_log_size=$(wc -c 2>/dev/null <"$ROOT/logs/agent.log") || return 0
+  [ "$((agent_log_size))" -ge "$((AGENT_LOG_START))" ] || AGENT_LOG_START=0
+  tail -c "+$((AGENT_LOG_START + 1))" "$ROOT/logs/agent.log" | tail -n 20
+}
+
 # Waits until the release answers, a completion included. Its lines go to the operator.
 gate() {
   set -- "$ROOT/releases/$1/runtime/node" "$ROOT/releases/$1/agent/control.mjs" gate --root "$ROOT" --release "$1" \
@@ -215,11 +233,12 @@ gate_relay() {
 
 # After a failed switch: the last good release serves again, or nothing does when there was none. Ends the script.
 undo_switch() {
+  : "${AGENT_LOG_START:=0}"
   undo_failed=$1
   undo_exit=$2
   # Another signal must not cut this short. An empty handler would be inherited by what is started here.
   trap : TERM INT HUP
-  undo_output=$(tail -n 20 "$ROOT/logs/agent.log" 2>/dev/null)
+  undo_output=$(agent_log_since_start)
   step_begin undo "$UNDO_TO"
   if [ -n "$undo_failed" ] && [ "$undo_failed" != "$UNDO_TO" ] && record_read "$undo_failed" && [ "$RECORD_STATE" != good ]; then
     RECORD_STATE=failed
@@ -234,7 +253,7 @@ undo_switch() {
     undo_reason=$INCOMPLETE
   elif ! config_restore "$UNDO_TO" || ! switch_current "$UNDO_TO"; then
     undo_reason="could not switch back to $UNDO_TO"
-  elif ! service_restart || ! gate "$UNDO_TO"; then
+  elif ! restart_agent || ! gate "$UNDO_TO"; then
     undo_reason="$UNDO_TO is current again but does not answer"
   else
     undo_healthy=yes

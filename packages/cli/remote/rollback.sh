@@ -85,7 +85,7 @@ main() {
   switch_current "$TARGET" || rollback_fail SWITCH_FAILED "could not switch to $TARGET"
   step_done "$TARGET"
   step_begin service
-  service_restart || rollback_fail SERVICE_FAILED 'the service did not start'
+  restart_agent || rollback_fail SERVICE_FAILED 'the service did not start'
   step_done
   step_begin gate
   gate "$TARGET" || rollback_fail GATE_FAILED "release $TARGET did not pass the health gate"

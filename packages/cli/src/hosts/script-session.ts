@@ -66,7 +66,8 @@ class Collector {
 
   constructor(onLine: ((line: string) => void) | undefined) {
     this.#lines = new LineSplitter((line) => {
-      this.text = `${this.text}${line}\n`.slice(-KEPT_CHARACTERS);
+      this.text += `${line}\n`;
+      if (this.text.length > 2 * KEPT_CHARACTERS) this.text = this.text.slice(-KEPT_CHARACTERS);
       onLine?.(line);
     });
   }

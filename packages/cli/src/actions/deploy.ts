@@ -1,0 +1,136 @@
+import { CodedError, type DeployDocument, type DeployOutcome, JSON_SCHEMA_VERSION } from '@mlxfleet/protocol';
+import { ERRORS } from '../errors.ts';
+import { type Change, describeChange } from '../phases/change.ts';
+import { deployPhases } from '../phases/deploy-phases.ts';
+import type { DeployShared, HostDeploy } from '../phases/deploy-state.ts';
+import { MutationGate } from '../phases/mutation-gate.ts';
+import { IndexRuntimeSource, type RuntimeSource } from '../release/fetch-runtime.ts';
+import { type PackagedRelease, packageRelease } from '../release/package-release.ts';
+import { collectPayload, type Payload } from '../release/payload.ts';
+import type { DeployObserver, HostOutcome } from './deploy-observer.ts';
+import type { DeploySettings } from './deploy-settings.ts';
+import { type ErrorRow, errorRow, isUnreachable } from './error-row.ts';
+import { rollOut } from './roll-out.ts';
+import type { Target } from './target.ts';
+
+export interface DeployResult {
+  readonly document: DeployDocument;
+  /** What was planned for each host that was reached, in the order of the hosts. */
+  readonly plans: readonly HostPlanLines[];
+}
+
+export interface HostPlanLines {
+  readonly host: string;
+  readonly changes: readonly Change[];
+  /** The same as lines for people. */
+  readonly lines: readonly string[];
+}
+
+/** Where the parts of a release come from; tests give their own. */
+export interface DeploySources {
+  readonly payload: () => Promise<Payload>;
+  readonly runtimes: RuntimeSource;
+}
+
+/**
+ * Installs or upgrades hosts to this version. Never rejects because of a host: its row tells. Rejects when this version
+ * has no payload.
+ */
+export async function deploy(
+  targets: readonly Target[],
+  settings: DeploySettings,
+  observer: DeployObserver,
+  signal: AbortSignal,
+  sources: DeploySources = { payload: async () => collectPayload(), runtimes: new IndexRuntimeSource() },
+): Promise<DeployResult> {
+  const payload = await sources.payload();
+  const packages = new Map<boolean, Promise<PackagedRelease>>();
+  const shared: DeployShared = {
+    settings,
+    payload,
+    packageRelease: async (fresh) => {
+      const known = packages.get(fresh) ?? packageRelease(payload, fresh);
+      packages.set(fresh, known);
+      return known;
+    },
+    runtimes: sources.runtimes,
+    observer,
+    gate: new MutationGate({ dryRun: settings.dryRun }),
+    signal,
+  };
+  const rows = new Map<string, HostOutcome>();
+  const plans = new Map<string, HostPlanLines>();
+  const report = (row: HostOutcome): void => {
+    rows.set(row.name, row);
+    observer.hostOutcome(row.name, row);
+  };
+  await rollOut(targets, {
+    isCanary: ({ settings: { name } }) => settings.canary.includes(name),
+    maxParallel: settings.maxParallel,
+    run: async (target) => {
+      const { name } = target.settings;
+      const { row, changes } = await deployHost(target, shared);
+      if (changes !== undefined) {
+        plans.set(name, { host: name, changes, lines: changes.map((change) => describeChange(change)) });
+      }
+      report(row);
+      // One host that is asleep must not keep the others from being deployed.
+      return row.outcome === 'failed' || row.outcome === 'rolled-back' ? 'stop' : 'go-on';
+    },
+    skip: ({ settings: { name } }) => {
+      report({ name, outcome: 'skipped', release: null, previous: null, durationMs: 0, error: null });
+    },
+  });
+  const inOrder = <Value>(map: ReadonlyMap<string, Value>): Value[] =>
+    targets.flatMap(({ settings: { name } }) => {
+      const value = map.get(name);
+      return value === undefined ? [] : [value];
+    });
+  return {
+    document: { schemaVersion: JSON_SCHEMA_VERSION, hosts: inOrder(rows) },
+    plans: inOrder(plans),
+  };
+}
+
+async function deployHost(
+  target: Target,
+  shared: DeployShared,
+): Promise<{ row: HostOutcome; changes?: readonly Change[] }> {
+  const began = performance.now();
+  const state: HostDeploy = { target, shared, sentBytes: 0 };
+  let error: ErrorRow | null = null;
+  try {
+    for (const phase of deployPhases) {
+      if (shared.signal.aborted) throw interrupted(target);
+      await phase.run(state);
+      if (state.outcome !== undefined) break;
+    }
+  } catch (cause) {
+    const known = shared.signal.aborted && !(cause instanceof CodedError) ? interrupted(target) : cause;
+    error = errorRow(known, target.settings.name);
+    state.outcome ??= outcomeOf(known);
+  }
+  const outcome = state.outcome ?? 'failed';
+  const before = state.facts?.current?.id ?? null;
+  const reached = outcome === 'changed' || outcome === 'unchanged';
+  const row: HostOutcome = {
+    name: target.settings.name,
+    outcome,
+    release: reached ? (state.plan?.releaseId ?? null) : state.serving === undefined ? before : state.serving,
+    previous: outcome === 'changed' ? before : null,
+    durationMs: Math.round(performance.now() - began),
+    error,
+  };
+  return { row, ...(state.plan === undefined ? {} : { changes: state.plan.changes }) };
+}
+
+function outcomeOf(error: unknown): DeployOutcome {
+  return isUnreachable(error) ? 'unreachable' : 'failed';
+}
+
+function interrupted(target: Target): CodedError {
+  return new CodedError(
+    ERRORS.INTERRUPTED,
+    `${target.settings.name}: interrupted before anything was changed`,
+  );
+}

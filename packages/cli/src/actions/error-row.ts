@@ -1,0 +1,36 @@
+import { CodedError } from '@mlxfleet/protocol';
+
+/** How an error stands in a `--json` document. */
+export interface ErrorRow {
+  readonly code: string;
+  readonly message: string;
+  readonly hint: string | null;
+}
+
+/**
+ * An expected error as a document shows it, without the host's name that its row tells already.
+ * Any other error is a fault of mlxfleet and is thrown on.
+ */
+export function errorRow(error: unknown, host: string): ErrorRow {
+  if (!(error instanceof CodedError)) throw error;
+  const prefix = `${host}: `;
+  const message = error.message.startsWith(prefix) ? error.message.slice(prefix.length) : error.message;
+  return { code: error.code, message, hint: error.hint === '' ? null : error.hint };
+}
+
+/** Codes of errors that mean that the host was never reached. */
+const UNREACHABLE = new Set([
+  'HOST_UNREACHABLE',
+  'HOST_KEY_UNKNOWN',
+  'HOST_KEY_CHANGED',
+  'HOST_KEY_REVOKED',
+  'HOST_CERTIFICATE_UNSUPPORTED',
+  'AUTH_FAILED',
+  'PASSPHRASE_NEEDED',
+  'SSH_CONFIG_UNSUPPORTED',
+  'STATUS_TIMEOUT',
+]);
+
+export function isUnreachable(error: unknown): boolean {
+  return error instanceof CodedError && UNREACHABLE.has(error.code);
+}

@@ -1,0 +1,138 @@
+import type { DeployObserver, DeployStep } from '../actions/deploy-observer.ts';
+import { formatSeconds } from '../output/quantities.ts';
+import { type FailureMessage, failureOf, type UndoneMessage, undoneOf } from './host-failure.ts';
+
+/** Steps of the host's scripts, under the steps that people see. */
+const SHOWN_AS: ReadonlyMap<string, DeployStep> = new Map([
+  ['lock', 'stage'],
+  ['runtime', 'stage'],
+  ['release', 'stage'],
+  ['environment', 'stage'],
+  ['check', 'stage'],
+  ['switch', 'switch'],
+  ['service', 'switch'],
+  ['gate', 'healthy'],
+  ['undo', 'undo'],
+]);
+
+const DOING: ReadonlyMap<string, (detail: string) => string> = new Map<string, (detail: string) => string>([
+  ['runtime', (detail) => `unpacking ${detail}`],
+  ['release', () => 'unpacking the release'],
+  ['environment', (detail) => `building the ${detail} env`],
+  ['check', () => 'checking the release'],
+  ['service', () => 'restarting the agent'],
+  ['gate', () => 'waiting for the agent'],
+]);
+
+type Message = Readonly<Record<string, unknown>>;
+
+/**
+ * Turns what apply.sh and rollback.sh say into the steps that people see, and keeps what decides the outcome. One for
+ * each host and command.
+ */
+export class ChangeProgress {
+  failure: FailureMessage | null = null;
+  undone: UndoneMessage | null = null;
+  /** Set by a rollback. */
+  target: { readonly release: string; readonly previous: string | null } | null = null;
+  unchanged = false;
+  readonly #host: string;
+  readonly #observer: DeployObserver;
+  readonly #stageDetails: string[];
+  #shown: DeployStep | null;
+  #began = performance.now();
+  #gateDetail = '';
+  #switchDetail = '';
+
+  /** `stageDetails` begin the line of the stage step, for example what was sent; `shown` is the step that runs. */
+  constructor(
+    host: string,
+    observer: DeployObserver,
+    stageDetails: readonly string[] = [],
+    shown: DeployStep | null = null,
+  ) {
+    this.#shown = shown;
+    this.#host = host;
+    this.#observer = observer;
+    this.#stageDetails = [...stageDetails];
+  }
+
+  take(message: Message): void {
+    this.failure ??= failureOf(message);
+    this.undone ??= undoneOf(message);
+    if (typeof message['step'] === 'string' && typeof message['state'] === 'string') {
+      this.#takeStep(message['step'], message['state'], String(message['detail'] ?? ''));
+    }
+    switch (message['event']) {
+      case 'notice':
+        this.#observer.hostNotice(this.#host, String(message['text']));
+        break;
+      case 'target':
+        this.target = {
+          release: String(message['release']),
+          previous: typeof message['previous'] === 'string' ? message['previous'] : null,
+        };
+        break;
+      case 'unchanged':
+        this.unchanged = true;
+        break;
+      case 'completion':
+        this.#gateDetail = describeCompletion(message);
+        break;
+      case 'failed':
+        if (this.failure !== null) this.#finishShown('failed', this.failure.message);
+        break;
+      default:
+    }
+  }
+
+  /** The script has ended: the last step that people see is complete. */
+  end(): void {
+    this.#finishShown('done');
+  }
+
+  #takeStep(step: string, state: string, detail: string): void {
+    const shown = SHOWN_AS.get(step);
+    if (shown === undefined) return;
+    if (state === 'begin') {
+      if (this.#shown !== shown) {
+        this.#finishShown('done');
+        this.#shown = shown;
+        this.#observer.hostStep(this.#host, shown, 'begin', '');
+      }
+      this.#began = performance.now();
+      const doing = DOING.get(step)?.(detail);
+      if (doing !== undefined) this.#observer.hostStep(this.#host, shown, 'progress', doing);
+      if (step === 'switch') this.#switchDetail = detail;
+    }
+    if (state === 'done' && step === 'environment') {
+      const seconds = (performance.now() - this.#began) / 1000;
+      this.#stageDetails.push(`${detail} env built in ${formatSeconds(seconds)}`);
+    }
+    if (state === 'done' && step === 'undo') this.#finishShown(detail === '' ? 'done' : 'failed', detail);
+  }
+
+  #finishShown(state: 'done' | 'failed', detail?: string): void {
+    if (this.#shown === null) return;
+    this.#observer.hostStep(this.#host, this.#shown, state, detail ?? this.#doneDetail(this.#shown));
+    this.#shown = null;
+  }
+
+  #doneDetail(step: DeployStep): string {
+    if (step === 'stage') return this.#stageDetails.join('; ');
+    if (step === 'switch') return this.#switchDetail;
+    return step === 'healthy' ? this.#gateDetail : '';
+  }
+}
+
+/** For example `Qwen2.5-0.5B-Instruct-4bit: first token 0.18 s, 211 tok/s`, as far as the gate told. */
+function describeCompletion(message: Message): string {
+  const { model } = message;
+  const parts: string[] = [];
+  const first = message['first_token_seconds'];
+  const speed = message['tokens_per_second'];
+  if (typeof first === 'number') parts.push(`first token ${first.toFixed(2)} s`);
+  if (typeof speed === 'number') parts.push(`${String(Math.round(speed))} tok/s`);
+  const name = typeof model === 'string' ? model.slice(model.lastIndexOf('/') + 1) : '';
+  return [name, parts.join(', ')].filter((part) => part !== '').join(': ');
+}

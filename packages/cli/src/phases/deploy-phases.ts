@@ -1,0 +1,15 @@
+import { applyPhase } from './apply-phase.ts';
+import { checkDiskPhase } from './check-disk-phase.ts';
+import type { Phase } from './deploy-state.ts';
+import { gatherFactsPhase } from './gather-facts-phase.ts';
+import { planPhase } from './plan-phase.ts';
+import { sendPhase } from './send-phase.ts';
+
+/** A deploy of one host, from top to bottom. */
+export const deployPhases: readonly Phase[] = [
+  gatherFactsPhase,
+  planPhase,
+  checkDiskPhase,
+  sendPhase,
+  applyPhase,
+];

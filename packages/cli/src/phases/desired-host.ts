@@ -1,0 +1,78 @@
+import { CodedError, type EnvironmentKind, type Platform } from '@mlxfleet/protocol';
+import { stringify } from 'yaml';
+import type { ResolvedHost } from '../config/resolved-host.ts';
+import { ERRORS } from '../errors.ts';
+import { sha256 } from '../release/hash-file.ts';
+import { lockName, type Payload } from '../release/payload.ts';
+import { RUNTIME_VERSIONS } from '../release/runtime-table.ts';
+import { type HostFacts, platformOf } from './facts.ts';
+
+/** An environment that a release needs on a host. */
+export interface DesiredEnvironment {
+  readonly kind: EnvironmentKind;
+  /** Folder under envs. */
+  readonly name: string;
+  readonly lockSha256: string;
+  /** Modules that have to import once it is built. */
+  readonly imports: string;
+}
+
+/** What a host should be, as far as it does not depend on which release it gets. */
+export interface DesiredHost {
+  readonly platform: Platform;
+  readonly contentHash: string;
+  readonly runtime: { readonly node: string; readonly uv: string };
+  readonly environments: readonly DesiredEnvironment[];
+  /** The interpreter for environments; a null path lets uv install the version. */
+  readonly python: { readonly path: string | null; readonly version: string };
+  readonly configText: string;
+  readonly environmentText: string;
+}
+
+const IMPORTS: Readonly<Record<EnvironmentKind, string>> = {
+  text: 'mlx.core, mlx_lm',
+  vision: 'mlx.core, mlx_vlm',
+};
+
+/** The host's settings and this version's payload, brought together with what the host is. Pure. */
+export function desiredHost(settings: ResolvedHost, payload: Payload, facts: HostFacts): DesiredHost {
+  if (facts.system === null) throw new CodedError(ERRORS.SCRIPT_BROKEN, `${settings.name}: no facts`);
+  const platform = platformOf(settings.name, facts.system);
+  const python = {
+    path: facts.python?.path ?? null,
+    version: facts.python?.version ?? settings.python.version,
+  };
+  const kinds: EnvironmentKind[] = settings.vision ? ['text', 'vision'] : ['text'];
+  const environments = kinds.map((kind): DesiredEnvironment => {
+    const lock = payload.locks.get(lockName(kind, platform));
+    if (lock === undefined) {
+      throw new CodedError(
+        ERRORS.PLATFORM_UNSUPPORTED,
+        `${settings.name}: no ${kind} packages are locked for ${platform}`,
+      );
+    }
+    const hash = sha256(`${lock}\n${python.version}\n${platform}`).slice(0, 12);
+    return { kind, name: `${kind}-${hash}`, lockSha256: sha256(lock), imports: IMPORTS[kind] };
+  });
+  return {
+    platform,
+    contentHash: payload.contentHash,
+    runtime: RUNTIME_VERSIONS,
+    environments,
+    python,
+    configText: stringify(settings.agentConfig),
+    environmentText: `${JSON.stringify(settings.env, Object.keys(settings.env).toSorted())}\n`,
+  };
+}
+
+/**
+ * The release that the host already has for this content, or null when one has to be sent: the current one, else the
+ * one deployed last. One whose files were changed does not count.
+ */
+export function heldRelease(contentHash: string, facts: HostFacts): string | null {
+  const held = facts.releases.filter(
+    (release) => release.contentHash === contentHash && release.present && release.intact === true,
+  );
+  const current = held.find((release) => release.current);
+  return (current ?? held.toSorted((left, right) => right.order - left.order)[0])?.id ?? null;
+}

@@ -1,0 +1,195 @@
+import {
+  type AdminStatus,
+  adminStatusSchema,
+  CodedError,
+  type Platform,
+  releaseStateSchema,
+} from '@mlxfleet/protocol';
+import { z } from 'zod';
+import type { ResolvedHost } from '../config/resolved-host.ts';
+import { ERRORS } from '../errors.ts';
+import type { Host } from '../hosts/host.ts';
+import { runJsonScript } from '../remote-commands/run-script.ts';
+import { script } from '../remote-commands/script.ts';
+
+const text = z.string().nullable();
+const count = z.number().nullable();
+
+const factSchema = z.discriminatedUnion('fact', [
+  z.object({
+    fact: z.literal('system'),
+    os: z.string(),
+    arch: z.string(),
+    cpu: text,
+    model: text,
+    ramBytes: count,
+    osVersion: text,
+    /** Absolute. */
+    root: z.string(),
+    rootExists: z.boolean(),
+    /** On the filesystem of the root. */
+    freeBytes: count,
+  }),
+  z.object({ fact: z.literal('python'), path: z.string(), version: z.string() }),
+  z.object({
+    fact: z.literal('release'),
+    id: z.string(),
+    state: releaseStateSchema.catch('staged'),
+    version: text,
+    contentHash: text,
+    createdAt: text,
+    deployedAt: text,
+    deployedBy: text,
+    order: z.number().catch(0),
+    current: z.boolean(),
+    present: z.boolean(),
+    /** Its files are as they were made; null when not looked at. */
+    intact: z.boolean().nullable(),
+  }),
+  z.object({
+    fact: z.literal('current'),
+    id: z.string(),
+    version: text,
+    contentHash: text,
+    state: text,
+    textEnvironment: text,
+    visionEnvironment: text,
+  }),
+  z.object({
+    fact: z.literal('environment'),
+    name: z.string(),
+    lockSha256: z.string(),
+    python: z.string(),
+  }),
+  z.object({ fact: z.literal('runtime'), name: z.string() }),
+  z.object({ fact: z.literal('incoming'), name: z.string(), bytes: z.number() }),
+  z.object({ fact: z.literal('configuration'), configSha256: text, environmentSha256: text }),
+  z.object({
+    fact: z.literal('lock'),
+    holder: z.string(),
+    command: z.string(),
+    pid: count,
+    ageSeconds: count,
+    state: z.enum(['held', 'dead', 'expired']),
+  }),
+  z.object({
+    fact: z.literal('service'),
+    kind: z.string(),
+    state: z.enum(['running', 'stopped']),
+    supervisorPid: count,
+    agentPid: count,
+  }),
+  z.object({ fact: z.literal('admin'), status: z.string() }),
+]);
+
+type Fact = z.infer<typeof factSchema>;
+type FactOf<Kind extends Fact['fact']> = Extract<Fact, { fact: Kind }>;
+
+export type ReleaseFact = FactOf<'release'>;
+export type SystemFact = FactOf<'system'>;
+
+/** What a host is and has. Parts that were not asked for are null or empty. */
+export interface HostFacts {
+  readonly system: SystemFact | null;
+  readonly python: FactOf<'python'> | null;
+  readonly releases: readonly ReleaseFact[];
+  readonly current: FactOf<'current'> | null;
+  /** Complete ones. */
+  readonly environments: readonly FactOf<'environment'>[];
+  /** `node-<version>` and `uv-<version>`, complete ones. */
+  readonly runtimes: readonly string[];
+  /** File name under deploy/incoming to its size; a part ends in `.part`. */
+  readonly incoming: ReadonlyMap<string, number>;
+  readonly configuration: FactOf<'configuration'> | null;
+  readonly lock: FactOf<'lock'> | null;
+  readonly service: FactOf<'service'> | null;
+  /** The running agent's own word; null when none answers. */
+  readonly admin: AdminStatus | null;
+}
+
+/** Parts of the facts; each costs the host a few milliseconds. */
+export type FactPart = 'system' | 'python' | 'releases' | 'current' | 'stock' | 'lock' | 'service' | 'admin';
+
+export const ALL_FACTS: readonly FactPart[] = [
+  'system',
+  'python',
+  'releases',
+  'current',
+  'stock',
+  'lock',
+  'service',
+  'admin',
+];
+
+/** Asks a host in one session. `contentHash` names the releases whose files are checked one by one. */
+export async function gatherFacts(
+  host: Host,
+  settings: ResolvedHost,
+  parts: readonly FactPart[],
+  contentHash = '',
+  signal?: AbortSignal,
+): Promise<HostFacts> {
+  const remote = script(['lib', 'lock', 'releases', 'service-detached', 'facts'], {
+    ROOT: settings.root,
+    FACTS: parts.join(' '),
+    PYTHON_PREFERRED: settings.python.version,
+    CONTENT_HASH: contentHash,
+  });
+  const messages: unknown[] = [];
+  const answer = await runJsonScript(host, remote, (message) => messages.push(message), {
+    ...(signal === undefined ? {} : { signal }),
+  });
+  if (answer.exitCode !== 0) {
+    throw new CodedError(
+      ERRORS.SCRIPT_BROKEN,
+      `${host.name}: the look at the host failed: ${answer.stderr.trim().slice(-400)}`,
+    );
+  }
+  return parseFacts(messages);
+}
+
+/** Sorts messages of the facts script; one that is not understood comes from another version and is skipped. */
+export function parseFacts(messages: readonly unknown[]): HostFacts {
+  const facts = messages.flatMap((message) => {
+    const parsed = factSchema.safeParse(message);
+    return parsed.success ? [parsed.data] : [];
+  });
+  const all = <Kind extends Fact['fact']>(kind: Kind): FactOf<Kind>[] =>
+    facts.filter((fact): fact is FactOf<Kind> => fact.fact === kind);
+  const one = <Kind extends Fact['fact']>(kind: Kind): FactOf<Kind> | null => all(kind)[0] ?? null;
+  return {
+    system: one('system'),
+    python: one('python'),
+    releases: all('release'),
+    current: one('current'),
+    environments: all('environment'),
+    runtimes: all('runtime').map(({ name }) => name),
+    incoming: new Map(all('incoming').map(({ name, bytes }) => [name, bytes])),
+    configuration: one('configuration'),
+    lock: one('lock'),
+    service: one('service'),
+    admin: parseAdmin(one('admin')?.status),
+  };
+}
+
+function parseAdmin(line: string | undefined): AdminStatus | null {
+  if (line === undefined) return null;
+  try {
+    return adminStatusSchema.parse(JSON.parse(line));
+  } catch {
+    return null;
+  }
+}
+
+/**
+ * The platform whose dependencies a host takes.
+ * @throws CodedError PLATFORM_UNSUPPORTED
+ */
+export function platformOf(host: string, system: SystemFact): Platform {
+  if (system.os === 'Darwin' && system.arch === 'arm64') return 'macos-arm64';
+  if (system.os === 'Linux' && system.arch === 'x86_64') return 'linux-x86_64';
+  throw new CodedError(
+    ERRORS.PLATFORM_UNSUPPORTED,
+    `${host}: there is no release for ${system.os} on ${system.arch}`,
+  );
+}

