@@ -1,6 +1,7 @@
 import path from 'node:path';
 import { capture } from './command.ts';
-import { checkout } from './paths.ts';
+import { withFileLock } from './file-lock.mjs';
+import { cacheFolder, checkout } from './paths.ts';
 import { formatSeconds, say } from './progress.ts';
 import { SetupError } from './setup-error.ts';
 
@@ -10,6 +11,11 @@ import { SetupError } from './setup-error.ts';
  */
 export async function buildBundles(): Promise<void> {
   const start = performance.now();
+  await withFileLock(path.join(cacheFolder, 'build.lock'), buildAll);
+  say(`Agent and command line built in ${formatSeconds(performance.now() - start)}`);
+}
+
+async function buildAll(): Promise<void> {
   await Promise.all(
     ['agent', 'cli'].map(async (name) => {
       const script = path.join(checkout, 'packages', name, 'build.ts');
@@ -21,5 +27,4 @@ export async function buildBundles(): Promise<void> {
       }
     }),
   );
-  say(`Agent and command line built in ${formatSeconds(performance.now() - start)}`);
 }
