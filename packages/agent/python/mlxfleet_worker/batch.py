@@ -5,7 +5,7 @@ from typing import NamedTuple
 import mlx.core as mx
 from mlx_lm.generate import BatchGenerator, GenerationBatch
 
-from .memory import set_wired_limit
+from .memory import release_buffers, set_wired_limit
 from .pacing import PrefillPacer
 from .request import Request
 from .sampling import SamplerPool, logits_processors
@@ -85,6 +85,10 @@ class Batch:
         if self._steps % STEPS_BETWEEN_EVALUATIONS == 0:
             mx.eval([cache.state for cache in self._generator._generation_batch.prompt_cache])
         return tokens
+
+    def release_buffers(self) -> None:
+        """Give memory that nothing uses back to the system."""
+        release_buffers()
 
     def reset(self) -> list[Request]:
         """Drop everything after a failed step; returns the requests that were in the batch."""

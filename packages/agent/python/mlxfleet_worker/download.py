@@ -24,15 +24,18 @@ LOOK_UP_SECONDS = 8
 
 
 def say(event: str, **fields: str) -> None:
+    """Print one event."""
     print(json.dumps({"event": event, **fields}), flush=True)
 
 
 def end_with_stdin() -> None:
+    """Wait for the end of stdin, then end the process."""
     sys.stdin.buffer.read()
     os._exit(2)
 
 
 def main(model: str) -> int:
+    """Fetch the model; the result is the exit code."""
     threading.Thread(target=end_with_stdin, daemon=True).start()
     from huggingface_hub import HfApi, snapshot_download
     from huggingface_hub.errors import GatedRepoError, HfHubHTTPError, RepositoryNotFoundError
@@ -48,13 +51,13 @@ def main(model: str) -> int:
     except HfHubHTTPError:
         say("failed", message="the hub answered with an error")
         return 1
-    except Exception:  # noqa: BLE001 - whatever the network does, the answer is the same
+    except Exception:  # whatever the network does, the answer is the same
         say("failed", message="the hub could not be reached")
         return 1
     say("found")
     try:
         snapshot_download(model, allow_patterns=PATTERNS)
-    except Exception as error:  # noqa: BLE001 - told to the client by its kind, without paths
+    except Exception as error:  # told to the client by its kind, without paths
         say("failed", message=f"the download failed ({type(error).__name__})")
         return 1
     say("done")

@@ -3,7 +3,6 @@
 import queue
 import time
 from collections import deque
-from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from .errors import RequestError
@@ -50,22 +49,28 @@ class Engine:
 
         begun = time.perf_counter()
         set_memory_limits(frame.memory_limit_bytes)
-        self._model = TextModel(frame.path, frame.context_length)
-        self._batch = Batch(self._model, frame.max_batch_size)
-        self._batch.warm_up()
-        self._release_buffers: Callable[[], None] = release_buffers
+        model = TextModel(frame.path, frame.context_length)
+        batch = Batch(model, frame.max_batch_size)
+        batch.warm_up()
+        release_buffers()
+        self.use(model, batch)
         seconds = time.perf_counter() - begun
-        log(f"loaded in {seconds:.1f} s, context {self._model.context_length} tokens")
+        log(f"loaded in {seconds:.1f} s, context {model.context_length} tokens")
         self._replies.send(
             {
                 "type": "loaded",
-                "context_length": self._model.context_length,
+                "context_length": model.context_length,
                 "memory_bytes": memory_counters()["active_memory_bytes"],
                 "load_seconds": round(seconds, 3),
-                "has_chat_template": self._model.has_chat_template,
+                "has_chat_template": model.has_chat_template,
             }
         )
-        return self._model
+        return model
+
+    def use(self, model: "TextModel", batch: "Batch") -> None:
+        """Serve with this model and batch."""
+        self._model = model
+        self._batch = batch
 
     def run(self) -> None:
         """Serve until the process ends. Raises EngineBrokenError after repeated failures."""
@@ -81,7 +86,7 @@ class Engine:
             try:
                 self._take(self._inbox.get(timeout=SECONDS_BEFORE_RELEASE))
             except queue.Empty:
-                self._release_buffers()
+                self._batch.release_buffers()
                 self._take(self._inbox.get())
         while not self._inbox.empty():
             self._take(self._inbox.get())
