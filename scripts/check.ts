@@ -13,6 +13,7 @@ interface Check {
   readonly argv: readonly string[];
 }
 
+const ruffSettings = ['--no-cache', '--config', path.join(workerSource, 'pyproject.toml')];
 const pythonSources = [workerSource, path.join(checkout, 'scripts'), path.join(checkout, 'test')];
 
 function nodeTool(name: string, ...argv: string[]): Check {
@@ -39,11 +40,11 @@ async function listChecks(): Promise<Check[]> {
     nodeTool('oxlint', '.'),
     nodeTool('tsc', '-p', '.'),
     nodeTool('knip'),
-    { name: 'ruff check', file: ruff, argv: ['check', '--no-cache', ...pythonSources.filter(existsSync)] },
+    { name: 'ruff check', file: ruff, argv: ['check', ...ruffSettings, ...pythonSources.filter(existsSync)] },
     {
       name: 'ruff format',
       file: ruff,
-      argv: ['format', '--check', '--no-cache', ...pythonSources.filter(existsSync)],
+      argv: ['format', '--check', ...ruffSettings, ...pythonSources.filter(existsSync)],
     },
     ...freshness,
   ];
