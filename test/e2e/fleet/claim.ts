@@ -4,8 +4,8 @@ import path from 'node:path';
 import { withFileLock } from '../../../scripts/lib/file-lock.mjs';
 import { mustRun, runTool } from './run-tool.ts';
 
-/** Not the folder for temporary files: every host covers /tmp with one of its own. */
-const statesFolder = '/var/tmp';
+/** Not where temporary files go: every host covers /tmp with a folder of its own. */
+const statesFolder = '/var/lib';
 const prefix = 'mlxfleet-fleet-';
 const MOST_FLEETS = 100;
 
