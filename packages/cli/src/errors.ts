@@ -30,6 +30,11 @@ export const ERRORS = {
     when: '`mlxfleet init` would overwrite a file.',
     hint: 'Choose another file with `-i FILE`, or overwrite it with `--force`.',
   },
+  INVENTORY_UNWRITABLE: {
+    code: 'INVENTORY_UNWRITABLE',
+    when: '`mlxfleet init` cannot write the file.',
+    hint: 'Run it in a folder that you can write to, or name a file with `-i FILE`.',
+  },
   HOST_UNKNOWN: {
     code: 'HOST_UNKNOWN',
     when: 'A name on the command line is neither a host nor a label of the inventory.',
@@ -84,6 +89,26 @@ export const ERRORS = {
     code: 'SSH_CONFIG_UNSUPPORTED',
     when: 'ssh_config asks for something that mlxfleet cannot do for this host.',
     hint: 'Use ProxyJump, or `jump` in the inventory.',
+  },
+  SSH_CONFIG_INVALID: {
+    code: 'SSH_CONFIG_INVALID',
+    when: 'ssh cannot make sense of its configuration, or of the name of a host.',
+    hint: 'Run `ssh -G ADDRESS` with the address from the inventory: it names the place.',
+  },
+  SSH_MISSING: {
+    code: 'SSH_MISSING',
+    when: 'The programs `ssh` and `ssh-keygen` are not installed on this machine.',
+    hint: 'Install the OpenSSH client.',
+  },
+  KEY_UNUSABLE: {
+    code: 'KEY_UNUSABLE',
+    when: 'A private key file is missing, cannot be read, or is of a kind that cannot be used.',
+    hint: 'Check the file named. `ssh-keygen -p -f FILE` writes a key in the current format.',
+  },
+  SESSION_REFUSED: {
+    code: 'SESSION_REFUSED',
+    when: 'A host accepts the login and then refuses to run a command or to pass on a connection.',
+    hint: 'The account needs a shell, and sshd must allow sessions, TCP forwarding and stream-local forwarding for it.',
   },
   SCRIPT_BROKEN: {
     code: 'SCRIPT_BROKEN',

@@ -1,4 +1,5 @@
 import { CodedError } from '@mlxfleet/protocol';
+import { isUnreachable } from './actions/error-row.ts';
 
 /** What the command line's exit code says; docs/cli.md lists them. */
 export const EXIT = {
@@ -20,31 +21,32 @@ const USAGE_CODES = new Set([
   'SECRET_UNAVAILABLE',
 ]);
 
-const LOCK_CODES = new Set(['LOCK_HELD']);
-
-/** The host was not reached at all, as against reached and refused. */
-const UNREACHABLE_CODES = new Set(['HOST_UNREACHABLE']);
-
-export function isUnreachable(code: string): boolean {
-  return UNREACHABLE_CODES.has(code);
-}
+const LOCK_HELD = 'LOCK_HELD';
 
 /** Exit code of a command that ended with this error. */
 export function exitCodeOf(error: unknown): number {
   if (error instanceof Error && error.name === 'AbortError') return EXIT.interrupted;
   if (!(error instanceof CodedError)) return EXIT.failed;
   if (USAGE_CODES.has(error.code)) return EXIT.usage;
-  if (LOCK_CODES.has(error.code)) return EXIT.lockHeld;
-  return isUnreachable(error.code) ? EXIT.unreachable : EXIT.failed;
+  if (error.code === LOCK_HELD) return EXIT.lockHeld;
+  return isUnreachable(error) ? EXIT.unreachable : EXIT.failed;
+}
+
+/** How a command ended on one host, as far as the exit code goes. */
+export interface HostEnd {
+  readonly failed: boolean;
+  readonly unreachable: boolean;
+  /** Of the error that it failed with. */
+  readonly code: string | null;
 }
 
 /**
- * Exit code of a command over several hosts, from each host's error code or null: 4 when none was reached, 3 when
- * locks are all that failed, else 1 when any failed.
+ * Exit code of a command over several hosts: 4 when none was reached, 3 when locks are all that failed, else 1 when any
+ * failed.
  */
-export function combinedExitCode(errorCodes: readonly (string | null)[]): number {
-  const failures = errorCodes.filter((code) => code !== null);
+export function combinedExitCode(ends: readonly HostEnd[]): number {
+  const failures = ends.filter(({ failed }) => failed);
   if (failures.length === 0) return EXIT.done;
-  if (failures.length === errorCodes.length && failures.every(isUnreachable)) return EXIT.unreachable;
-  return failures.every((code) => LOCK_CODES.has(code)) ? EXIT.lockHeld : EXIT.failed;
+  if (ends.every(({ unreachable }) => unreachable)) return EXIT.unreachable;
+  return failures.every(({ code }) => code === LOCK_HELD) ? EXIT.lockHeld : EXIT.failed;
 }

@@ -1,4 +1,5 @@
 import type { Readable } from 'node:stream';
+import type { Target } from '../actions/target.ts';
 import { loadInventory, type LoadedInventory } from '../config/load-inventory.ts';
 import { resolveHosts } from '../config/resolve-hosts.ts';
 import type { ResolvedHost } from '../config/resolved-host.ts';
@@ -24,7 +25,19 @@ export interface CommandContext {
   readonly env: Readonly<Record<string, string | undefined>>;
   /** Aborted by the first Ctrl-C. */
   readonly signal: AbortSignal;
+  readonly openTargets: OpenTargets;
 }
+
+export interface OpenOptions {
+  /** Trusts a host key that ssh does not know yet, without asking. */
+  readonly acceptNew: boolean;
+}
+
+/**
+ * Makes the ways to the selected hosts; connecting happens at their first use. `all` holds the hosts that a jump may lead
+ * through.
+ */
+export type OpenTargets = (selection: Selection, options: OpenOptions) => Promise<readonly Target[]>;
 
 /** The inventory that this invocation works with. */
 export async function inventoryOf(context: CommandContext): Promise<LoadedInventory> {

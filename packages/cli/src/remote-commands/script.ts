@@ -17,7 +17,8 @@ export type ScriptPart =
   | 'logs'
   | 'exec'
   | 'unlock'
-  | 'uninstall';
+  | 'uninstall'
+  | 'doctor';
 
 /** A script to send, and the lines that its answer stands between. */
 export interface RemoteScript {

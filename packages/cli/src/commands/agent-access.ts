@@ -1,0 +1,44 @@
+import { type AdminStatus, CodedError } from '@mlxfleet/protocol';
+import type { Target } from '../actions/target.ts';
+import { ERRORS } from '../errors.ts';
+import { gatherFacts } from '../phases/facts.ts';
+import { quote } from '../remote-commands/quote.ts';
+
+/** Where the agent of a host is. */
+export interface AgentAccess {
+  /** Absolute path of the root on the host. */
+  readonly root: string;
+  /** Null when the agent did not answer on the host itself. */
+  readonly status: AdminStatus | null;
+}
+
+/**
+ * Looks for the agent of a host.
+ * @throws CodedError NOTHING_DEPLOYED or AGENT_NOT_RUNNING with what to do.
+ */
+export async function findAgent(target: Target, signal: AbortSignal): Promise<AgentAccess> {
+  const { host, settings } = target;
+  const facts = await gatherFacts(host, settings, ['system', 'current', 'service', 'admin'], { signal });
+  if (facts.current === null || facts.system === null) {
+    throw new CodedError(ERRORS.NOTHING_DEPLOYED, `${settings.name}: mlxfleet is not installed there`, {
+      hint: `Install it: mlxfleet deploy ${settings.name}`,
+    });
+  }
+  if (facts.service?.state !== 'running') {
+    throw new CodedError(ERRORS.AGENT_NOT_RUNNING, `${settings.name}: the agent does not run`, {
+      hint: `Start it: mlxfleet start ${settings.name}`,
+    });
+  }
+  return { root: facts.system.root, status: facts.admin };
+}
+
+/** Content of `shared/admin-token`, which stands in for an API key; null when it cannot be read. */
+export async function readAdminToken(
+  target: Target,
+  root: string,
+  signal: AbortSignal,
+): Promise<string | null> {
+  const result = await target.host.run(`cat ${quote(`${root}/shared/admin-token`)}\n`, { signal });
+  const token = result.stdout.trim();
+  return result.exitCode === 0 && token !== '' ? token : null;
+}

@@ -1,0 +1,200 @@
+import { createInterface } from 'node:readline/promises';
+import { type AdminStatus, type ChatDocument, CodedError, JSON_SCHEMA_VERSION } from '@mlxfleet/protocol';
+import type { Target } from '../actions/target.ts';
+import { ChatClient } from '../agent-client/chat-client.ts';
+import { type Answer, Conversation } from '../agent-client/conversation.ts';
+import type { ResolvedHost } from '../config/resolved-host.ts';
+import { selectHosts } from '../config/select-hosts.ts';
+import { ERRORS } from '../errors.ts';
+import { EXIT } from '../exit-codes.ts';
+import type { Output } from '../output/output.ts';
+import { plainText } from '../output/plain-text.ts';
+import { printError } from '../output/print-error.ts';
+import { type AgentAccess, findAgent, readAdminToken } from './agent-access.ts';
+import { canAsk } from './ask.ts';
+import { type CommandContext, selectionOf } from './command-context.ts';
+import { withTargets } from './with-targets.ts';
+
+export interface ChatOptions {
+  readonly model?: string;
+  readonly system?: string;
+  readonly maxTokens?: number;
+  readonly temperature?: number;
+}
+
+/** Splits the words of `chat` into the hosts to try and the prompt: the first word is a host when it names one. */
+export function splitWords(
+  words: readonly string[],
+  hosts: readonly ResolvedHost[],
+): { hosts: readonly ResolvedHost[]; prompt: string } {
+  const [first, ...rest] = words;
+  const names = new Set([...hosts.map(({ name }) => name), ...hosts.flatMap(({ labels }) => labels)]);
+  if (first === undefined || !names.has(first)) return { hosts, prompt: words.join(' ') };
+  return { hosts: selectHosts(hosts, [first]), prompt: rest.join(' ') };
+}
+
+/** The model to ask: the one named, else a loaded one, else the first that the inventory has for the host. */
+export function chooseModel(
+  named: string | undefined,
+  status: AdminStatus | null,
+  settings: ResolvedHost,
+): string {
+  if (named !== undefined) return named;
+  if (status?.model.loaded === true && status.model.name !== null) return status.model.name;
+  const ready = status?.models.find((model) => model.state === 'ready');
+  const model =
+    ready?.id ?? settings.smokeTestModel ?? settings.agentConfig.models[0]?.id ?? status?.models[0]?.id;
+  if (model !== undefined) return model;
+  throw new CodedError(ERRORS.NOTHING_TO_CHAT_WITH, `${settings.name} has no model loaded or listed`);
+}
+
+async function readAll(stream: CommandContext['stdin']): Promise<string> {
+  let text = '';
+  stream.setEncoding('utf8');
+  for await (const chunk of stream) text += String(chunk);
+  return text.trim();
+}
+
+function speedOf(answer: Answer): string {
+  const speed = answer.timings?.tokens_per_second ?? null;
+  const parts = [
+    answer.usage === null ? null : `${answer.usage.completion_tokens} tokens`,
+    speed === null ? null : `${Math.round(speed)} tok/s`,
+    answer.finishReason === 'length' ? 'cut at the longest length' : null,
+  ];
+  return parts.filter((part) => part !== null).join(', ');
+}
+
+/** The first of the targets whose agent answers. */
+async function firstAgent(
+  targets: readonly Target[],
+  signal: AbortSignal,
+): Promise<{ target: Target; access: AgentAccess }> {
+  const errors: CodedError[] = [];
+  for (const target of targets) {
+    try {
+      return { target, access: await findAgent(target, signal) };
+    } catch (error) {
+      if (!(error instanceof CodedError)) throw error;
+      errors.push(error);
+    }
+  }
+  const [first] = errors;
+  if (first !== undefined && errors.length === 1) throw first;
+  throw new CodedError(
+    ERRORS.AGENT_NOT_RUNNING,
+    `no host answers: ${errors.map((error) => error.message).join('; ')}`,
+    { hint: 'See the fleet: mlxfleet status' },
+  );
+}
+
+async function converse(context: CommandContext, conversation: Conversation): Promise<number> {
+  const { output, stdin, signal } = context;
+  const lines = createInterface({ input: stdin, output: output.stderr, terminal: true });
+  let answering: AbortController | null = null;
+  const closed = new Promise<null>((resolve) => {
+    lines.once('close', () => resolve(null));
+  });
+  // In this mode the terminal hands Ctrl-C to the line editor: it ends the answer, or the conversation.
+  lines.on('SIGINT', () => {
+    if (answering === null) lines.close();
+    else answering.abort();
+  });
+  while (!signal.aborted) {
+    const prompt = await Promise.race([lines.question('› ', { signal }), closed]);
+    if (prompt === null) break;
+    if (prompt.trim() === '') continue;
+    answering = new AbortController();
+    try {
+      const either = AbortSignal.any([signal, answering.signal]);
+      await conversation.say(prompt, (text) => output.write(plainText(text)), either);
+      output.write('\n\n');
+    } catch (error) {
+      output.write('\n');
+      if (signal.aborted) break;
+      if (!answering.signal.aborted) printError(output, error, { verbose: context.options.verbose === true });
+    }
+    answering = null;
+  }
+  lines.close();
+  output.notice('');
+  return EXIT.done;
+}
+
+async function answerOnce(
+  output: Output,
+  conversation: Conversation,
+  prompt: string,
+  signal: AbortSignal,
+): Promise<Answer> {
+  const stop = AbortSignal.any([signal, output.closed]);
+  let atLineStart = true;
+  try {
+    return await conversation.say(
+      prompt,
+      (text) => {
+        if (output.json) return;
+        output.write(plainText(text));
+        atLineStart = text.endsWith('\n');
+      },
+      stop,
+    );
+  } finally {
+    if (!atLineStart) output.write('\n');
+  }
+}
+
+/** `mlxfleet chat`. */
+export async function runChat(
+  context: CommandContext,
+  words: readonly string[],
+  options: ChatOptions,
+): Promise<number> {
+  const { output, signal } = context;
+  const { all } = await selectionOf(context, []);
+  const { hosts, prompt: spoken } = splitWords(words, all);
+  const isConversation = spoken === '' && canAsk(context);
+  const prompt = spoken === '' && !isConversation ? await readAll(context.stdin) : spoken;
+  if (prompt === '' && !isConversation) {
+    throw new CodedError(ERRORS.WRONG_USAGE, 'there is nothing to ask: no prompt, and stdin is empty', {
+      hint: 'For example: mlxfleet chat "What is the capital of France?"',
+    });
+  }
+  return withTargets(context, { selected: hosts, all }, { acceptNew: false }, async (targets) => {
+    const { target, access } = await firstAgent(targets, signal);
+    const { settings, host } = target;
+    const model = chooseModel(options.model, access.status, settings);
+    const port = access.status?.ports.main ?? settings.agentConfig.api.port;
+    const adminToken = await readAdminToken(target, access.root, signal);
+    await using client = new ChatClient(host, { port, adminToken });
+    const question = {
+      model,
+      ...(options.maxTokens === undefined ? {} : { max_tokens: options.maxTokens }),
+      ...(options.temperature === undefined ? {} : { temperature: options.temperature }),
+    };
+    const conversation = new Conversation(client, question, options.system);
+    if (isConversation) {
+      output.notice(
+        output.paintError('dim', `${model} on ${settings.name}. Ctrl-C ends an answer, Ctrl-D this.`),
+      );
+      return converse(context, conversation);
+    }
+    const answer = await answerOnce(output, conversation, prompt, signal);
+    if (output.json) {
+      const { content, finishReason, usage, timings } = answer;
+      const document: ChatDocument = {
+        schemaVersion: JSON_SCHEMA_VERSION,
+        host: settings.name,
+        model,
+        content,
+        finishReason,
+        usage,
+        timings,
+      };
+      output.document(document);
+    } else if (output.stderr.isTTY === true) {
+      output.notice(output.paintError('dim', `${settings.name}, ${model}: ${speedOf(answer)}`));
+    }
+    return EXIT.done;
+  });
+}

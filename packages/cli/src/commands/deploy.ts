@@ -1,0 +1,54 @@
+import { deploy } from '../actions/deploy.ts';
+import type { DeploySettings } from '../actions/deploy-settings.ts';
+import { hostsNamed } from '../config/effective-host.ts';
+import { resolveHosts, resolveHostsWithSecrets } from '../config/resolve-hosts.ts';
+import { selectHosts } from '../config/select-hosts.ts';
+import { plainLine } from '../output/plain-text.ts';
+import { type CommandContext, inventoryOf } from './command-context.ts';
+import { operatorOf, showRollout } from './rollout.ts';
+import { withTargets } from './with-targets.ts';
+
+export interface DeployOptions {
+  readonly dryRun?: boolean;
+  readonly clean?: boolean;
+  readonly onlyStage?: boolean;
+  readonly model?: string;
+  readonly maxParallel?: number;
+  /** Seconds. */
+  readonly waitLock?: number;
+  readonly acceptNew?: boolean;
+}
+
+const DEFAULT_MAX_PARALLEL = 4;
+
+/** `mlxfleet deploy`. */
+export async function runDeploy(
+  context: CommandContext,
+  names: readonly string[],
+  options: DeployOptions,
+): Promise<number> {
+  const { signal, env } = context;
+  const { inventory } = await inventoryOf(context);
+  const all = resolveHosts(inventory);
+  const named = selectHosts(all, names).map((host) => host.name);
+  const selected = await resolveHostsWithSecrets(inventory, named, { env, signal });
+  const dryRun = options.dryRun === true;
+  const settings: DeploySettings = {
+    operator: operatorOf(context),
+    waitLockSeconds: options.waitLock ?? 0,
+    canary: hostsNamed(all, inventory.rollout?.canary ?? []).map((host) => host.name),
+    maxParallel: options.maxParallel ?? inventory.rollout?.max_parallel ?? DEFAULT_MAX_PARALLEL,
+    dryRun,
+    clean: options.clean === true,
+    onlyStage: options.onlyStage === true,
+    ...(options.model === undefined ? {} : { smokeTestModel: options.model }),
+  };
+  const acceptNew = options.acceptNew === true;
+  return withTargets(context, { selected, all }, { acceptNew }, async (targets) => {
+    return showRollout(context, 'deploy', named, async (observer) => {
+      const { document, plans } = await deploy(targets, settings, observer, signal);
+      const planned = plans.flatMap(({ host, lines }) => lines.map((line) => `${host}: ${plainLine(line)}`));
+      return { document, lines: dryRun ? ['Dry run, nothing was changed. A deploy would:', ...planned] : [] };
+    });
+  });
+}

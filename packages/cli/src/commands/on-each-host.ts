@@ -1,0 +1,91 @@
+import { CodedError, type HostActionDocument, JSON_SCHEMA_VERSION } from '@mlxfleet/protocol';
+import { type ErrorRow, errorRow, isUnreachable } from '../actions/error-row.ts';
+import type { Target } from '../actions/target.ts';
+import { combinedExitCode } from '../exit-codes.ts';
+import type { Output } from '../output/output.ts';
+import { plainLine } from '../output/plain-text.ts';
+import { printError } from '../output/print-error.ts';
+import { pad, textWidth } from '../output/text-width.ts';
+import type { CommandContext } from './command-context.ts';
+
+/** What became of one host: a value, or the expected error that took its place. */
+export type HostResult<T> =
+  | { readonly name: string; readonly value: T; readonly error: null }
+  | { readonly name: string; readonly value: null; readonly error: CodedError };
+
+/**
+ * Does the same on every host at once. Expected errors stay with their host; unexpected ones, and Ctrl-C, end the whole
+ * once every host is done.
+ */
+export async function onEachHost<T>(
+  targets: readonly Target[],
+  work: (target: Target) => Promise<T>,
+): Promise<HostResult<T>[]> {
+  const settled = await Promise.allSettled(targets.map(work));
+  return settled.map((result, index): HostResult<T> => {
+    const name = targets[index]?.settings.name ?? '';
+    if (result.status === 'fulfilled') return { name, value: result.value, error: null };
+    const reason: unknown = result.reason;
+    if (reason instanceof CodedError) return { name, value: null, error: reason };
+    throw reason;
+  });
+}
+
+/** A result's error as the documents of `--json` carry it. */
+export function errorField(result: HostResult<unknown>): ErrorRow | null {
+  return result.error === null ? null : errorRow(result.error, result.name);
+}
+
+export function exitCodeOfResults(results: readonly HostResult<unknown>[]): number {
+  return combinedExitCode(
+    results.map(({ error }) => ({
+      failed: error !== null,
+      unreachable: isUnreachable(error),
+      code: error?.code ?? null,
+    })),
+  );
+}
+
+/** What a command did to one host. */
+export interface HostAction {
+  readonly outcome: 'changed' | 'unchanged';
+  /** One line for people. */
+  readonly detail: string;
+}
+
+function hostLine(output: Output, result: HostResult<HostAction>, width: number): string {
+  const name = pad(result.name, width);
+  if (result.error !== null) {
+    const [first = ''] = result.error.message.split('\n');
+    return ` ${name}  ${output.paint('red', '✖')} ${plainLine(first)}`;
+  }
+  const mark = output.paint('green', '✔');
+  return ` ${name}  ${mark} ${plainLine(result.value.detail)}`;
+}
+
+/** Prints the result of a command that does one thing to each host, and answers the exit code. */
+export function reportActions(context: CommandContext, results: readonly HostResult<HostAction>[]): number {
+  const { output } = context;
+  const document: HostActionDocument = {
+    schemaVersion: JSON_SCHEMA_VERSION,
+    hosts: results.map((result) => {
+      const { name, value, error } = result;
+      return {
+        name,
+        outcome: value?.outcome ?? (isUnreachable(error) ? 'unreachable' : 'failed'),
+        detail: value?.detail ?? '',
+        error: errorField(result),
+      };
+    }),
+  };
+  if (output.json) {
+    output.document(document);
+  } else {
+    const width = Math.max(0, ...results.map(({ name }) => textWidth(name)));
+    for (const result of results) output.print(hostLine(output, result, width));
+  }
+  for (const { error } of results) {
+    if (error !== null) printError(output, error, { verbose: context.options.verbose === true });
+  }
+  return exitCodeOfResults(results);
+}

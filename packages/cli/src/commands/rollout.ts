@@ -1,0 +1,63 @@
+import { hostname, userInfo } from 'node:os';
+import type { DeployDocument } from '@mlxfleet/protocol';
+import type { DeployObserver } from '../actions/deploy-observer.ts';
+import type { Operator } from '../actions/deploy-settings.ts';
+import { combinedExitCode } from '../exit-codes.ts';
+import { failureLines, type RolloutVerb, summaryLine } from '../output/rollout-summary.ts';
+import { plainReporter, type RolloutReporter } from '../output/rollout-reporter.ts';
+import type { CommandContext } from './command-context.ts';
+
+/** The person at this machine, as hosts record who changed them. */
+export function operatorOf(context: CommandContext): Operator {
+  let user = context.env['USER'] ?? 'unknown';
+  try {
+    user = userInfo().username;
+  } catch {
+    // An account without an entry in the user database keeps what the environment says.
+  }
+  return { name: `${user}@${hostname()}`, pid: process.pid };
+}
+
+async function reporterFor(context: CommandContext, hosts: readonly string[]): Promise<RolloutReporter> {
+  const { output, env } = context;
+  const isLive = output.isTerminal && !output.json && env['CI'] === undefined && env['TERM'] !== 'dumb';
+  if (!isLive) {
+    return plainReporter(hosts, (line) => (output.json ? output.notice(line) : output.print(line)));
+  }
+  const { liveReporter } = await import('../output/live-reporter.ts');
+  return liveReporter(hosts, output);
+}
+
+/** What a rollout came to. */
+export interface RolloutResult {
+  readonly document: DeployDocument;
+  /** To be read with the summary, for example what a dry run would change. */
+  readonly lines: readonly string[];
+}
+
+/** Runs a deploy or a rollback with its progress, failures and summary on the screen; answers the exit code. */
+export async function showRollout(
+  context: CommandContext,
+  verb: RolloutVerb,
+  hosts: readonly string[],
+  work: (observer: DeployObserver) => Promise<RolloutResult>,
+): Promise<number> {
+  const { output } = context;
+  const reporter = await reporterFor(context, hosts);
+  const startedMs = performance.now();
+  const { document, lines } = await reporter.show(async () => work(reporter.observer));
+  const seconds = (performance.now() - startedMs) / 1000;
+
+  const say = (line: string): void => (output.json ? output.notice(line) : output.print(line));
+  for (const line of lines) say(line);
+  for (const line of failureLines(verb, document.hosts, output.paintError)) output.notice(line);
+  say(summaryLine(document.hosts, seconds));
+  if (output.json) output.document(document);
+  return combinedExitCode(
+    document.hosts.map(({ outcome, error }) => ({
+      failed: outcome !== 'changed' && outcome !== 'unchanged',
+      unreachable: outcome === 'unreachable',
+      code: error?.code ?? null,
+    })),
+  );
+}

@@ -1,0 +1,202 @@
+import type { CodedError } from '@mlxfleet/protocol';
+import type { ResolvedHost } from '../config/resolved-host.ts';
+import { formatBytes, formatSeconds } from '../output/quantities.ts';
+import { type HostFacts, platformOf } from '../phases/facts.ts';
+import { fail, type Finding, ok, warn } from './finding.ts';
+import type { HostObservations } from './observations.ts';
+
+const GIBIBYTE = 1024 ** 3;
+
+/** Text environment, programs and a small model; measured on Linux, rounded up. */
+const NEEDED_DISK_BYTES = 3 * GIBIBYTE;
+const COMFORTABLE_DISK_BYTES = 20 * GIBIBYTE;
+const SMALLEST_RAM_BYTES = 8 * GIBIBYTE;
+/** Certificates and package indexes begin to fail from here on. */
+const TOLERATED_SKEW_SECONDS = 60;
+const OLDEST_MACOS = 14;
+
+/** Times of one visit to a host, by the operator's clock. */
+export interface Visit {
+  readonly startedMs: number;
+  readonly endedMs: number;
+}
+
+/** The check that an error of connecting belongs to. */
+const CHECK_OF_CODE: Readonly<Record<string, string>> = {
+  HOST_KEY_UNKNOWN: 'host key',
+  HOST_KEY_CHANGED: 'host key',
+  HOST_KEY_REVOKED: 'host key',
+  HOST_CERTIFICATE_UNSUPPORTED: 'host key',
+  AUTH_FAILED: 'login',
+  PASSPHRASE_NEEDED: 'login',
+};
+
+/** The finding of a host that was not reached. */
+export function connectionFinding(error: CodedError): Finding {
+  return fail(CHECK_OF_CODE[error.code] ?? 'ssh', error.message, error.hint);
+}
+
+function systemFindings(name: string, facts: HostFacts): Finding[] {
+  const { system } = facts;
+  if (system === null) return [];
+  const described = [system.osVersion ?? system.os, system.arch, system.cpu].filter((part) => part !== null);
+  const detail = described.join(', ');
+  try {
+    platformOf(name, system);
+  } catch {
+    return [fail('system', detail, 'Supported: macOS 14 or later on Apple silicon, Linux on x86_64.')];
+  }
+  const macOs = /^macOS (\d+)/.exec(system.osVersion ?? '')?.[1];
+  if (macOs !== undefined && Number(macOs) < OLDEST_MACOS) {
+    return [fail('system', detail, `Upgrade to macOS ${OLDEST_MACOS} or later: MLX needs it.`)];
+  }
+  return [ok('system', detail)];
+}
+
+/** Sizes of memory from which a host keeps models longer; the agent has the same tiers. */
+function memoryTier(bytes: number): string {
+  const gib = bytes / GIBIBYTE + 0.5;
+  if (gib >= 64) return 'models unload after 10 min idle';
+  return gib >= 24 ? 'models unload after 5 min idle' : 'models unload after 3 min idle';
+}
+
+function memoryFindings(facts: HostFacts): Finding[] {
+  const bytes = facts.system?.ramBytes ?? null;
+  if (bytes === null) return [];
+  const detail = `${formatBytes(bytes)}; ${memoryTier(bytes)}`;
+  return bytes < SMALLEST_RAM_BYTES - GIBIBYTE / 2
+    ? [warn('memory', detail, 'Only very small models fit.')]
+    : [ok('memory', detail)];
+}
+
+function diskFindings(facts: HostFacts): Finding[] {
+  const bytes = facts.system?.freeBytes ?? null;
+  if (bytes === null) return [];
+  const detail = `${formatBytes(bytes)} free`;
+  if (bytes < NEEDED_DISK_BYTES && facts.current === null) {
+    return [fail('disk', detail, `Free ${formatBytes(NEEDED_DISK_BYTES)} for the first deploy.`)];
+  }
+  return bytes < COMFORTABLE_DISK_BYTES
+    ? [warn('disk', detail, 'Models take gigabytes each: free some space.')]
+    : [ok('disk', detail)];
+}
+
+function rootFindings(settings: ResolvedHost, { root, facts }: HostObservations): Finding[] {
+  if (root === null) return [];
+  const where = facts.system?.root ?? settings.root;
+  if (root.writable) return [ok('root', where)];
+  const advice = `Give ${settings.user ?? 'the ssh user'} the right to write to ${root.nearest}, or set another root.`;
+  return [fail('root', `${where} is not writable (${root.nearest})`, advice)];
+}
+
+function pythonFindings(settings: ResolvedHost, { facts }: HostObservations): Finding[] {
+  const { python } = facts;
+  if (python !== null) return [ok('python', `${python.version} at ${python.path}`)];
+  return [
+    warn(
+      'python',
+      'no Python 3.11 to 3.13 found',
+      `A deploy tries to install ${settings.python.version} with uv, which needs the internet on the host.`,
+    ),
+  ];
+}
+
+function clockFindings(clock: HostObservations['clock'], visit: Visit): Finding[] {
+  if (clock?.seconds === null || clock?.seconds === undefined) return [];
+  // The host looked at its clock some time between the two.
+  const early = visit.startedMs / 1000 - 1 - clock.seconds;
+  const late = clock.seconds - visit.endedMs / 1000;
+  const skew = Math.max(0, early, late);
+  if (skew <= TOLERATED_SKEW_SECONDS)
+    return [ok('clock', skew < 2 ? 'agrees' : `${formatSeconds(skew)} off`)];
+  const direction = early > late ? 'behind' : 'ahead';
+  return [
+    warn(
+      'clock',
+      `${formatSeconds(skew)} ${direction} of this machine`,
+      'Set the time automatically on the host.',
+    ),
+  ];
+}
+
+function portFindings(settings: ResolvedHost, { facts, ports }: HostObservations): Finding[] {
+  const { admin } = facts;
+  return ports.map(({ port, listening }) => {
+    const check = `port ${port}`;
+    const isOurs = admin !== null && (admin.ports.main === port || admin.ports.admin === port);
+    if (isOurs) return ok(check, 'served by the agent');
+    if (!listening) return ok(check, 'free');
+    const key = port === settings.agentConfig.admin.port ? 'admin.port' : 'api.port';
+    return fail(check, 'used by another program', `Stop that program, or set ${key} of ${settings.name}.`);
+  });
+}
+
+function serviceFindings(name: string, { facts }: HostObservations): Finding[] {
+  const { service, current, admin, lock } = facts;
+  const findings: Finding[] = [];
+  if (current === null) {
+    findings.push(ok('service', 'not installed yet'));
+  } else if (service?.state !== 'running') {
+    findings.push(warn('service', 'stopped', `Start it: mlxfleet start ${name}`));
+  } else if (admin === null) {
+    findings.push(fail('service', 'runs, but the agent does not answer', `See: mlxfleet logs ${name}`));
+  } else {
+    findings.push(
+      ok('service', `${service.kind}, agent ${admin.version} up ${formatSeconds(admin.uptime_seconds)}`),
+    );
+  }
+  if (lock !== null) {
+    const detail = `${lock.command} by ${lock.holder} (${lock.state})`;
+    findings.push(
+      lock.state === 'held'
+        ? warn('lock', detail, 'Wait for it to end.')
+        : warn('lock', detail, `The next deploy takes it over; or: mlxfleet unlock ${name}`),
+    );
+  }
+  return findings;
+}
+
+function sleepFindings(sleep: HostObservations['sleep']): Finding[] {
+  if (sleep === null || sleep.minutes === null) return [];
+  if (sleep.disabled === 1 || sleep.minutes === 0) return [ok('sleep', 'does not sleep by itself')];
+  return [
+    warn(
+      'sleep',
+      `sleeps after ${sleep.minutes} min without a person at it`,
+      'A sleeping host serves nobody. Desktop: sudo pmset -a sleep 0 autorestart 1. Laptop: sudo pmset -a disablesleep 1.',
+    ),
+  ];
+}
+
+function wheelsFindings(wheels: HostObservations['wheels']): Finding[] {
+  if (wheels === null) return [];
+  return wheels.present
+    ? [ok('wheels', wheels.folder)]
+    : [
+        fail(
+          'wheels',
+          `${wheels.folder} does not exist`,
+          'Put the wheels there, or correct python.find_links.',
+        ),
+      ];
+}
+
+/** Everything that doctor says of a host that it reached. */
+export function hostFindings(settings: ResolvedHost, seen: HostObservations, visit: Visit): Finding[] {
+  const { name } = settings;
+  const way =
+    settings.connection === 'local' ? 'this machine' : `reached in ${visit.endedMs - visit.startedMs} ms`;
+  return [
+    ok('ssh', way),
+    ...systemFindings(name, seen.facts),
+    ...memoryFindings(seen.facts),
+    ...diskFindings(seen.facts),
+    ...rootFindings(settings, seen),
+    ...pythonFindings(settings, seen),
+    ...clockFindings(seen.clock, visit),
+    ...portFindings(settings, seen),
+    ...serviceFindings(name, seen),
+    ...sleepFindings(seen.sleep),
+    ...wheelsFindings(seen.wheels),
+  ];
+}

@@ -1,0 +1,41 @@
+import { DefaultRenderer, Listr } from 'listr2';
+import type { Output } from './output.ts';
+import { plainLine } from './plain-text.ts';
+import { RolloutBoard } from './rollout-board.ts';
+import type { RolloutReporter } from './rollout-reporter.ts';
+
+/** Redraws a board of hosts and steps on the terminal. */
+export function liveReporter(hosts: readonly string[], output: Output): RolloutReporter {
+  const board = new RolloutBoard(hosts);
+  const notices: string[] = [];
+  let frame = 0;
+  const spinner = ['⠋', '⠙', '⠹', '⠸', '⠼', '⠴', '⠦', '⠧', '⠇', '⠏'];
+
+  /** listr2 draws, hides the cursor and keeps stray output apart; what is drawn is the board. */
+  class BoardRenderer extends DefaultRenderer {
+    override create(): string {
+      frame += 1;
+      const glyph = spinner[frame % spinner.length] ?? '';
+      return [...notices, ...board.lines(output.columns - 1, glyph, output.paint)].join('\n');
+    }
+  }
+
+  return {
+    observer: {
+      hostStep: (...step) => board.hostStep(...step),
+      hostNotice: (host, text) => notices.push(` ${host}: ${plainLine(text)}`),
+      hostOutcome: (host, outcome) => board.hostOutcome(host, outcome),
+    },
+    show: async <T>(work: () => Promise<T>): Promise<T> => {
+      const results: T[] = [];
+      const tasks = new Listr([{ title: 'rollout', task: async () => void results.push(await work()) }], {
+        renderer: BoardRenderer,
+        registerSignalListeners: false,
+      });
+      await tasks.run();
+      const [result] = results;
+      if (result === undefined) throw new Error('the rollout ended without a result');
+      return result;
+    },
+  };
+}
