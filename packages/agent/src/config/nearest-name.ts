@@ -14,7 +14,8 @@ function editDistance(left: string, right: string): number {
 
 /** The name that was most likely meant; null when none is near. */
 export function nearestName(word: string, names: readonly string[]): string | null {
-  const allowed = Math.max(1, Math.floor(word.length / 3));
+  // Two edits allow for a swap of neighbours.
+  const allowed = Math.min(3, Math.max(1, Math.floor(word.length / 2)));
   let best: { name: string; distance: number } | null = null;
   for (const name of names) {
     const distance = editDistance(word.toLowerCase().slice(0, 100), name);

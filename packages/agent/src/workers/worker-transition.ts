@@ -146,10 +146,9 @@ export function transition(status: WorkerStatus, event: WorkerEvent, times: Work
       if (status.state !== 'backoff') return unchanged(status);
       return event.wanted ? spawn(status, times) : stopped(status);
     case 'steady':
-      return status.state === 'ready'
-        ? { status: { ...status, failures: 0 }, effects: [] }
-        : unchanged(status);
+      break;
   }
+  return status.state === 'ready' ? { status: { ...status, failures: 0 }, effects: [] } : unchanged(status);
 }
 
 function unchanged(status: WorkerStatus): Transition {

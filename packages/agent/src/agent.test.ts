@@ -1,0 +1,252 @@
+import { once } from 'node:events';
+import { existsSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import http from 'node:http';
+import net from 'node:net';
+import path from 'node:path';
+import { createHash } from 'node:crypto';
+import { agentConfigSchema, adminHealthSchema, adminStatusSchema } from '@mlxfleet/protocol';
+import pino from 'pino';
+import { afterEach, describe, expect, test } from 'vitest';
+import { startAgent } from './agent.ts';
+import {
+  chat,
+  eventually,
+  makeRoot,
+  startTestAgent,
+  type TestAgent,
+  type TestAgentOptions,
+} from './test-support/test-agent.ts';
+
+const CHAT = '/v1/chat/completions';
+
+let current: TestAgent | null = null;
+afterEach(async () => {
+  await current?.dispose();
+  current = null;
+});
+
+async function start(options: TestAgentOptions = {}): Promise<TestAgent> {
+  current = await startTestAgent(options);
+  return current;
+}
+
+function hash(key: string): string {
+  return createHash('sha256').update(key).digest('hex');
+}
+
+function token(agent: TestAgent): string {
+  return readFileSync(path.join(agent.root, 'shared', 'admin-token'), 'utf8').trim();
+}
+
+interface Call {
+  readonly status: number;
+  readonly body: unknown;
+}
+
+async function call(options: http.RequestOptions, body?: unknown): Promise<Call> {
+  const request = http.request({ agent: false, ...options });
+  request.end(body === undefined ? undefined : JSON.stringify(body));
+  const { promise, resolve, reject } = Promise.withResolvers<http.IncomingMessage>();
+  request.on('response', resolve);
+  request.on('error', reject);
+  const response = await promise;
+  let text = '';
+  for await (const piece of response) text += String(piece);
+  return { status: response.statusCode ?? 0, body: JSON.parse(text) };
+}
+
+describe('keys', () => {
+  test('are asked for on /v1 when configured', async () => {
+    const agent = await start({ config: { api: { port: 0, key_hashes: [hash('one'), hash('two')] } } });
+    const status = async (headers: Record<string, string>) =>
+      (await fetch(`${agent.url}/v1/models`, { headers })).status;
+    expect(await status({})).toBe(401);
+    expect(await status({ authorization: 'Bearer three' })).toBe(401);
+    expect(await status({ authorization: 'Bearer ' })).toBe(401);
+    expect(await status({ authorization: `Bearer ${hash('one')}` })).toBe(401);
+    expect(await status({ authorization: 'Bearer two' })).toBe(200);
+    expect(await status({ 'x-api-key': 'one' })).toBe(200);
+    expect(await status({ 'x-admin-token': token(agent) })).toBe(200);
+    expect(await status({ 'x-admin-token': 'wrong' })).toBe(401);
+    expect((await agent.post(CHAT, chat('a'))).status).toBe(401);
+    for (const open of ['/health', '/ready']) expect((await fetch(agent.url + open)).status).toBe(200);
+  });
+
+  test('any key is accepted when none is configured', async () => {
+    const agent = await start();
+    const headers = { authorization: 'Bearer anything' };
+    expect((await fetch(`${agent.url}/v1/models`, { headers })).status).toBe(200);
+  });
+
+  test('a bind beyond loopback needs keys, or to be told that it needs none', async () => {
+    await expect(start({ config: { api: { bind: '0.0.0.0', port: 0 } } })).rejects.toMatchObject({
+      code: 'BIND_UNPROTECTED',
+    });
+    const agent = await start({ config: { api: { bind: '0.0.0.0', port: 0, anonymous: true } } });
+    expect((await fetch(`${agent.url}/v1/models`)).status).toBe(200);
+  });
+});
+
+describe('the admin API', () => {
+  test('reads are open, and as the protocol says', async () => {
+    const agent = await start({ models: { m: {}, other: {} } });
+    await agent.post(CHAT, chat('tokens=1'));
+    const get = async (route: string): Promise<unknown> => await (await fetch(agent.adminUrl + route)).json();
+    adminHealthSchema.strict().parse(await get('/admin/health'));
+    const status = adminStatusSchema.strict().parse(await get('/admin/status'));
+    expect(status).toMatchObject({
+      status: 'running',
+      release: null,
+      model: { loaded: true, name: 'm' },
+      models: [
+        { id: 'm', state: 'ready', memory_bytes: 1_000_000, context_length: 1000 },
+        { id: 'other', state: 'unloaded' },
+      ],
+      worker: { healthy: true, status: 'ready' },
+      ports: agent.services.ports,
+    });
+    expect(await (await fetch(`${agent.adminUrl}/admin/metrics`)).text()).toContain('mlxfleet_build_info');
+  });
+
+  test('writes over TCP need the token and no web page behind them', async () => {
+    const agent = await start();
+    const load = async (headers: Record<string, string>) =>
+      await fetch(`${agent.adminUrl}/admin/load`, {
+        method: 'POST',
+        headers: { 'content-type': 'application/json', ...headers },
+        body: '{"model":"m"}',
+      });
+    expect((await load({})).status).toBe(401);
+    expect((await load({ authorization: 'Bearer wrong' })).status).toBe(401);
+    const good = { authorization: `Bearer ${token(agent)}` };
+    expect((await load({ ...good, origin: 'http://localhost:11440' })).status).toBe(403);
+    expect((await load({ 'x-admin-token': token(agent) })).status).toBe(200);
+    const port = agent.services.ports.admin;
+    const foreign = await call({ port, path: '/admin/status', headers: { host: 'evil.example' } });
+    expect(foreign.status).toBe(403);
+  });
+
+  test('the socket needs no token; load, pin, unload', async () => {
+    const agent = await start();
+    expect(statSync(agent.socketPath).mode & 0o777).toBe(0o600);
+    expect(statSync(path.join(agent.root, 'shared', 'admin-token')).mode & 0o777).toBe(0o600);
+    const post = async (route: string, body: unknown) =>
+      await call(
+        {
+          socketPath: agent.socketPath,
+          path: route,
+          method: 'POST',
+          headers: { 'content-type': 'application/json' },
+        },
+        body,
+      );
+    expect(await post('/admin/load', { model: 'm', pin: true })).toMatchObject({
+      status: 200,
+      body: { status: 'loaded', model: { state: 'ready', pinned: true } },
+    });
+    expect(await post('/admin/load', { model: 'm' })).toMatchObject({ body: { status: 'already_loaded' } });
+    expect(await post('/admin/load', { model: 'nothing' })).toMatchObject({ status: 404 });
+    expect(await post('/admin/load', { model: 'm', pn: true })).toMatchObject({ status: 400 });
+    expect(await post('/admin/unload', { model: 'm' })).toEqual({
+      status: 200,
+      body: { status: 'unloaded', model: 'm' },
+    });
+    expect(await post('/admin/unload', { model: 'm' })).toMatchObject({ body: { status: 'not_loaded' } });
+    expect(await post('/admin/unload', { model: '../m' })).toMatchObject({ status: 404 });
+  });
+});
+
+describe('starting', () => {
+  test('a second agent of one root is refused, a socket left behind is replaced', async () => {
+    const agent = await start();
+    const options = {
+      root: agent.root,
+      config: agentConfigSchema.parse({ version: 1, api: { port: 0 }, admin: { port: 0 } }),
+      worker: { python: '/bin/true', source: '/' },
+      release: null,
+      log: pino({ level: 'silent' }),
+    };
+    await expect(startAgent(options)).rejects.toMatchObject({ code: 'AGENT_RUNNING' });
+    expect((await fetch(`${agent.url}/health`)).status).toBe(200);
+    await agent.stop();
+    expect(existsSync(agent.socketPath)).toBe(false);
+    writeFileSync(agent.socketPath, '');
+    const next = await startAgent(options);
+    await next.stop();
+  });
+
+  test('a port in use is an error with a code, and nothing is left behind', async () => {
+    const server = net.createServer().listen(0, '127.0.0.1');
+    await once(server, 'listening');
+    const address = server.address();
+    const port = typeof address === 'object' && address !== null ? address.port : 0;
+    for (const config of [{ api: { port } }, { admin: { port } }]) {
+      await expect(start({ config })).rejects.toMatchObject({
+        code: 'PORT_IN_USE',
+        message: expect.stringContaining(String(port)),
+      });
+    }
+    server.close();
+  });
+
+  test('it is not ready before its first models are loaded', async () => {
+    const agent = await start({
+      models: { m: { load_ms: 200 } },
+      config: {
+        models: [
+          { id: 'm', preload: true },
+          { id: 'org/missing', preload: true },
+        ],
+      },
+    });
+    expect((await fetch(`${agent.url}/ready`)).status).toBe(503);
+    expect((await fetch(`${agent.url}/health`)).status).toBe(200);
+    await eventually(async () => (await fetch(`${agent.url}/ready`)).ok, 'ready');
+    expect(agent.services.pool.peek('m')?.isReady).toBe(true);
+  });
+
+  test('a root that cannot be written to', async () => {
+    const root = makeRoot({});
+    rmSync(root, { recursive: true });
+    writeFileSync(root, '');
+    await expect(start({ overrides: { root } })).rejects.toMatchObject({ code: 'ROOT_UNUSABLE' });
+    rmSync(root);
+  });
+});
+
+describe('stopping', () => {
+  test('refuses new work, finishes what runs and what waits, ends the workers', async () => {
+    const agent = await start({ config: { max_batch_size: 1 } });
+    const running = agent.post(CHAT, chat('tokens=100', { max_tokens: 100, stream: true }));
+    await eventually(() => agent.services.pool.peek('m')?.runningCount === 1, 'one runs');
+    const waiting = agent.post(CHAT, chat('tokens=1'));
+    await eventually(() => agent.services.pool.peek('m')?.waitingCount === 1, 'one waits');
+    const pid = agent.services.pool.peek('m')?.workerStatus().pid ?? 0;
+    const stopped = agent.stop();
+    const refused = await agent.post(CHAT, chat('a'));
+    expect([refused.status, refused.headers.get('retry-after'), await refused.json()]).toMatchObject([
+      503,
+      '10',
+      { error: { code: 'draining' } },
+    ]);
+    expect((await fetch(`${agent.url}/ready`)).status).toBe(503);
+    expect(await (await running).text()).toContain('[DONE]');
+    expect((await waiting).status).toBe(200);
+    await stopped;
+    expect(() => process.kill(pid, 0)).toThrow('ESRCH');
+    await expect(fetch(`${agent.url}/health`)).rejects.toThrow('fetch failed');
+  });
+
+  test('what is not finished by the deadline gets an error', async () => {
+    const agent = await start({ config: { drain_seconds: 0.1 } });
+    const running = agent.post(CHAT, chat('mute'));
+    await eventually(() => agent.services.pool.peek('m')?.runningCount === 1, 'one runs');
+    const began = performance.now();
+    await agent.stop();
+    expect(performance.now() - began).toBeLessThan(2000);
+    expect([(await running).status, await (await running).json()]).toMatchObject([
+      503,
+      { error: { code: 'draining' } },
+    ]);
+  });
+});

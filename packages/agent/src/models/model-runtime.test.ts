@@ -1,0 +1,243 @@
+import { readFileSync } from 'node:fs';
+import path from 'node:path';
+import { afterEach, describe, expect, test } from 'vitest';
+import { readEvents } from '../test-support/read-events.ts';
+import {
+  chat,
+  eventually,
+  startTestAgent,
+  type TestAgent,
+  type TestAgentOptions,
+} from '../test-support/test-agent.ts';
+import type { ModelRuntime } from './model-runtime.ts';
+
+const CHAT = '/v1/chat/completions';
+
+let current: TestAgent | null = null;
+afterEach(async () => {
+  await current?.dispose();
+  current = null;
+});
+
+async function start(options: TestAgentOptions = {}): Promise<TestAgent> {
+  current = await startTestAgent(options);
+  return current;
+}
+
+function runtimeOf(agent: TestAgent, id = 'm'): ModelRuntime {
+  const runtime = agent.services.pool.peek(id);
+  if (runtime === null) throw new Error(`${id} has no runtime`);
+  return runtime;
+}
+
+describe('loading', () => {
+  test('requests that arrive while a model loads share the load', async () => {
+    const agent = await start({ models: { m: { load_ms: 100 } } });
+    const answers = await Promise.all([1, 2, 3].map(async () => await agent.post(CHAT, chat('tokens=1'))));
+    expect(answers.map(({ status }) => status)).toEqual([200, 200, 200]);
+    const log = readFileSync(path.join(agent.root, 'logs', 'worker-m.log'), 'utf8');
+    expect(log.match(/loading m/g)).toHaveLength(1);
+  });
+
+  test('a failed load is told to everybody who waits, at once again while it is fresh, and retried later', async () => {
+    const agent = await start({ models: { m: { load_error: 'bad weights' } } });
+    const answers = await Promise.all([1, 2].map(async () => await agent.post(CHAT, chat('a'))));
+    for (const answer of answers) {
+      expect([answer.status, await answer.json()]).toMatchObject([
+        503,
+        { error: { message: /bad weights/ } },
+      ]);
+    }
+    const again = await agent.post(CHAT, chat('a'));
+    expect([again.status, again.headers.get('retry-after')]).toEqual([503, '1']);
+    await eventually(() => !runtimeOf(agent).isActive, 'the worker rests');
+    expect(runtimeOf(agent).status()).toMatchObject({ state: 'failed', error: /bad weights/ });
+    expect((await agent.post(CHAT, chat('a'))).status).toBe(503);
+  });
+
+  test('a worker that dies while it loads says why', async () => {
+    const agent = await start({ models: { m: { crash_on_load: true } } });
+    const answer = await agent.post(CHAT, chat('a'));
+    expect(await answer.json()).toMatchObject({ error: { message: /exit code 7; loading m/ } });
+  });
+
+  test.each([
+    ['of another protocol', { protocol: 99 }, /protocol 99 and the agent 1/],
+    ['that never starts', { never_ready: true }, /did not start within 0.3 s/],
+  ])('a worker %s', async (_, fake, message) => {
+    const times = { start: 300, grace: 200, steady: 60_000, firstBackoff: 100, longestBackoff: 100 };
+    const agent = await start({
+      config: { env: { FAKE_WORKER: JSON.stringify(fake) } },
+      overrides: { workerTimes: times },
+    });
+    expect(await (await agent.post(CHAT, chat('a'))).json()).toMatchObject({ error: { message } });
+  });
+
+  test('an interpreter that is missing', async () => {
+    const agent = await start({ overrides: { worker: { python: '/nonexistent/python', source: '/' } } });
+    expect(await (await agent.post(CHAT, chat('a'))).json()).toMatchObject({
+      error: { code: 'model_load_failed', message: /could not be started/ },
+    });
+    const ready = await fetch(`${agent.url}/ready`);
+    expect([ready.status, await ready.json()]).toMatchObject([503, { error: { message: /Deploy again/ } }]);
+  });
+});
+
+describe('a worker that dies', () => {
+  test('what it held gets an error at once, what waits is served by its successor', async () => {
+    const agent = await start({ config: { max_batch_size: 2 } });
+    await agent.post(CHAT, chat('tokens=1'));
+    const streamed = agent.post(CHAT, chat('tokens=900', { stream: true, max_tokens: 900 }));
+    const crashing = agent.post(CHAT, chat('crash=20', { max_tokens: 50 }));
+    await eventually(() => runtimeOf(agent).runningCount === 2, 'both run');
+    const waiting = agent.post(CHAT, chat('tokens=1'));
+    const [stream, plain] = await Promise.all([streamed, crashing]);
+    expect([plain.status, await plain.json()]).toMatchObject([
+      503,
+      { error: { code: 'worker_crashed', message: /exit code 9; .*the fake crashes as told/ } },
+    ]);
+    const events = readEvents(await stream.text());
+    expect(JSON.parse(events.at(-1) ?? '')).toMatchObject({ error: { code: 'worker_crashed' } });
+    expect((await waiting).status).toBe(200);
+    expect(runtimeOf(agent).workerStatus()).toMatchObject({ restarts: 1, last_exit: /exit code 9/ });
+  });
+
+  test('garbage from a worker replaces it', async () => {
+    const agent = await start();
+    const answer = await agent.post(CHAT, chat('garbage=2', { max_tokens: 50 }));
+    expect(await answer.json()).toMatchObject({ error: { code: 'worker_crashed', message: /not a frame/ } });
+    expect((await agent.post(CHAT, chat('tokens=1'))).status).toBe(200);
+  });
+
+  test('nobody waits: it is not started again, unless the model is pinned', async () => {
+    const agent = await start({
+      models: { m: {}, pinned: {} },
+      config: { models: [{ id: 'pinned', pin: true }] },
+    });
+    await agent.post(CHAT, chat('crash=1'));
+    await eventually(() => !runtimeOf(agent).isActive, 'the worker rests');
+    await agent.post(CHAT, chat('crash=1', { model: 'pinned' }));
+    await eventually(() => runtimeOf(agent, 'pinned').isReady, 'the pinned model is back');
+    expect(runtimeOf(agent).isActive).toBe(false);
+  });
+});
+
+describe('the queue', () => {
+  test('takes so many and refuses the next with 429; room comes back', async () => {
+    const agent = await start({ config: { max_batch_size: 2, queue_depth: 3 } });
+    const abort = new AbortController();
+    const held = Array.from(
+      { length: 5 },
+      async () => await agent.post(CHAT, chat('mute'), { signal: abort.signal }).catch(() => null),
+    );
+    await eventually(() => agent.services.pool.peek('m')?.waitingCount === 3, 'three wait');
+    await eventually(() => runtimeOf(agent).runningCount === 2, 'two run');
+    expect(runtimeOf(agent).waitingCount).toBe(3);
+    const refused = await agent.post(CHAT, chat('a'));
+    expect([refused.status, refused.headers.get('retry-after'), await refused.json()]).toMatchObject([
+      429,
+      '2',
+      { error: { type: 'rate_limit_error', code: 'queue_full' } },
+    ]);
+    abort.abort();
+    await Promise.all(held);
+    expect((await agent.post(CHAT, chat('tokens=1'))).status).toBe(200);
+  });
+
+  test('choices of one request are taken together or not at all', async () => {
+    const agent = await start({ config: { max_batch_size: 1, queue_depth: 2 } });
+    const abort = new AbortController();
+    const held = agent.post(CHAT, chat('mute', { n: 2 }), { signal: abort.signal }).catch(() => null);
+    await eventually(() => agent.services.pool.peek('m')?.runningCount === 1, 'one runs');
+    expect((await agent.post(CHAT, chat('a', { n: 2 }))).status).toBe(429);
+    expect(runtimeOf(agent).waitingCount).toBe(1);
+    abort.abort();
+    await held;
+  });
+
+  test('X-Priority orders it', async () => {
+    const agent = await start({ config: { max_batch_size: 1 } });
+    const order: string[] = [];
+    const send = async (priority: string, prompt: string): Promise<void> => {
+      await agent.post(CHAT, chat(prompt), { headers: { 'x-priority': priority } });
+      order.push(priority);
+    };
+    const first = agent.post(CHAT, chat('tokens=50', { max_tokens: 50 }));
+    await eventually(() => agent.services.pool.peek('m')?.runningCount === 1, 'one runs');
+    const low = send('low', 'tokens=1');
+    await eventually(() => runtimeOf(agent).waitingCount === 1, 'low waits');
+    const high = send('high', 'tokens=1');
+    await Promise.all([first, low, high]);
+    expect(order).toEqual(['high', 'low']);
+  });
+
+  test('who waits too long gets an error', async () => {
+    let ahead = 0;
+    const agent = await start({
+      config: { max_batch_size: 1 },
+      overrides: { now: () => performance.now() + ahead },
+    });
+    const abort = new AbortController();
+    const held = agent.post(CHAT, chat('mute'), { signal: abort.signal }).catch(() => null);
+    await eventually(() => agent.services.pool.peek('m')?.runningCount === 1, 'one runs');
+    const waiting = agent.post(CHAT, chat('a'), { headers: { 'x-priority': 'low' } });
+    await eventually(() => runtimeOf(agent).waitingCount === 1, 'one waits');
+    ahead = 61_000;
+    const answer = await waiting;
+    expect([answer.status, await answer.json()]).toMatchObject([503, { error: { code: 'queue_timeout' } }]);
+    abort.abort();
+    await held;
+  });
+});
+
+describe('unloading', () => {
+  test('an idle model goes after its time, a pinned one stays', async () => {
+    let ahead = 0;
+    const agent = await start({
+      models: { m: {}, pinned: {} },
+      config: { models: [{ id: 'pinned', pin: true }], idle_timeout_seconds: 100 },
+      overrides: { now: () => performance.now() + ahead },
+    });
+    await agent.post(CHAT, chat('tokens=1'));
+    await eventually(() => runtimeOf(agent, 'pinned').isReady, 'the pinned model is ready');
+    ahead = 99_000;
+    agent.services.pool.sweep(agent.services.now());
+    expect(runtimeOf(agent).isReady).toBe(true);
+    ahead = 101_000;
+    agent.services.pool.sweep(agent.services.now());
+    await eventually(() => !runtimeOf(agent).isActive, 'the idle model is unloaded');
+    expect(runtimeOf(agent, 'pinned').isReady).toBe(true);
+    expect((await agent.post(CHAT, chat('tokens=1'))).status).toBe(200);
+  });
+
+  test('what runs finishes first; what arrives meanwhile loads the model again', async () => {
+    const agent = await start();
+    const running = agent.post(CHAT, chat('tokens=60', { max_tokens: 60 }));
+    await eventually(() => agent.services.pool.peek('m')?.runningCount === 1, 'one runs');
+    const unloaded = runtimeOf(agent).unload(false);
+    expect(runtimeOf(agent).status().state).toBe('unloading');
+    const late = agent.post(CHAT, chat('tokens=1'));
+    expect((await running).status).toBe(200);
+    expect(await unloaded).toBe(true);
+    expect((await late).status).toBe(200);
+    expect(runtimeOf(agent).workerStatus().restarts).toBe(0);
+  });
+
+  test('by force at once, also a worker that ignores SIGTERM', async () => {
+    const agent = await start({ models: { m: { ignore_term: true } } });
+    const running = agent.post(CHAT, chat('mute'));
+    await eventually(() => agent.services.pool.peek('m')?.runningCount === 1, 'one runs');
+    expect(await runtimeOf(agent).unload(true)).toBe(true);
+    expect(await (await running).json()).toMatchObject({ error: { code: 'model_unloaded' } });
+    expect(await runtimeOf(agent).unload(true)).toBe(false);
+  });
+
+  test('the least recently used model makes room, and busy ones are not touched', async () => {
+    const agent = await start({ models: { a: {}, b: {}, c: {} }, config: { memory_limit_bytes: 2_500_000 } });
+    for (const model of ['a', 'b', 'c']) {
+      expect((await agent.post(CHAT, chat('tokens=1', { model }))).status).toBe(200);
+    }
+    // The fake's weights are empty, and each loaded fake reports one megabyte: two megabytes and room for nothing.
+    expect(runtimeOf(agent, 'c').isReady).toBe(true);
+  });
+});

@@ -1,0 +1,205 @@
+import http from 'node:http';
+import {
+  chatCompletionChunkSchema,
+  chatCompletionSchema,
+  completionChunkSchema,
+  completionSchema,
+  openAiErrorSchema,
+} from '@mlxfleet/protocol';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { readEvents } from '../../test-support/read-events.ts';
+import { chat, eventually, startTestAgent, type TestAgent } from '../../test-support/test-agent.ts';
+
+let agent: TestAgent;
+beforeAll(async () => {
+  agent = await startTestAgent({
+    models: { m: {}, slow: { load_ms: 400 } },
+    config: { request_timeout_seconds: 1.5 },
+    overrides: { heartbeatMs: 100 },
+  });
+});
+afterAll(async () => {
+  await agent.dispose();
+});
+
+const CHAT = '/v1/chat/completions';
+const PLAIN = '/v1/completions';
+
+async function events(route: string, body: unknown): Promise<string[]> {
+  const response = await agent.post(route, body);
+  expect(response.headers.get('content-type')).toBe('text/event-stream; charset=utf-8');
+  return readEvents(await response.text());
+}
+
+function running(): number {
+  return agent.services.pool.peek('m')?.runningCount ?? 0;
+}
+
+describe('whole answers', () => {
+  test('chat', async () => {
+    const response = await agent.post(CHAT, chat('one two tokens=3'));
+    const completion = chatCompletionSchema.strict().parse(await response.json());
+    expect(completion).toMatchObject({
+      id: expect.stringMatching(/^chatcmpl-/),
+      model: 'm',
+      choices: [{ message: { content: 't0 t1 t2 ' }, finish_reason: 'stop' }],
+      usage: { prompt_tokens: 3, completion_tokens: 3, total_tokens: 6 },
+    });
+    expect(completion.timings.tokens_per_second).toBeCloseTo(1000);
+  });
+
+  test('several choices have their indexes and seeds, and the prompt counts once', async () => {
+    const response = await agent.post(
+      CHAT,
+      chat('a b', { n: 3, seed: 7, max_tokens: 2, return_token_ids: true }),
+    );
+    const { choices, usage } = chatCompletionSchema.parse(await response.json());
+    expect(choices.map(({ index, token_ids: ids }) => [index, ids])).toEqual([
+      [0, [7, 7]],
+      [1, [8, 8]],
+      [2, [9, 9]],
+    ]);
+    expect(usage).toMatchObject({ prompt_tokens: 2, completion_tokens: 6 });
+  });
+
+  test('several prompts, each with several choices', async () => {
+    const body = { model: 'm', prompt: ['tokens=1', 'a tokens=2'], n: 2, return_token_ids: true };
+    const completion = completionSchema.strict().parse(await (await agent.post(PLAIN, body)).json());
+    expect(completion.id).toMatch(/^cmpl-/);
+    expect(completion.choices.map(({ text }) => text)).toEqual(['t0 ', 't0 ', 't0 t1 ', 't0 t1 ']);
+    expect(completion.usage).toMatchObject({ prompt_tokens: 3, completion_tokens: 6 });
+  });
+
+  test.each([[[1, 2, 3]], [[[1, 2], [3]]]])('prompts as token ids: %j', async (prompt) => {
+    const response = await agent.post(PLAIN, { model: 'm', prompt, max_tokens: 1 });
+    const { choices } = completionSchema.parse(await response.json());
+    expect(choices).toHaveLength(Array.isArray(prompt[0]) ? 2 : 1);
+  });
+
+  test('a plain completion has 16 tokens unless it asks for more', async () => {
+    const response = await agent.post(PLAIN, { model: 'm', prompt: 'a' });
+    expect(await response.json()).toMatchObject({ usage: { completion_tokens: 16 } });
+  });
+
+  test('a request that runs too long ends with 504', async () => {
+    const response = await agent.post(CHAT, chat('mute'));
+    expect(response.status).toBe(504);
+    expect(openAiErrorSchema.parse(await response.json()).error.code).toBe('request_timeout');
+    expect(running()).toBe(0);
+  });
+});
+
+describe('streams', () => {
+  test('every chunk of a chat is as the protocol says', async () => {
+    const all = await events(
+      CHAT,
+      chat('one tokens=3', { stream: true, stream_options: { include_usage: true } }),
+    );
+    expect(all.pop()).toBe('[DONE]');
+    const chunks = all.map((event) => chatCompletionChunkSchema.strict().parse(JSON.parse(event)));
+    expect(chunks[0]?.choices[0]?.delta).toEqual({ role: 'assistant', content: '' });
+    expect(chunks.map((chunk) => chunk.choices[0]?.delta.content ?? '').join('')).toBe('t0 t1 t2 ');
+    expect(chunks.at(-2)?.choices[0]?.finish_reason).toBe('stop');
+    expect(chunks.at(-1)).toMatchObject({ choices: [], usage: { prompt_tokens: 2, completion_tokens: 3 } });
+    expect(chunks.slice(0, -1).every(({ usage }) => usage === null)).toBe(true);
+    expect(new Set(chunks.map(({ id }) => id)).size).toBe(1);
+  });
+
+  test('without include_usage there is none, and the last chunk has the timings', async () => {
+    const all = await events(CHAT, chat('tokens=1', { stream: true }));
+    const chunks = all
+      .slice(0, -1)
+      .map((event) => chatCompletionChunkSchema.strict().parse(JSON.parse(event)));
+    expect(chunks.every((chunk) => !('usage' in chunk))).toBe(true);
+    expect(chunks.at(-1)?.timings?.tokens_per_second).toBeGreaterThan(0);
+  });
+
+  test('choices are interleaved, each complete', async () => {
+    const all = await events(CHAT, chat('tokens=4', { stream: true, n: 3, return_token_ids: true }));
+    const texts = ['', '', ''];
+    for (const event of all.slice(0, -1)) {
+      const { choices } = chatCompletionChunkSchema.parse(JSON.parse(event));
+      for (const choice of choices) texts[choice.index] += choice.delta.content ?? '';
+    }
+    expect(texts).toEqual(Array(3).fill('t0 t1 t2 t3 '));
+  });
+
+  test('plain completions', async () => {
+    const all = await events(PLAIN, {
+      model: 'm',
+      prompt: 'tokens=2',
+      stream: true,
+      stream_options: { include_usage: true },
+    });
+    expect(all.pop()).toBe('[DONE]');
+    const chunks = all.map((event) => completionChunkSchema.strict().parse(JSON.parse(event)));
+    expect(chunks.map((chunk) => chunk.choices[0]?.text ?? '').join('')).toBe('t0 t1 ');
+  });
+
+  test('a request that fails before it began has a status of its own', async () => {
+    const response = await agent.post(CHAT, chat('too-long', { stream: true }));
+    expect([response.status, response.headers.get('content-type')]).toEqual([
+      400,
+      'application/json; charset=utf-8',
+    ]);
+  });
+
+  test('comments keep a waiting stream open, and an error then is an event', async () => {
+    const all = await events(CHAT, chat('tokens=1', { model: 'slow', stream: true }));
+    expect(all[0]).toBe(': waiting');
+    expect(all.at(-1)).toBe('[DONE]');
+    const timedOut = await events(CHAT, chat('mute', { stream: true }));
+    const { error } = openAiErrorSchema.parse(JSON.parse(timedOut.at(-1) ?? ''));
+    expect(error.code).toBe('request_timeout');
+  });
+
+  test('a client that does not read is cut off, and memory stays bounded', async () => {
+    const request = http.request(agent.url + CHAT, {
+      method: 'POST',
+      headers: { 'content-type': 'application/json' },
+    });
+    request.on('error', () => {});
+    request.on('response', (response) => {
+      response.pause();
+      response.on('error', () => {});
+    });
+    request.end(JSON.stringify(chat('flood=500000', { stream: true, max_tokens: 900 })));
+    await eventually(() => running() === 1, 'the request runs');
+    await eventually(() => running() === 0, 'the request is ended');
+    expect(await (await fetch(`${agent.url}/metrics`)).text()).toMatch(/code="client_too_slow"\} 1/);
+    request.destroy();
+  });
+});
+
+describe('a client that goes away', () => {
+  test.each([
+    ['while it decodes, streaming', 'm', 'tokens=900', true],
+    ['while it decodes, not streaming', 'm', 'tokens=900', false],
+    ['before its first token', 'm', 'mute', true],
+  ])('%s', async (_, model, prompt, stream) => {
+    const abort = new AbortController();
+    const body = chat(prompt, { model, stream, max_tokens: 900 });
+    const response = agent
+      .post(CHAT, body, { signal: abort.signal })
+      .then(async (answer) => await answer.text())
+      .catch(() => null);
+    await eventually(() => running() === 1, 'the request runs');
+    abort.abort();
+    await eventually(() => running() === 0, 'the request is cancelled');
+    await response;
+    const { pool } = agent.services;
+    expect(pool.runtimes.every(({ waitingCount }) => waitingCount === 0)).toBe(true);
+  });
+
+  test('while the model is loaded', async () => {
+    const runtime = agent.services.pool.peek('slow');
+    await runtime?.unload(true);
+    const abort = new AbortController();
+    const body = chat('tokens=900', { model: 'slow' });
+    const response = agent.post(CHAT, body, { signal: abort.signal }).catch(() => null);
+    await eventually(() => agent.services.pool.peek('slow')?.waitingCount === 1, 'the request waits');
+    abort.abort();
+    await eventually(() => agent.services.pool.peek('slow')?.waitingCount === 0, 'the request is gone');
+    expect(await response).toBeNull();
+  });
+});

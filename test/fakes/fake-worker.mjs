@@ -1,0 +1,173 @@
+#!/usr/bin/env node
+// A worker without a model: speaks the frames on stdin and file descriptor 3, and misbehaves when told to. It stands in
+// for the Python interpreter, so it ignores its arguments.
+//
+// The model's config.json may hold {"fake": {…}}:
+//   load_ms        time to load
+//   load_error     the load fails with this message
+//   crash_on_load  exits with code 7 in place of loading
+//   step_ms        time between tokens, default 2
+//   ignore_term    ignores SIGTERM and the end of stdin
+//
+// The environment variable FAKE_WORKER may hold {"protocol": N}, the version that it claims, and {"never_ready": true}.
+//
+// The prompt is a list of words that say what to do; without one it emits "t0 t1 …" up to max_tokens (5 when null).
+//   tokens=N       end by itself after N tokens
+//   crash=N        exit with code 9 after N tokens
+//   garbage=N      send a line that is no frame after N tokens
+//   flood=N        send tokens of N characters
+//   fail           a request that fails inside the worker
+//   invalid        a request that the worker refuses
+//   too-long       a prompt longer than the context
+//   mute           take the request and never answer
+
+import { readFileSync, writeSync } from 'node:fs';
+import path from 'node:path';
+import { createInterface } from 'node:readline';
+
+const CONTEXT_LENGTH = 1000;
+
+let fake = {};
+const running = new Map();
+
+function send(frame) {
+  const bytes = Buffer.from(typeof frame === 'string' ? frame : `${JSON.stringify(frame)}\n`);
+  let sent = 0;
+  while (sent < bytes.length) {
+    try {
+      sent += writeSync(3, bytes, sent);
+    } catch (error) {
+      if (error.code !== 'EAGAIN') throw error;
+      Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 1);
+    }
+  }
+}
+
+function promptText(prompt) {
+  if (prompt.kind === 'text') return prompt.text;
+  if (prompt.kind === 'tokens') return '';
+  return prompt.messages.map((message) => message.content).join(' ');
+}
+
+function option(text, name) {
+  const value = new RegExp(`(?:^|\\s)${name}=(\\d+)`).exec(text)?.[1];
+  return value === undefined ? null : Number(value);
+}
+
+function load(frame) {
+  fake = JSON.parse(readFileSync(path.join(frame.path, 'config.json'), 'utf8')).fake ?? {};
+  console.error(`loading ${path.basename(frame.path)}`);
+  setTimeout(() => {
+    if (fake.crash_on_load) process.exit(7);
+    if (fake.load_error) {
+      send({ type: 'load_failed', message: fake.load_error });
+      process.exit(1);
+    }
+    send({
+      type: 'loaded',
+      context_length: frame.context_length ?? CONTEXT_LENGTH,
+      memory_bytes: 1_000_000,
+      load_seconds: (fake.load_ms ?? 0) / 1000,
+      has_chat_template: true,
+    });
+  }, fake.load_ms ?? 0);
+}
+
+const REFUSALS = {
+  fail: { kind: 'internal', message: 'the fake failed' },
+  invalid: { kind: 'invalid', message: 'the fake refuses' },
+  'too-long': { kind: 'context_length', message: `the prompt is longer than ${CONTEXT_LENGTH} tokens` },
+};
+
+function generate(frame) {
+  const text = promptText(frame.prompt);
+  for (const [word, refusal] of Object.entries(REFUSALS)) {
+    if (text.split(/\s/).includes(word)) {
+      send({ type: 'failed', id: frame.id, param: null, ...refusal });
+      return;
+    }
+  }
+  if (text.split(/\s/).includes('mute')) {
+    running.set(frame.id, null);
+    return;
+  }
+  send({ type: 'started', id: frame.id, prompt_tokens: text.split(/\s/).length, cached_tokens: 0 });
+  const last = Math.min(option(text, 'tokens') ?? Infinity, frame.max_tokens ?? 5);
+  let count = 0;
+  const timer = setInterval(() => {
+    if (option(text, 'crash') === count) {
+      console.error('the fake crashes as told');
+      process.exit(9);
+    }
+    if (option(text, 'garbage') === count) send('this is no frame\n');
+    const flood = option(text, 'flood');
+    const output = {
+      id: frame.id,
+      text: flood === null ? `t${count} ` : 'x'.repeat(flood),
+      tokens: [frame.sampling.seed ?? count],
+    };
+    count += 1;
+    if (count >= last) {
+      clearInterval(timer);
+      running.delete(frame.id);
+      output.finish = {
+        reason: count === option(text, 'tokens') ? 'stop' : 'length',
+        completion_tokens: count,
+        timings: { queue_seconds: 0, prefill_seconds: 0.01, decode_seconds: count / 1000 },
+      };
+    }
+    send({ type: 'step', outputs: [output] });
+  }, fake.step_ms ?? 2);
+  running.set(frame.id, timer);
+}
+
+function handle(frame) {
+  switch (frame.type) {
+    case 'load':
+      load(frame);
+      break;
+    case 'generate':
+      generate(frame);
+      break;
+    case 'cancel':
+      console.error(`cancelled ${frame.id}`);
+      clearInterval(running.get(frame.id));
+      running.delete(frame.id);
+      break;
+    case 'ping':
+      send({
+        type: 'pong',
+        nonce: frame.nonce,
+        running: running.size,
+        waiting: 0,
+        active_memory_bytes: 1_000_000,
+        cache_memory_bytes: 0,
+        peak_memory_bytes: 1_000_000,
+      });
+      break;
+  }
+}
+
+const lines = createInterface({ input: process.stdin });
+lines.on('line', (line) => {
+  handle(JSON.parse(line));
+});
+lines.on('close', () => {
+  if (!fake.ignore_term) process.exit(0);
+});
+process.on('SIGTERM', () => {
+  if (!fake.ignore_term) process.exit(0);
+});
+// Keeps a worker that ignores everything alive.
+setInterval(() => {}, 1000);
+
+const settings = process.env.FAKE_WORKER === undefined ? {} : JSON.parse(process.env.FAKE_WORKER);
+if (!settings.never_ready) {
+  send({
+    type: 'ready',
+    protocol_version: settings.protocol ?? 1,
+    pid: process.pid,
+    versions: { fake: '1' },
+    device: 'cpu',
+  });
+}
