@@ -68,16 +68,22 @@ function readText(path) {
   }
 }
 
-/** npm's own user settings can make it warn about itself on every call; its errors still show. */
-function quietEnvironment() {
-  return { ...process.env, npm_config_loglevel: 'error', npm_config_update_notifier: 'false' };
+/** npm's own user settings can make it warn about itself on every call, and offline it tries for minutes. */
+function setupEnvironment() {
+  return {
+    ...process.env,
+    npm_config_loglevel: 'error',
+    npm_config_update_notifier: 'false',
+    npm_config_fetch_retry_mintimeout: '1000',
+    npm_config_fetch_retry_maxtimeout: '5000',
+  };
 }
 
 function runSetupCommand(file, argv, advice) {
   const result = spawnSync(file, argv, {
     cwd: root,
     stdio: ['ignore', 'pipe', 'pipe'],
-    env: quietEnvironment(),
+    env: setupEnvironment(),
   });
   if (result.error) throw new SetupError(`${file} could not be started: ${result.error.message}\n${advice}`);
   if (result.status !== 0) {
