@@ -148,6 +148,8 @@ apply_environment() {
     write_file "$environment/.complete" "kind=$environment_kind
 lock_sha256=$(sha256_of "$environment_lock")
 python=$PYTHON_VERSION
+python_path=$PYTHON_PATH
+python_preferred=$PYTHON_PREFERRED
 " || apply_fail STAGE_FAILED 'could not finish the environment'
     step_done "$environment_kind"
   fi

@@ -54,9 +54,21 @@ facts_system() {
   json_send
 }
 
+# An environment that was built under the same preference has the answer, which saves starting interpreters.
+python_of_environment() {
+  environment_complete "$ROOT/current/envs/text" || return 1
+  environment_read "$ROOT/current/envs/text"
+  [ "$ENVIRONMENT_PREFERRED" = "$PYTHON_PREFERRED" ] && [ -x "$ENVIRONMENT_PYTHON_PATH" ] || return 1
+  fact_new python
+  json_text path "$ENVIRONMENT_PYTHON_PATH"
+  json_text version "$ENVIRONMENT_PYTHON"
+  json_send
+}
+
 # The first Python that fits, the preferred version before newer before older. It is run: a shim may stand for nothing.
 # Its own path is asked for, since a link or a shim may change under an environment.
 facts_python() {
+  if [ "$PYTHON_PROBE" != always ] && python_of_environment; then return 0; fi
   python_seen=
   for python_version in "$PYTHON_PREFERRED" 3.13 3.12 3.11; do
     case " $python_seen " in *" $python_version "*) continue ;; esac
@@ -122,18 +134,11 @@ facts_current() {
 facts_stock() {
   for stock_path in "$ROOT"/envs/*; do
     environment_complete "$stock_path" || continue
-    stock_lock=
-    stock_python=
-    while IFS='=' read -r stock_key stock_value; do
-      case $stock_key in
-        lock_sha256) stock_lock=$stock_value ;;
-        python) stock_python=$stock_value ;;
-      esac
-    done <"$stock_path/.complete"
+    environment_read "$stock_path"
     fact_new environment
     json_text name "${stock_path##*/}"
-    json_text lockSha256 "$stock_lock"
-    json_text python "$stock_python"
+    json_text lockSha256 "$ENVIRONMENT_LOCK"
+    json_text python "$ENVIRONMENT_PYTHON"
     json_send
   done
   for stock_path in "$ROOT"/runtime/*; do

@@ -172,7 +172,8 @@ wait_child() {
   return "$CHILD_STATUS"
 }
 
-# Sends this script TERM when the operator's end of stdin closes: the operator was interrupted or lost.
+# Sends this script TERM when the operator's end of stdin closes: the operator was interrupted or lost. The operator
+# therefore holds stdin open (`holdStdin`) for scripts that call this.
 watch_operator() {
   exec 3<&0 </dev/null
   {

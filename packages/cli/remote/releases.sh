@@ -110,6 +110,22 @@ environment_complete() {
   [ -f "$1/.complete" ] && [ -x "$1/bin/python" ]
 }
 
+# Sets ENVIRONMENT_* from the file that marks an environment as complete.
+environment_read() {
+  ENVIRONMENT_LOCK=
+  ENVIRONMENT_PYTHON=
+  ENVIRONMENT_PYTHON_PATH=
+  ENVIRONMENT_PREFERRED=
+  while IFS='=' read -r environment_key environment_value; do
+    case $environment_key in
+      lock_sha256) ENVIRONMENT_LOCK=$environment_value ;;
+      python) ENVIRONMENT_PYTHON=$environment_value ;;
+      python_path) ENVIRONMENT_PYTHON_PATH=$environment_value ;;
+      python_preferred) ENVIRONMENT_PREFERRED=$environment_value ;;
+    esac
+  done <"$1/.complete"
+}
+
 # Whether every file of a release is as it was made.
 release_files_intact() {
   (cd "$ROOT/releases/$1" && sha256_check files.sha256) >>"$STEP_LOG" 2>&1
@@ -225,7 +241,7 @@ gate_relay() {
   while IFS= read -r gate_line; do
     case $gate_line in
       'exit '*) exit "${gate_line#exit }" ;;
-      '{'*) answer "$gate_line" ;;
+      '{'*) answer "{\"gate\":$gate_line}" ;;
     esac
   done
   exit 1

@@ -93,6 +93,7 @@ function applyScript(deploy: HostDeploy): RemoteScript {
     VISION_IMPORTS: imports('vision'),
     PYTHON_PATH: desired.python.path ?? '',
     PYTHON_VERSION: desired.python.version,
+    PYTHON_PREFERRED: settings.python.version,
     FIND_LINKS: settings.python.findLinks ?? '',
     CONFIG: desired.configText,
     ENVIRONMENT: desired.environmentText,

@@ -42,6 +42,7 @@ export class ChangeProgress {
   #shown: DeployStep | null;
   #began = performance.now();
   #gateDetail = '';
+  #gateFailure: string | null = null;
   #switchDetail = '';
 
   /** `stageDetails` begin the line of the stage step, for example what was sent; `shown` is the step that runs. */
@@ -58,8 +59,10 @@ export class ChangeProgress {
   }
 
   take(message: Message): void {
-    this.failure ??= failureOf(message);
+    this.failure ??= this.#explain(failureOf(message));
     this.undone ??= undoneOf(message);
+    const gate = message['gate'];
+    if (typeof gate === 'object' && gate !== null) this.#takeGate({ ...gate });
     if (typeof message['step'] === 'string' && typeof message['state'] === 'string') {
       this.#takeStep(message['step'], message['state'], String(message['detail'] ?? ''));
     }
@@ -76,13 +79,18 @@ export class ChangeProgress {
       case 'unchanged':
         this.unchanged = true;
         break;
-      case 'completion':
-        this.#gateDetail = describeCompletion(message);
-        break;
       case 'failed':
         if (this.failure !== null) this.#finishShown('failed', this.failure.message);
         break;
       default:
+    }
+  }
+
+  #takeGate(event: Message): void {
+    if (event['event'] === 'completion') this.#gateDetail = describeCompletion(event);
+    if (event['event'] === 'ready') this.#gateDetail = 'ready; no model to ask';
+    if (event['event'] === 'failed' && typeof event['message'] === 'string') {
+      this.#gateFailure ??= event['message'];
     }
   }
 
@@ -110,6 +118,12 @@ export class ChangeProgress {
       this.#stageDetails.push(`${detail} env built in ${formatSeconds(seconds)}`);
     }
     if (state === 'done' && step === 'undo') this.#finishShown(detail === '' ? 'done' : 'failed', detail);
+  }
+
+  /** The gate itself knows best why it stayed shut. */
+  #explain(failure: FailureMessage | null): FailureMessage | null {
+    if (failure?.step !== 'gate' || this.#gateFailure === null) return failure;
+    return { ...failure, message: `${failure.message}: ${this.#gateFailure}` };
   }
 
   #finishShown(state: 'done' | 'failed', detail?: string): void {

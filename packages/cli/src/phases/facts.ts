@@ -121,18 +121,27 @@ export const ALL_FACTS: readonly FactPart[] = [
   'admin',
 ];
 
-/** Asks a host in one session. `contentHash` names the releases whose files are checked one by one. */
+export interface FactsOptions {
+  /** Releases of this content have their files checked one by one. */
+  readonly contentHash?: string;
+  /** Looks for a Python even when an environment tells which one was found before. */
+  readonly probePython?: boolean;
+  readonly signal?: AbortSignal;
+}
+
+/** Asks a host in one session. */
 export async function gatherFacts(
   host: Host,
   settings: ResolvedHost,
   parts: readonly FactPart[],
-  contentHash = '',
-  signal?: AbortSignal,
+  options: FactsOptions = {},
 ): Promise<HostFacts> {
+  const { contentHash = '', probePython = false, signal } = options;
   const remote = script(['lib', 'lock', 'releases', 'service-detached', 'facts'], {
     ROOT: settings.root,
     FACTS: parts.join(' '),
     PYTHON_PREFERRED: settings.python.version,
+    PYTHON_PROBE: probePython ? 'always' : 'needed',
     CONTENT_HASH: contentHash,
   });
   const messages: unknown[] = [];

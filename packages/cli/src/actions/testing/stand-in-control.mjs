@@ -34,7 +34,7 @@ if (process.argv[2] === 'status') {
     if (status?.release === option('--release') && status.status === 'running') break;
     gone = existsSync(join(root, 'run/agent.pid')) ? 0 : gone + 1;
     if (gone > 10) {
-      say({ event: 'failed', reason: 'the agent is gone' });
+      say({ event: 'failed', code: 'AGENT_ENDED', message: 'the process of the agent has ended' });
       process.exit(1);
     }
     await sleep(50);

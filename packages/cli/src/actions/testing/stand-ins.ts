@@ -128,7 +128,7 @@ export class StandInHost {
       WAIT_LOCK: '20',
       SERVICE_STOP_SECONDS: '1',
     });
-    await runScript(this.target.host, stop, () => undefined);
+    await runScript(this.target.host, stop, () => undefined, { holdStdin: true });
     await rm(this.folder, { recursive: true, force: true });
   }
 }
