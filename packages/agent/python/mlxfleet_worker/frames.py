@@ -166,8 +166,14 @@ def _messages(value: Any) -> list[dict[str, Any]]:
         if not isinstance(message, dict) or not isinstance(message.get("role"), str):
             raise RequestError("Each message must be an object with a role.", "messages")
         flat = dict(message)
-        if isinstance(message.get("content"), list):
-            flat["content"] = "".join(_text_part(part) for part in message["content"])
+        content = message.get("content")
+        if isinstance(content, list):
+            flat["content"] = "".join(_text_part(part) for part in content)
+        elif content is None:
+            # Templates that join texts fail on none.
+            flat["content"] = ""
+        elif not isinstance(content, str):
+            raise RequestError("A message's content must be a text or a list of text parts.", "messages")
         messages.append(replace_surrogates(flat))
     return messages
 

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 from .engine import Engine
 from .errors import RequestError
-from .log import log_exception
+from .log import log
 from .replies import ReplyChannel
 from .request import Registry, Request
 
@@ -39,7 +39,8 @@ class Preparation:
             except RequestError as error:
                 self._fail(request, error)
             except Exception as error:
-                log_exception("a prompt could not be prepared")
+                # Only its type: the message may quote the prompt.
+                log(f"a prompt could not be prepared: {type(error).__name__}")
                 self._fail(
                     request, RequestError(f"The prompt could not be tokenized: {error}", request.frame.prompt.param)
                 )

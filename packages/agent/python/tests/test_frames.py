@@ -48,6 +48,12 @@ def test_joins_text_parts_of_a_message() -> None:
     assert frame.prompt == ChatPrompt([{"role": "user", "content": "one two"}], {})
 
 
+def test_a_message_without_content_is_empty() -> None:
+    frame = parse(generate_frame("a", {"kind": "chat", "messages": [{"role": "assistant", "content": None}]}))
+    assert isinstance(frame, GenerateFrame)
+    assert frame.prompt == ChatPrompt([{"role": "assistant", "content": ""}], {})
+
+
 def test_replaces_lone_surrogates() -> None:
     frame = parse_frame(rb'{"type":"generate","id":"a","prompt":{"kind":"text","text":"a\ud800b \ud83d\ude42"}}')
     assert isinstance(frame, GenerateFrame)
@@ -74,6 +80,7 @@ def test_refuses_lines_that_are_no_frames(line: bytes) -> None:
         ({"prompt": {"kind": "chat", "messages": []}}, "messages"),
         ({"prompt": {"kind": "chat", "messages": [{"content": "no role"}]}}, "messages"),
         ({"prompt": {"kind": "chat", "messages": [{"role": "user", "content": [{"type": "image"}]}]}}, "messages"),
+        ({"prompt": {"kind": "chat", "messages": [{"role": "user", "content": 5}]}}, "messages"),
         ({"max_tokens": 0}, "max_tokens"),
         ({"max_tokens": "5"}, "max_tokens"),
         ({"stop": [""]}, "stop"),

@@ -57,14 +57,6 @@ def test_a_model_that_is_not_there() -> None:
         assert worker.wait_exit(PROMPT_SOON) == 1
 
 
-def test_a_broken_model(tmp_path: Path) -> None:
-    (tmp_path / "config.json").write_text('{"model_type": "no such architecture"}')
-    with WorkerProcess.started() as worker:
-        worker.send_load(tmp_path)
-        assert worker.read()["type"] == "load_failed"
-        assert worker.wait_exit(PROMPT_SOON) == 1
-
-
 def test_a_load_frame_that_is_not_valid() -> None:
     with WorkerProcess.started() as worker:
         worker.send({"type": "load", "path": 5})
@@ -115,8 +107,10 @@ def test_ends_with_stdin_while_nobody_reads_its_replies(tiny_text: Path) -> None
         endless = {"temperature": 0, "logit_bias": {"2": -100}}
         frames = [generate_frame(f"unread-{index}", "zebra", max_tokens=2000, sampling=endless) for index in range(8)]
         worker.send(*frames)
-        # Long enough to fill the pipe, so that the engine is blocked in a write.
-        time.sleep(2)
+        # Once nothing more comes, the pipe is full and the engine is blocked in a write.
+        pending = -1
+        while pending != (pending := worker.pending_bytes()) or pending == 0:
+            time.sleep(0.1)
         worker.close_stdin()
         assert worker.wait_exit(PROMPT_SOON) == 0
 
@@ -165,18 +159,3 @@ def is_running(pid: int) -> bool:
     """Whether the process is there and not merely waiting to be reaped."""
     state = subprocess.run(["ps", "-o", "stat=", "-p", str(pid)], capture_output=True, text=True, check=False).stdout
     return bool(state.strip()) and not state.startswith("Z")
-
-
-def test_an_idle_worker_uses_no_processor_time(tiny_text: Path) -> None:
-    with WorkerProcess.loaded(tiny_text) as worker:
-        worker.complete("zebra")
-        time.sleep(1.3)
-        before = processor_seconds(worker.process.pid)
-        time.sleep(1)
-        assert processor_seconds(worker.process.pid) - before < 0.03
-
-
-def processor_seconds(pid: int) -> float:
-    """User and system time so far."""
-    fields = Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()
-    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")

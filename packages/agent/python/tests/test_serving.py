@@ -1,6 +1,8 @@
 """Completions of a real worker, against mlx-lm's own generation."""
 
 import json
+import os
+import time
 from pathlib import Path
 
 import pytest
@@ -207,3 +209,19 @@ def test_chunks_are_whole_characters(worker: WorkerProcess) -> None:
 def worker_tokens(text: str) -> list[int]:
     """Some tokens of the tiny model for bytes beyond ASCII."""
     return [120 + byte % 128 for byte in text.encode()]
+
+
+@pytest.mark.skipif(not Path("/proc").exists(), reason="reads processor time from /proc")
+def test_an_idle_worker_uses_no_processor_time(worker: WorkerProcess) -> None:
+    worker.complete("zebra")
+    # It gives unused memory back once, a second after its last request.
+    time.sleep(1.2)
+    before = processor_seconds(worker.process.pid)
+    time.sleep(0.5)
+    assert processor_seconds(worker.process.pid) - before < 0.03
+
+
+def processor_seconds(pid: int) -> float:
+    """User and system time so far."""
+    fields = Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")

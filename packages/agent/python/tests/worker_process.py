@@ -1,10 +1,13 @@
 """A real worker process over real pipes, driven as the agent drives it."""
 
+import array
+import fcntl
 import json
 import os
 import select
 import subprocess
 import sys
+import termios
 import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
@@ -186,6 +189,12 @@ class WorkerProcess:
         nonce = self._names
         self.send({"type": "ping", "nonce": nonce})
         return self.read_until(lambda frame: frame.get("nonce") == nonce, timeout)[-1]
+
+    def pending_bytes(self) -> int:
+        """How much of its replies nobody has read yet."""
+        count = array.array("i", [0])
+        fcntl.ioctl(self._replies, termios.FIONREAD, count)
+        return count[0]
 
     def wait_exit(self, timeout: float) -> int:
         """The exit code. Raises subprocess.TimeoutExpired."""
