@@ -21,7 +21,7 @@
 //   too-long       a prompt longer than the context
 //   mute           take the request and never answer
 
-import { readFileSync, writeSync } from 'node:fs';
+import { mkdirSync, readFileSync, writeFileSync, writeSync } from 'node:fs';
 import path from 'node:path';
 import { createInterface } from 'node:readline';
 
@@ -148,21 +148,45 @@ function handle(frame) {
   }
 }
 
-const lines = createInterface({ input: process.stdin });
-lines.on('line', (line) => {
-  handle(JSON.parse(line));
-});
-lines.on('close', () => {
-  if (!fake.ignore_term) process.exit(0);
-});
-process.on('SIGTERM', () => {
-  if (!fake.ignore_term) process.exit(0);
-});
-// Keeps a worker that ignores everything alive.
-setInterval(() => {}, 1000);
+function say(event) {
+  console.log(JSON.stringify(event));
+}
 
-const settings = process.env.FAKE_WORKER === undefined ? {} : JSON.parse(process.env.FAKE_WORKER);
-if (!settings.never_ready) {
+/** Stands in for mlxfleet_worker.download: the id's name says how the hub behaves. */
+function download(id) {
+  process.stdin.resume();
+  process.stdin.on('end', () => process.exit(2));
+  if (id.endsWith('/unreachable')) {
+    say({ event: 'failed', message: 'the hub could not be reached' });
+    process.exit(1);
+  }
+  if (id.endsWith('/silent')) return;
+  say({ event: 'found' });
+  const folder = path.join(process.env.HF_HUB_CACHE, `models--${id.replace('/', '--')}`);
+  mkdirSync(path.join(folder, 'refs'), { recursive: true });
+  mkdirSync(path.join(folder, 'snapshots', 'abc'), { recursive: true });
+  setTimeout(() => {
+    writeFileSync(path.join(folder, 'snapshots', 'abc', 'config.json'), '{}');
+    writeFileSync(path.join(folder, 'refs', 'main'), 'abc');
+    say({ event: 'done' });
+    process.exit(0);
+  }, 100);
+}
+
+function serve() {
+  const lines = createInterface({ input: process.stdin });
+  lines.on('line', (line) => {
+    handle(JSON.parse(line));
+  });
+  lines.on('close', () => {
+    if (!fake.ignore_term) process.exit(0);
+  });
+  process.on('SIGTERM', () => {
+    if (!fake.ignore_term) process.exit(0);
+  });
+  // Keeps a worker that ignores everything alive.
+  setInterval(() => {}, 1000);
+  if (settings.never_ready) return;
   send({
     type: 'ready',
     protocol_version: settings.protocol ?? 1,
@@ -171,3 +195,7 @@ if (!settings.never_ready) {
     device: 'cpu',
   });
 }
+
+const settings = process.env.FAKE_WORKER === undefined ? {} : JSON.parse(process.env.FAKE_WORKER);
+if (process.argv.includes('mlxfleet_worker.download')) download(process.argv.at(-1));
+else serve();

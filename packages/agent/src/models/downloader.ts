@@ -20,10 +20,12 @@ export class Downloader {
   readonly #command: WorkerCommand;
   readonly #log: Logger;
   readonly #offline: boolean;
+  readonly #lookUpMs: number;
   readonly #running = new Map<string, { readonly promise: Promise<void>; readonly kill: () => void }>();
   readonly #failures = new Map<string, Failure>();
 
-  constructor(command: WorkerCommand, log: Logger, offline: boolean) {
+  constructor(command: WorkerCommand, log: Logger, offline: boolean, lookUpMs = LOOK_UP_MS) {
+    this.#lookUpMs = lookUpMs;
     this.#command = command;
     this.#log = log;
     this.#offline = offline;
@@ -75,7 +77,7 @@ export class Downloader {
     const timer = setTimeout(() => {
       output = '{"event":"failed","message":"the hub could not be reached"}\n';
       child.kill('SIGKILL');
-    }, LOOK_UP_MS);
+    }, this.#lookUpMs);
     child.stdin.on('error', () => {});
     child.stdout.setEncoding('utf8');
     child.stdout.on('data', (text: string) => {

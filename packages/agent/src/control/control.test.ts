@@ -1,0 +1,125 @@
+import { execFile } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdirSync, rmSync, writeFileSync } from 'node:fs';
+import path from 'node:path';
+import { adminStatusSchema } from '@mlxfleet/protocol';
+import { afterEach, describe, expect, test } from 'vitest';
+import {
+  makeRoot,
+  startTestAgent,
+  type TestAgent,
+  type TestAgentOptions,
+} from '../test-support/test-agent.ts';
+
+const RELEASE = '20261123T040000Z-3f9ac2e1';
+
+let current: TestAgent | null = null;
+afterEach(async () => {
+  await current?.dispose();
+  current = null;
+});
+
+async function start(options: TestAgentOptions = {}): Promise<TestAgent> {
+  current = await startTestAgent({ ...options, overrides: { release: RELEASE, ...options.overrides } });
+  return current;
+}
+
+interface Outcome {
+  readonly code: number;
+  readonly events: readonly unknown[];
+}
+
+async function control(...args: string[]): Promise<Outcome> {
+  const { promise, resolve } = Promise.withResolvers<Outcome>();
+  const child = execFile(
+    process.execPath,
+    [path.join(import.meta.dirname, 'main.ts'), ...args],
+    (_, stdout) => {
+      const lines = stdout.split('\n').filter((line) => line.startsWith('{'));
+      resolve({ code: child.exitCode ?? -1, events: lines.map((line): unknown => JSON.parse(line)) });
+    },
+  );
+  return await promise;
+}
+
+test('status prints what the agent says, or exits 3', async () => {
+  const agent = await start();
+  const { code, events } = await control('status', '--root', agent.root);
+  expect(code).toBe(0);
+  expect(adminStatusSchema.parse(events[0])).toMatchObject({ release: RELEASE, status: 'running' });
+  expect(await control('status', '--root', '/nonexistent')).toEqual({ code: 3, events: [] });
+  expect((await control('stauts', '--root', agent.root)).code).toBe(2);
+  expect((await control('status', '--rot', agent.root)).code).toBe(2);
+});
+
+describe('the gate', () => {
+  test('opens after a completion of the first model, past keys and a wide bind', async () => {
+    const agent = await start({
+      config: { api: { bind: '0.0.0.0', port: 0, key_hashes: ['0'.repeat(64)] } },
+    });
+    const { code, events } = await control('gate', '--root', agent.root, '--release', RELEASE);
+    expect(events).toEqual([
+      { event: 'ready', release: RELEASE, version: expect.any(String), seconds: expect.any(Number) },
+      {
+        event: 'completion',
+        model: 'm',
+        text: expect.stringMatching(/^t0 t1 /),
+        completion_tokens: 16,
+        first_token_seconds: expect.any(Number),
+        tokens_per_second: expect.any(Number),
+      },
+    ]);
+    expect(code).toBe(0);
+  });
+
+  test('without a model, being ready is enough', async () => {
+    const agent = await start({ models: {} });
+    expect(await control('gate', '--root', agent.root, '--release', RELEASE)).toMatchObject({
+      code: 0,
+      events: [{ event: 'ready' }],
+    });
+  });
+
+  test.each<[string, Record<string, unknown>, string[], object]>([
+    [
+      'a model that cannot be loaded',
+      { m: { load_error: 'bad weights' } },
+      [],
+      { code: 'COMPLETION_FAILED', message: /m does not answer: .*bad weights/ },
+    ],
+    [
+      'a model that is missing',
+      {},
+      ['--model', 'm'],
+      { code: 'COMPLETION_FAILED', message: /not on this host/ },
+    ],
+    [
+      'another release',
+      {},
+      ['--release', '20261123T040000Z-00000000', '--timeout', '0.4'],
+      { code: 'GATE_TIMEOUT', message: /is of release 20261123T040000Z-3f9ac2e1/ },
+    ],
+  ])('stays shut: %s', async (_, models, args, failure) => {
+    const agent = await start({ models });
+    const { code, events } = await control('gate', '--root', agent.root, '--release', RELEASE, ...args);
+    expect([code, events.at(-1)]).toMatchObject([1, { event: 'failed', ...failure }]);
+  });
+
+  test('stays shut at once when the process has ended, and in time when there is none', async () => {
+    const root = makeRoot({ m: {} });
+    const gate = async (timeout: string) =>
+      await control('gate', '--root', root, '--release', RELEASE, '--timeout', timeout);
+    expect(await gate('0.3')).toMatchObject({
+      code: 1,
+      events: [{ code: 'GATE_TIMEOUT', message: /no agent answers/ }],
+    });
+    const process = execFile('/bin/true');
+    await once(process, 'exit');
+    mkdirSync(path.join(root, 'run'));
+    writeFileSync(path.join(root, 'run', 'agent.pid'), `${String(process.pid)}\n`);
+    const began = performance.now();
+    expect(await gate('60')).toMatchObject({ code: 1, events: [{ code: 'AGENT_ENDED' }] });
+    expect(performance.now() - began).toBeLessThan(5000);
+    rmSync(root, { recursive: true });
+  });
+});
