@@ -1,4 +1,5 @@
 #!/usr/bin/env node
+import { targetOpener } from './commands/open-targets.ts';
 import { EXIT, exitCodeOf } from './exit-codes.ts';
 import { installInterrupt } from './interrupt.ts';
 import { Output } from './output/output.ts';
@@ -30,7 +31,9 @@ async function main(argv: readonly string[]): Promise<number> {
     const { options, run } = await parseArguments(argv, output);
     if (run === null) return EXIT.done;
     const { stdin, env } = process;
-    const exitCode = await run({ output, stdin, options, cwd: process.cwd(), env, signal: interrupt.signal });
+    const { signal } = interrupt;
+    const openTargets = targetOpener();
+    const exitCode = await run({ output, stdin, options, cwd: process.cwd(), env, signal, openTargets });
     return interrupt.signal.aborted ? EXIT.interrupted : exitCode;
   } catch (error) {
     if (interrupt.signal.aborted) {

@@ -48,7 +48,7 @@ export async function runDeploy(
     return showRollout(context, 'deploy', named, async (observer) => {
       const { document, plans } = await deploy(targets, settings, observer, signal);
       const planned = plans.flatMap(({ host, lines }) => lines.map((line) => `${host}: ${plainLine(line)}`));
-      return { document, lines: dryRun ? ['Dry run, nothing was changed. A deploy would:', ...planned] : [] };
+      return { document, plan: dryRun ? planned : null };
     });
   });
 }

@@ -56,8 +56,8 @@ export interface HostAction {
 function hostLine(output: Output, result: HostResult<HostAction>, width: number): string {
   const name = pad(result.name, width);
   if (result.error !== null) {
-    const [first = ''] = result.error.message.split('\n');
-    return ` ${name}  ${output.paint('red', '✖')} ${plainLine(first)}`;
+    const { message } = errorRow(result.error, result.name);
+    return ` ${name}  ${output.paint('red', '✖')} ${plainLine(message)}`;
   }
   const mark = output.paint('green', '✔');
   return ` ${name}  ${mark} ${plainLine(result.value.detail)}`;
@@ -84,8 +84,9 @@ export function reportActions(context: CommandContext, results: readonly HostRes
     const width = Math.max(0, ...results.map(({ name }) => textWidth(name)));
     for (const result of results) output.print(hostLine(output, result, width));
   }
+  const verbose = context.options.verbose === true;
   for (const { error } of results) {
-    if (error !== null) printError(output, error, { verbose: context.options.verbose === true });
+    if (error !== null) printError(output, error, { verbose, isMessageKnown: !output.json && !verbose });
   }
   return exitCodeOfResults(results);
 }

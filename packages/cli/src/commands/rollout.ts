@@ -31,8 +31,8 @@ async function reporterFor(context: CommandContext, hosts: readonly string[]): P
 /** What a rollout came to. */
 export interface RolloutResult {
   readonly document: DeployDocument;
-  /** To be read with the summary, for example what a dry run would change. */
-  readonly lines: readonly string[];
+  /** What a dry run found that it would change; null where changes were made. */
+  readonly plan: readonly string[] | null;
 }
 
 /** Runs a deploy or a rollback with its progress, failures and summary on the screen; answers the exit code. */
@@ -45,13 +45,13 @@ export async function showRollout(
   const { output } = context;
   const reporter = await reporterFor(context, hosts);
   const startedMs = performance.now();
-  const { document, lines } = await reporter.show(async () => work(reporter.observer));
+  const { document, plan } = await reporter.show(async () => work(reporter.observer));
   const seconds = (performance.now() - startedMs) / 1000;
 
   const say = (line: string): void => (output.json ? output.notice(line) : output.print(line));
-  for (const line of lines) say(line);
+  for (const line of plan ?? []) say(line);
   for (const line of failureLines(verb, document.hosts, output.paintError)) output.notice(line);
-  say(summaryLine(document.hosts, seconds));
+  say(summaryLine(document.hosts, seconds, plan !== null));
   if (output.json) output.document(document);
   return combinedExitCode(
     document.hosts.map(({ outcome, error }) => ({

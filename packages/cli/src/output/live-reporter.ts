@@ -9,11 +9,35 @@ export function liveReporter(hosts: readonly string[], output: Output): RolloutR
   const board = new RolloutBoard(hosts);
   const notices: string[] = [];
   let frame = 0;
+  let isPaused = false;
   const spinner = ['⠋', '⠙', '⠹', '⠸', '⠼', '⠴', '⠦', '⠧', '⠇', '⠏'];
 
   /** listr2 draws, hides the cursor and keeps stray output apart; what is drawn is the board. */
   class BoardRenderer extends DefaultRenderer {
+    override update(): void {
+      if (!isPaused) super.update();
+    }
+
+    override async render(): Promise<void> {
+      await super.render();
+      output.drawing = {
+        pause: () => {
+          isPaused = true;
+          super.update();
+        },
+        resume: () => {
+          isPaused = false;
+        },
+      };
+    }
+
+    override end(): void {
+      output.drawing = null;
+      super.end();
+    }
+
     override create(): string {
+      if (isPaused) return '';
       frame += 1;
       const glyph = spinner[frame % spinner.length] ?? '';
       return [...notices, ...board.lines(output.columns - 1, glyph, output.paint)].join('\n');

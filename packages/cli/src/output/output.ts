@@ -14,6 +14,13 @@ export interface OutputOptions {
   readonly env: Readonly<Record<string, string | undefined>>;
 }
 
+/** What redraws itself on the terminal. */
+export interface Drawing {
+  /** Clears what was drawn and draws no more. */
+  pause(): void;
+  resume(): void;
+}
+
 const COLUMNS_OF_UNKNOWN_TERMINAL = 80;
 
 /**
@@ -29,6 +36,7 @@ export class Output {
   /** For text on stderr. */
   readonly paintError: Paint;
   readonly #closed = new AbortController();
+  #drawing: Drawing | null = null;
 
   constructor(options: OutputOptions) {
     this.json = options.json;
@@ -74,6 +82,18 @@ export class Output {
   /** A line for the person beside the result. */
   notice(text: string): void {
     if (!this.closed.aborted || this.stderr !== this.stdout) this.stderr.write(`${text}\n`);
+  }
+
+  /** Something that redraws itself from now on; null when it has ended. */
+  set drawing(drawing: Drawing | null) {
+    this.#drawing = drawing;
+  }
+
+  /** Takes away what redraws itself, so that a question can stand there. Answers how to bring it back. */
+  standAside(): () => void {
+    const drawing = this.#drawing;
+    drawing?.pause();
+    return () => drawing?.resume();
   }
 
   /** The one document of `--json`. */

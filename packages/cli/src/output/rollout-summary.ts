@@ -33,11 +33,12 @@ const COUNTED: readonly (readonly [HostOutcome['outcome'], string])[] = [
   ['skipped', 'skipped'],
 ];
 
-/** One line: how many hosts ended how, and how long it took. */
-export function summaryLine(outcomes: readonly HostOutcome[], seconds: number): string {
+/** One line: how many hosts ended how, or would, and how long it took. */
+export function summaryLine(outcomes: readonly HostOutcome[], seconds: number, isDryRun = false): string {
   const counts = COUNTED.map(([kind, text]) => {
     const count = outcomes.filter(({ outcome }) => outcome === kind).length;
-    return count === 0 ? null : `${count} ${text}`;
+    if (count === 0) return null;
+    return isDryRun && kind === 'changed' ? `${count} would change` : `${count} ${text}`;
   });
   const hosts = `${outcomes.length} ${outcomes.length === 1 ? 'host' : 'hosts'}`;
   return `${hosts}: ${counts.filter((text) => text !== null).join(', ')} in ${formatSeconds(seconds)}`;
