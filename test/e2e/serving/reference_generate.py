@@ -16,9 +16,7 @@ def main() -> None:
     for text in request["prompts"]:
         messages = [{"role": "user", "content": text}]
         prompt = tokenizer.apply_chat_template(messages, add_generation_prompt=True)
-        responses = stream_generate(
-            model, tokenizer, prompt, max_tokens=request["max_tokens"]
-        )
+        responses = stream_generate(model, tokenizer, prompt, max_tokens=request["max_tokens"])
         results.append([response.token for response in responses])
     json.dump({"tokens": results}, sys.stdout)
 

@@ -39,27 +39,21 @@ class ByteDetokenizer:
     """For byte-level vocabularies.
 
     The library's own class decodes all bytes since the last complete character again at each token, which is quadratic
-    while a model emits invalid bytes. This one keeps a decoder instead. Like the library's, it drops one leading space.
+    while a model emits invalid bytes, and drops a leading space, which belongs to the completion of a plain prompt. This
+    one keeps a decoder and every byte.
     """
 
     def __init__(self, token_bytes: TokenBytes) -> None:
         self._token_bytes = token_bytes
         self._decode = codecs.getincrementaldecoder("utf-8")("replace").decode
-        self._at_start = True
 
     def add(self, token: int) -> str:
         """Take one token and return the text that is complete with it."""
-        return self._trim(self._decode(self._token_bytes[token]))
+        return self._decode(self._token_bytes[token])
 
     def finish(self) -> str:
         """Return the rest, an incomplete character as U+FFFD."""
-        return self._trim(self._decode(b"", True))
-
-    def _trim(self, text: str) -> str:
-        if self._at_start and text:
-            self._at_start = False
-            return text.removeprefix(" ")
-        return text
+        return self._decode(b"", True)
 
 
 class LibraryDetokenizer:

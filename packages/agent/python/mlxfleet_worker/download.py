@@ -30,7 +30,9 @@ def say(event: str, **fields: str) -> None:
 
 def end_with_stdin() -> None:
     """Wait for the end of stdin, then end the process."""
-    sys.stdin.buffer.read()
+    # Not sys.stdin: its lock, held by this thread, would abort the interpreter's shutdown.
+    while os.read(0, 1):
+        pass
     os._exit(2)
 
 
