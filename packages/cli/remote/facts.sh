@@ -181,6 +181,9 @@ facts_service() {
   json_text state "$SERVICE_STATE"
   json_number supervisorPid "$SERVICE_PID"
   json_number agentPid "$AGENT_PID"
+  service_elapsed=
+  [ -z "$AGENT_PID" ] || service_elapsed=$(ps -o etime= -p "$AGENT_PID" 2>/dev/null | tr -d ' ')
+  json_text_or_null agentElapsed "$service_elapsed"
   json_send
 }
 

@@ -20,7 +20,9 @@ export const applyPhase: Phase = {
     const details = deploy.sentBytes > 0 ? [`${formatBytes(deploy.sentBytes)} sent`] : [];
     details.push(...reused(required(deploy.plan, 'plan')));
     const progress = new ChangeProgress(name, shared.observer, details, 'stage');
-    const current = deploy.facts?.current?.id ?? null;
+    const current = deploy.facts?.current?.id;
+    const untouched =
+      current === undefined ? 'Nothing is deployed on the host.' : `The old release ${current} is untouched.`;
     let interrupted: unknown;
     const answer = await shared.gate.pass(async () => {
       try {
@@ -39,7 +41,7 @@ export const applyPhase: Phase = {
       // Going back to a release that serves is an outcome of its own; anything else is a failure.
       deploy.outcome =
         progress.undone?.healthy === true && progress.undone.release !== null ? 'rolled-back' : 'failed';
-      throw failureError(name, progress.failure, failureText(progress.failure, progress.undone, current));
+      throw failureError(name, progress.failure, failureText(progress.failure, progress.undone, untouched));
     }
     if (interrupted !== undefined) {
       throw new CodedError(

@@ -1,5 +1,6 @@
 import type { DeployObserver, DeployStep } from '../actions/deploy-observer.ts';
 import { formatSeconds } from '../output/quantities.ts';
+import { type ScriptMessage, textField, textFieldOrNull } from '../remote-commands/message-fields.ts';
 import { type FailureMessage, failureOf, type UndoneMessage, undoneOf } from './host-failure.ts';
 
 /** Steps of the host's scripts, under the steps that people see. */
@@ -23,8 +24,6 @@ const DOING: ReadonlyMap<string, (detail: string) => string> = new Map<string, (
   ['service', () => 'restarting the agent'],
   ['gate', () => 'waiting for the agent'],
 ]);
-
-type Message = Readonly<Record<string, unknown>>;
 
 /**
  * Turns what apply.sh and rollback.sh say into the steps that people see, and keeps what decides the outcome. One for
@@ -58,22 +57,22 @@ export class ChangeProgress {
     this.#stageDetails = [...stageDetails];
   }
 
-  take(message: Message): void {
+  take(message: ScriptMessage): void {
     this.failure ??= this.#explain(failureOf(message));
     this.undone ??= undoneOf(message);
     const gate = message['gate'];
     if (typeof gate === 'object' && gate !== null) this.#takeGate({ ...gate });
     if (typeof message['step'] === 'string' && typeof message['state'] === 'string') {
-      this.#takeStep(message['step'], message['state'], String(message['detail'] ?? ''));
+      this.#takeStep(message['step'], message['state'], textField(message, 'detail'));
     }
     switch (message['event']) {
       case 'notice':
-        this.#observer.hostNotice(this.#host, String(message['text']));
+        this.#observer.hostNotice(this.#host, textField(message, 'text'));
         break;
       case 'target':
         this.target = {
-          release: String(message['release']),
-          previous: typeof message['previous'] === 'string' ? message['previous'] : null,
+          release: textField(message, 'release'),
+          previous: textFieldOrNull(message, 'previous'),
         };
         break;
       case 'unchanged':
@@ -86,7 +85,7 @@ export class ChangeProgress {
     }
   }
 
-  #takeGate(event: Message): void {
+  #takeGate(event: ScriptMessage): void {
     if (event['event'] === 'completion') this.#gateDetail = describeCompletion(event);
     if (event['event'] === 'ready') this.#gateDetail = 'ready; no model to ask';
     if (event['event'] === 'failed' && typeof event['message'] === 'string') {
@@ -140,7 +139,7 @@ export class ChangeProgress {
 }
 
 /** For example `Qwen2.5-0.5B-Instruct-4bit: first token 0.18 s, 211 tok/s`, as far as the gate told. */
-function describeCompletion(message: Message): string {
+function describeCompletion(message: ScriptMessage): string {
   const { model } = message;
   const parts: string[] = [];
   const first = message['first_token_seconds'];

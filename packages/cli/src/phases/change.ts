@@ -31,5 +31,7 @@ export function describeChange(change: Change): string {
       return `judge ${change.id}, which an earlier deploy did not finish`;
     case 'restart-service':
       return `restart the agent: ${change.reason}`;
+    default:
+      return change satisfies never;
   }
 }

@@ -78,6 +78,8 @@ const factSchema = z.discriminatedUnion('fact', [
     state: z.enum(['running', 'stopped']),
     supervisorPid: count,
     agentPid: count,
+    /** As ps writes it: [[days-]hours:]minutes:seconds. */
+    agentElapsed: text,
   }),
   z.object({ fact: z.literal('admin'), status: z.string() }),
 ]);

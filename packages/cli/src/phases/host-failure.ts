@@ -1,5 +1,6 @@
 import { CodedError } from '@mlxfleet/protocol';
 import { ERRORS } from '../errors.ts';
+import { type ScriptMessage, textField, textFieldOrNull } from '../remote-commands/message-fields.ts';
 
 /** What a script said when it failed. */
 export interface FailureMessage {
@@ -21,41 +22,40 @@ export interface UndoneMessage {
   readonly agentLog: string;
 }
 
-const text = (value: unknown): string => (typeof value === 'string' ? value : '');
-const textOrNull = (value: unknown): string | null =>
-  typeof value === 'string' && value !== '' ? value : null;
-
-export function failureOf(message: Readonly<Record<string, unknown>>): FailureMessage | null {
+export function failureOf(message: ScriptMessage): FailureMessage | null {
   if (message['event'] !== 'failed' || typeof message['code'] !== 'string') return null;
   return {
     code: message['code'],
-    message: text(message['message']),
-    step: textOrNull(message['step']),
+    message: textField(message, 'message'),
+    step: textFieldOrNull(message, 'step'),
     freeBytes: typeof message['freeBytes'] === 'number' ? message['freeBytes'] : null,
-    output: text(message['output']),
+    output: textField(message, 'output'),
   };
 }
 
-export function undoneOf(message: Readonly<Record<string, unknown>>): UndoneMessage | null {
+export function undoneOf(message: ScriptMessage): UndoneMessage | null {
   if (message['event'] !== 'undone') return null;
   return {
-    release: textOrNull(message['release']),
+    release: textFieldOrNull(message, 'release'),
     healthy: message['healthy'] === true,
-    reason: textOrNull(message['reason']),
-    agentLog: text(message['agentLog']),
+    reason: textFieldOrNull(message, 'reason'),
+    agentLog: textField(message, 'agentLog'),
   };
 }
 
-/** Text of an error with what a person needs to act: what failed, the last lines, and what state the host is in now. */
+/**
+ * Text of an error with what a person needs to act: what failed, the last lines, and what state the host is in now.
+ * `untouched` says that state when the host had nothing to put back.
+ */
 export function failureText(
   failure: FailureMessage,
   undone: UndoneMessage | null,
-  current: string | null,
+  untouched: string,
 ): string {
   const lines = [failure.message];
   const evidence = lastLines(failure.output, undone?.agentLog ?? '');
   if (evidence.length > 0) lines.push(...evidence.map((line) => `  | ${line}`));
-  lines.push(stateSentence(undone, current));
+  lines.push(stateSentence(undone) ?? untouched);
   return lines.join('\n');
 }
 
@@ -66,10 +66,8 @@ function lastLines(output: string, agentLog: string): string[] {
     .slice(-20);
 }
 
-function stateSentence(undone: UndoneMessage | null, current: string | null): string {
-  if (undone === null) {
-    return current === null ? 'Nothing is deployed on the host.' : `The old release ${current} is untouched.`;
-  }
+function stateSentence(undone: UndoneMessage | null): string | null {
+  if (undone === null) return null;
   if (undone.release === null) return 'There was no earlier release: nothing runs on the host now.';
   if (undone.healthy) return `The old release ${undone.release} is serving again.`;
   return `The host is not serving: ${undone.reason ?? `${undone.release} does not answer`}.`;

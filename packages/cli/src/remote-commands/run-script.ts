@@ -2,6 +2,7 @@ import { CodedError } from '@mlxfleet/protocol';
 import { ERRORS } from '../errors.ts';
 import type { Host, RunOptions } from '../hosts/host.ts';
 import { AnswerReader } from './answer-reader.ts';
+import { parseMessage, type ScriptMessage } from './message-fields.ts';
 import type { RemoteScript } from './script.ts';
 
 export interface ScriptAnswer {
@@ -35,25 +36,16 @@ export async function runScript(
 export async function runJsonScript(
   host: Host,
   script: RemoteScript,
-  onMessage: (message: Readonly<Record<string, unknown>>) => void,
+  onMessage: (message: ScriptMessage) => void,
   options: Pick<RunOptions, 'holdStdin' | 'signal'> = {},
 ): Promise<ScriptAnswer> {
   return runScript(
     host,
     script,
     (line) => {
-      const message = parseObject(line);
+      const message = parseMessage(line);
       if (message !== null) onMessage(message);
     },
     options,
   );
-}
-
-function parseObject(line: string): Record<string, unknown> | null {
-  try {
-    const value: unknown = JSON.parse(line);
-    return typeof value === 'object' && value !== null && !Array.isArray(value) ? { ...value } : null;
-  } catch {
-    return null;
-  }
 }

@@ -1,0 +1,49 @@
+import { CodedError } from '@mlxfleet/protocol';
+import { ERRORS } from '../errors.ts';
+import { failureError, type FailureMessage, failureOf } from '../phases/host-failure.ts';
+import { changeVariables } from '../remote-commands/change-variables.ts';
+import type { ScriptMessage } from '../remote-commands/message-fields.ts';
+import { runJsonScript } from '../remote-commands/run-script.ts';
+import { script, type ScriptPart } from '../remote-commands/script.ts';
+import type { ChangeSettings } from './deploy-settings.ts';
+import type { Target } from './target.ts';
+
+/**
+ * Runs a small script that changes one host under its lock, and returns the event that it ends with.
+ * @throws CodedError the one that the script names.
+ */
+export async function changeHost(
+  target: Target,
+  part: ScriptPart,
+  variables: Readonly<Record<string, string>>,
+  settings: ChangeSettings,
+  event: string,
+  signal: AbortSignal,
+): Promise<ScriptMessage> {
+  const { name } = target.settings;
+  let failure: FailureMessage | null = null;
+  let outcome: ScriptMessage | null = null;
+  const remote = script(['lib', 'lock', 'releases', 'service-detached', part], {
+    ...changeVariables(settings, target.settings, variables['ACTION'] ?? part),
+    ...variables,
+  });
+  const answer = await runJsonScript(
+    target.host,
+    remote,
+    (message) => {
+      failure ??= failureOf(message);
+      if (message['event'] === event) outcome = message;
+    },
+    { holdStdin: true, signal },
+  );
+  if (failure !== null) throw failureError(name, failure, describe(failure));
+  if (outcome === null) {
+    throw new CodedError(ERRORS.SCRIPT_BROKEN, `${name}: ${answer.stderr.trim().slice(-400)}`);
+  }
+  return outcome;
+}
+
+function describe({ message, output }: FailureMessage): string {
+  const lines = output.split('\n').filter((line) => line.trim() !== '');
+  return [message, ...lines.map((line) => `  | ${line}`)].join('\n');
+}

@@ -1,0 +1,142 @@
+import {
+  type AdminStatus,
+  CodedError,
+  type HostState,
+  JSON_SCHEMA_VERSION,
+  type StatusDocument,
+} from '@mlxfleet/protocol';
+import { ERRORS } from '../errors.ts';
+import { gatherFacts, type HostFacts } from '../phases/facts.ts';
+import { errorRow } from './error-row.ts';
+import type { Target } from './target.ts';
+
+type HostStatus = StatusDocument['hosts'][number];
+
+/** Within this time a host has answered, or counts as unreachable: 8 s. */
+export const STATUS_DEADLINE_MS = 8000;
+
+/** How long an agent that does not answer yet counts as starting: a first start of new binaries is slow. */
+const START_SECONDS = 60;
+
+/** State of all hosts, asked at the same time: one connection and one session each. */
+export async function status(
+  targets: readonly Target[],
+  signal: AbortSignal,
+  deadlineMs: number = STATUS_DEADLINE_MS,
+): Promise<StatusDocument> {
+  const hosts = await Promise.all(targets.map(async (target) => hostStatus(target, signal, deadlineMs)));
+  return { schemaVersion: JSON_SCHEMA_VERSION, hosts };
+}
+
+async function hostStatus(
+  { host, settings }: Target,
+  signal: AbortSignal,
+  deadlineMs: number,
+): Promise<HostStatus> {
+  const late = new AbortController();
+  const timer = setTimeout(() => {
+    late.abort(
+      new CodedError(
+        ERRORS.STATUS_TIMEOUT,
+        `${settings.name}: no answer within ${String(deadlineMs / 1000)} s`,
+      ),
+    );
+  }, deadlineMs);
+  const either = AbortSignal.any([signal, late.signal]);
+  try {
+    const asked = gatherFacts(host, settings, ['current', 'service', 'admin'], { signal: either });
+    // A connection that hangs does not look at the signal.
+    const aborted = new Promise<null>((resolve) => {
+      either.addEventListener('abort', () => resolve(null), { once: true });
+    });
+    const facts = await Promise.race([asked, aborted]);
+    if (facts !== null) return statusRow(settings.name, settings.address, facts);
+    asked.catch(() => undefined);
+    either.throwIfAborted();
+    throw new Error('not reached: an aborted signal throws');
+  } catch (error) {
+    signal.throwIfAborted();
+    return {
+      ...emptyRow(settings.name, settings.address),
+      state: 'unreachable',
+      error: errorRow(error, settings.name),
+    };
+  } finally {
+    clearTimeout(timer);
+  }
+}
+
+function emptyRow(name: string, address: string | null): Omit<HostStatus, 'state'> {
+  return {
+    name,
+    address,
+    release: null,
+    version: null,
+    models: [],
+    requests: null,
+    tokensPerSecond: null,
+    memory: null,
+    uptimeSeconds: null,
+    error: null,
+  };
+}
+
+/** A host's row from its facts. Pure. */
+export function statusRow(name: string, address: string | null, facts: HostFacts): HostStatus {
+  const { admin, current } = facts;
+  const { state, problem } = judge(facts);
+  return {
+    ...emptyRow(name, address),
+    state,
+    release: current?.id ?? null,
+    version: admin?.version ?? current?.version ?? null,
+    ...(admin === null ? {} : agentColumns(admin)),
+    error: problem === null ? null : errorRow(new CodedError(ERRORS.AGENT_UNHEALTHY, problem), name),
+  };
+}
+
+function agentColumns(
+  admin: AdminStatus,
+): Pick<HostStatus, 'models' | 'requests' | 'tokensPerSecond' | 'memory' | 'uptimeSeconds'> {
+  return {
+    models: admin.models
+      .filter(({ state }) => state !== 'unloaded')
+      .map(({ id, state, memory_bytes }) => ({ id, state, memoryBytes: memory_bytes })),
+    requests: admin.requests,
+    tokensPerSecond: admin.tokens_per_second,
+    memory: { totalBytes: admin.memory.total_bytes, usedBytes: admin.memory.used_bytes },
+    uptimeSeconds: admin.uptime_seconds,
+  };
+}
+
+function judge({ current, service, admin }: HostFacts): { state: HostState; problem: string | null } {
+  if (current === null) return { state: 'not-installed', problem: null };
+  if (service?.state !== 'running') return { state: 'stopped', problem: null };
+  if (admin === null) {
+    if (service.agentPid === null) {
+      return { state: 'degraded', problem: 'the agent ends again and again; it is being restarted' };
+    }
+    if (elapsedSeconds(service.agentElapsed) < START_SECONDS) return { state: 'starting', problem: null };
+    return { state: 'degraded', problem: 'the agent runs but does not answer' };
+  }
+  if (admin.release !== null && admin.release !== current.id) {
+    return { state: 'degraded', problem: `the agent still runs release ${admin.release}` };
+  }
+  if (admin.status === 'starting') return { state: 'starting', problem: null };
+  if (admin.status === 'draining') {
+    return { state: 'degraded', problem: 'the agent takes no new requests (draining)' };
+  }
+  const failed = admin.models.find(({ state }) => state === 'failed');
+  if (failed !== undefined) {
+    return { state: 'degraded', problem: `${failed.id} does not load: ${failed.error ?? 'unknown reason'}` };
+  }
+  if (!admin.worker.healthy) return { state: 'degraded', problem: `worker: ${admin.worker.status}` };
+  return { state: 'healthy', problem: null };
+}
+
+/** Reads `[[days-]hours:]minutes:seconds`. */
+function elapsedSeconds(elapsed: string | null): number {
+  const [clock, days] = (elapsed ?? '0').split('-').toReversed();
+  const seconds = (clock ?? '0').split(':').reduce((sum, part) => sum * 60 + Number(part), 0);
+  return seconds + Number(days ?? 0) * 86_400;
+}
