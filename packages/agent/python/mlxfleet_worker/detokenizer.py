@@ -39,8 +39,8 @@ class ByteDetokenizer:
     """For byte-level vocabularies.
 
     The library's own class decodes all bytes since the last complete character again at each token, which is quadratic
-    while a model emits invalid bytes, and drops a leading space, which belongs to the completion of a plain prompt. This
-    one keeps a decoder and every byte.
+    while a model emits invalid bytes, and drops a leading space, which belongs to the completion of a plain prompt.
+    This one keeps a decoder and every byte.
     """
 
     def __init__(self, token_bytes: TokenBytes) -> None:
