@@ -10,6 +10,7 @@ from mlx_lm import load, stream_generate
 
 
 def main() -> None:
+    """Generate for each prompt in turn."""
     request = json.load(sys.stdin)
     model, tokenizer = load(request["model"])
     results: list[list[int]] = []
