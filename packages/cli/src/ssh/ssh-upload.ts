@@ -1,0 +1,88 @@
+import { createReadStream } from 'node:fs';
+import { dirname } from 'node:path/posix';
+import { pipeline } from 'node:stream/promises';
+import type { ClientChannel } from 'ssh2';
+import { CodedError } from '@mlxfleet/protocol';
+import { ERRORS } from '../errors.ts';
+import { CountingStream } from '../hosts/counting-stream.ts';
+import type { UploadOptions } from '../hosts/host.ts';
+import { quote, shellIndependentCommand } from '../remote-commands/quote.ts';
+import type { ScriptProcess } from '../hosts/script-session.ts';
+
+/** Exit code of the upload's command when the host holds another number of bytes than the caller thinks. */
+const WRONG_OFFSET = 75;
+
+/** Bytes read from the disk at a time; small ones cost more in encryption than in sending. */
+const CHUNK_BYTES = 256 * 1024;
+
+/** The command that appends its input to a part file which holds `offset` bytes. */
+export function uploadCommand(part: string, offset: number): string {
+  const script = [
+    'umask 077; LC_ALL=C; export LC_ALL',
+    `mkdir -p ${quote(dirname(part))} || exit 1`,
+    `held=0; if [ -e ${quote(part)} ]; then held=$(wc -c <${quote(part)}) || exit 1; fi`,
+    `if [ "$held" -ne ${String(offset)} ]; then echo "$held" >&2; exit ${String(WRONG_OFFSET)}; fi`,
+    `exec cat >>${quote(part)}`,
+  ].join('\n');
+  return shellIndependentCommand(script);
+}
+
+export interface Upload {
+  /** For messages. */
+  readonly host: string;
+  readonly localPath: string;
+  readonly part: string;
+  readonly options: UploadOptions;
+}
+
+/**
+ * Sends a file, from an offset, into a session that runs uploadCommand.
+ * @throws CodedError UPLOAD_FAILED, DISK_FULL; whatever `process.ended` rejects with; the signal's reason.
+ */
+export async function sendFile(
+  upload: Upload,
+  channel: ClientChannel,
+  process: ScriptProcess,
+): Promise<void> {
+  const { host, localPath, part, options } = upload;
+  const { offset = 0, onProgress, signal } = options;
+  let complaint = '';
+  channel.stderr.on('data', (chunk: Buffer) => {
+    complaint = `${complaint}${chunk.toString()}`.slice(-2000);
+  });
+  // Output that nobody reads would hold the session open.
+  channel.resume();
+  const ended = new AbortController();
+  const exit = process.ended.finally(() => ended.abort());
+  exit.catch(() => undefined);
+  try {
+    await pipeline(
+      createReadStream(localPath, { start: offset, highWaterMark: CHUNK_BYTES }),
+      new CountingStream(offset, onProgress),
+      channel,
+      { signal: signal === undefined ? ended.signal : AbortSignal.any([signal, ended.signal]) },
+    );
+  } catch (error) {
+    signal?.throwIfAborted();
+    // When the session ended first, its end says why; otherwise the local file is at fault.
+    if (!ended.signal.aborted) {
+      process.kill();
+      const reason = error instanceof Error ? error.message : String(error);
+      throw new CodedError(ERRORS.UPLOAD_FAILED, `${host}: ${reason}`, { cause: error });
+    }
+  }
+  const code = await exit;
+  if (code === 0) return;
+  const said = complaint.trim();
+  if (code === WRONG_OFFSET) {
+    throw new CodedError(
+      ERRORS.UPLOAD_FAILED,
+      `${host}: ${part} holds ${said.split('\n').at(-1)?.trim() ?? '?'} bytes, not ${String(offset)}`,
+    );
+  }
+  const full = /no space left|quota exceeded/i.test(said);
+  throw new CodedError(
+    full ? ERRORS.DISK_FULL : ERRORS.UPLOAD_FAILED,
+    `${host}: ${said === '' ? `the upload ended with exit code ${String(code)}` : said}`,
+  );
+}

@@ -1,0 +1,150 @@
+import { type ChildProcess, execFile, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { existsSync } from 'node:fs';
+import { chmod, mkdir, readFile, writeFile } from 'node:fs/promises';
+import path from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { promisify } from 'node:util';
+import { freePorts } from './free-ports.ts';
+
+const execute = promisify(execFile);
+
+const SSHD = '/usr/sbin/sshd';
+const START_LIMIT_MS = 10_000;
+
+/** Why this machine cannot host an sshd of its own; null when it can. */
+export function sshdObstacle(): string | null {
+  if (process.platform !== 'linux') return 'needs Linux';
+  if (process.getuid?.() !== 0) return 'needs root, to start sshd';
+  if (!existsSync(SSHD)) return 'needs OpenSSH server';
+  return existsSync('/usr/bin/ssh') && existsSync('/usr/bin/ssh-keygen') ? null : 'needs OpenSSH client';
+}
+
+/** Makes a key pair with ssh-keygen. */
+export async function makeKeyPair(
+  file: string,
+  options: { readonly type?: string; readonly passphrase?: string; readonly format?: string } = {},
+): Promise<void> {
+  const { type = 'ed25519', passphrase = '', format } = options;
+  await execute('ssh-keygen', [
+    '-q',
+    ...['-t', type, '-N', passphrase, '-C', path.basename(file), '-f', file],
+    ...(format === undefined ? [] : ['-m', format]),
+  ]);
+}
+
+export interface SshdSettings {
+  /** Empty folder for its files. */
+  readonly folder: string;
+  /** Lines of authorized_keys. */
+  readonly authorizedKeys: readonly string[];
+  /** More lines of sshd_config. */
+  readonly config?: readonly string[];
+  readonly hostKeyTypes?: readonly string[];
+}
+
+/** A real sshd on a free port of loopback. */
+export class LoopbackSshd {
+  readonly port: number;
+  readonly #folder: string;
+  readonly #process: ChildProcess;
+  #log = '';
+
+  private constructor(port: number, folder: string, child: ChildProcess) {
+    this.port = port;
+    this.#folder = folder;
+    this.#process = child;
+    child.stderr?.setEncoding('utf8').on('data', (text: string) => {
+      this.#log += text;
+    });
+  }
+
+  static async start(settings: SshdSettings): Promise<LoopbackSshd> {
+    const { folder, authorizedKeys, config = [], hostKeyTypes = ['ed25519'] } = settings;
+    const [port = 0] = await freePorts(1);
+    await mkdir('/run/sshd', { recursive: true });
+    await mkdir(folder, { recursive: true });
+    const keys: string[] = [];
+    for (const type of hostKeyTypes) {
+      const file = path.join(folder, `host_${type}`);
+      await makeKeyPair(file, { type });
+      keys.push(`HostKey ${file}`);
+    }
+    const authorized = path.join(folder, 'authorized_keys');
+    await writeFile(authorized, `${authorizedKeys.join('\n')}\n`);
+    await chmod(authorized, 0o600);
+    const configFile = path.join(folder, 'sshd_config');
+    await writeFile(
+      configFile,
+      [
+        `Port ${String(port)}`,
+        'ListenAddress 127.0.0.1',
+        ...keys,
+        `AuthorizedKeysFile ${authorized}`,
+        'PidFile none',
+        'StrictModes no',
+        'UsePAM no',
+        'PermitRootLogin yes',
+        'PasswordAuthentication no',
+        'LogLevel VERBOSE',
+        ...config,
+        '',
+      ].join('\n'),
+    );
+    const child = spawn(SSHD, ['-D', '-e', '-f', configFile], { stdio: ['ignore', 'ignore', 'pipe'] });
+    const sshd = new LoopbackSshd(port, folder, child);
+    await sshd.#waitUntilItListens();
+    return sshd;
+  }
+
+  /** What sshd wrote about its connections. */
+  get log(): string {
+    return this.#log;
+  }
+
+  /** Logins so far. */
+  get logins(): number {
+    return this.#log.match(/^Accepted publickey/gm)?.length ?? 0;
+  }
+
+  /** Type and key as known_hosts holds them. */
+  async publicKey(type = 'ed25519'): Promise<string> {
+    const text = await readFile(path.join(this.#folder, `host_${type}.pub`), 'utf8');
+    return text.split(' ').slice(0, 2).join(' ');
+  }
+
+  /** Kills the processes that serve connections, as a host that crashes would. */
+  async cutConnections(): Promise<void> {
+    for (const pid of await childrenOf(this.#process.pid)) process.kill(pid, 'SIGKILL');
+  }
+
+  async stop(): Promise<void> {
+    if (this.#process.exitCode !== null || this.#process.signalCode !== null) return;
+    const gone = once(this.#process, 'exit');
+    await this.cutConnections();
+    this.#process.kill('SIGTERM');
+    await gone;
+  }
+
+  async #waitUntilItListens(): Promise<void> {
+    const end = performance.now() + START_LIMIT_MS;
+    while (!/Server listening/.test(this.#log)) {
+      if (this.#process.exitCode !== null || performance.now() > end) {
+        throw new Error(`sshd does not start: ${this.#log}`);
+      }
+      await sleep(20);
+    }
+  }
+}
+
+/** Child processes with theirs: sshd serves a connection with a process that drops its rights in another. */
+async function childrenOf(pid: number | undefined): Promise<number[]> {
+  if (pid === undefined) return [];
+  const text = await readFile(`/proc/${String(pid)}/task/${String(pid)}/children`, 'utf8').catch(() => '');
+  const children = text
+    .split(' ')
+    .filter((word) => word.trim() !== '')
+    .map(Number);
+  const below = await Promise.all(children.map(childrenOf));
+  return [...children, ...below.flat()];
+}
