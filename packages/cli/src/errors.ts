@@ -280,4 +280,9 @@ export const ERRORS = {
     when: '`mlxfleet chat` finds no model: none is loaded and the inventory names none for the host.',
     hint: 'Name one with `--model ID`, or list it under models in the inventory.',
   },
+  NOT_CONFIRMED: {
+    code: 'NOT_CONFIRMED',
+    when: 'The person did not confirm a command that removes something.',
+    hint: 'Answer yes, or give --yes.',
+  },
 } as const satisfies Record<string, ErrorDefinition>;

@@ -1,5 +1,5 @@
 #!/usr/bin/env node
-import { targetOpener } from './commands/open-targets.ts';
+import { openTargets } from './commands/open-targets.ts';
 import { EXIT, exitCodeOf } from './exit-codes.ts';
 import { installInterrupt } from './interrupt.ts';
 import { Output } from './output/output.ts';
@@ -32,8 +32,15 @@ async function main(argv: readonly string[]): Promise<number> {
     if (run === null) return EXIT.done;
     const { stdin, env } = process;
     const { signal } = interrupt;
-    const openTargets = targetOpener();
-    const exitCode = await run({ output, stdin, options, cwd: process.cwd(), env, signal, openTargets });
+    const exitCode = await run({
+      output,
+      stdin,
+      options,
+      cwd: process.cwd(),
+      env,
+      signal,
+      openTargets: async (...selection) => openTargets({ output, env, signal }, ...selection),
+    });
     return interrupt.signal.aborted ? EXIT.interrupted : exitCode;
   } catch (error) {
     if (interrupt.signal.aborted) {

@@ -31,6 +31,10 @@ const UNREACHABLE = new Set([
   'STATUS_TIMEOUT',
 ]);
 
+export function isUnreachableCode(code: string): boolean {
+  return UNREACHABLE.has(code);
+}
+
 export function isUnreachable(error: unknown): boolean {
-  return error instanceof CodedError && UNREACHABLE.has(error.code);
+  return error instanceof CodedError && isUnreachableCode(error.code);
 }

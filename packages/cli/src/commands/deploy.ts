@@ -5,7 +5,8 @@ import { resolveHosts, resolveHostsWithSecrets } from '../config/resolve-hosts.t
 import { selectHosts } from '../config/select-hosts.ts';
 import { plainLine } from '../output/plain-text.ts';
 import { type CommandContext, inventoryOf } from './command-context.ts';
-import { operatorOf, showRollout } from './rollout.ts';
+import { changeSettings } from './change-settings.ts';
+import { DEFAULT_MAX_PARALLEL, showRollout } from './rollout.ts';
 import { withTargets } from './with-targets.ts';
 
 export interface DeployOptions {
@@ -18,8 +19,6 @@ export interface DeployOptions {
   readonly waitLock?: number;
   readonly acceptNew?: boolean;
 }
-
-const DEFAULT_MAX_PARALLEL = 4;
 
 /** `mlxfleet deploy`. */
 export async function runDeploy(
@@ -34,8 +33,7 @@ export async function runDeploy(
   const selected = await resolveHostsWithSecrets(inventory, named, { env, signal });
   const dryRun = options.dryRun === true;
   const settings: DeploySettings = {
-    operator: operatorOf(context),
-    waitLockSeconds: options.waitLock ?? 0,
+    ...changeSettings(context, options),
     canary: hostsNamed(all, inventory.rollout?.canary ?? []).map((host) => host.name),
     maxParallel: options.maxParallel ?? inventory.rollout?.max_parallel ?? DEFAULT_MAX_PARALLEL,
     dryRun,

@@ -1,8 +1,9 @@
+import type { HostAction } from '../actions/host-action.ts';
 import { AgentClient } from '../agent-client/agent-client.ts';
 import { formatBytes, formatSeconds } from '../output/quantities.ts';
 import { findAgent } from './agent-access.ts';
 import type { CommandContext } from './command-context.ts';
-import { type HostAction, onEachHost, reportActions } from './on-each-host.ts';
+import { onEachHost, reportActions } from './on-each-host.ts';
 import { withNamedTargets } from './with-targets.ts';
 
 const OPEN = { acceptNew: false };

@@ -1,7 +1,8 @@
 import { CodedError, type HostActionDocument, JSON_SCHEMA_VERSION } from '@mlxfleet/protocol';
-import { type ErrorRow, errorRow, isUnreachable } from '../actions/error-row.ts';
+import { type ErrorRow, errorRow, isUnreachable, isUnreachableCode } from '../actions/error-row.ts';
+import type { HostAction } from '../actions/host-action.ts';
 import type { Target } from '../actions/target.ts';
-import { combinedExitCode } from '../exit-codes.ts';
+import { combinedExitCode, type HostEnd } from '../exit-codes.ts';
 import type { Output } from '../output/output.ts';
 import { plainLine } from '../output/plain-text.ts';
 import { printError } from '../output/print-error.ts';
@@ -36,21 +37,24 @@ export function errorField(result: HostResult<unknown>): ErrorRow | null {
   return result.error === null ? null : errorRow(result.error, result.name);
 }
 
-export function exitCodeOfResults(results: readonly HostResult<unknown>[]): number {
-  return combinedExitCode(
-    results.map(({ error }) => ({
-      failed: error !== null,
-      unreachable: isUnreachable(error),
-      code: error?.code ?? null,
-    })),
-  );
+/** How a command ended on a host, by its error. */
+export function endOf(error: { readonly code: string } | null): HostEnd {
+  return {
+    failed: error !== null,
+    unreachable: error !== null && isUnreachableCode(error.code),
+    code: error?.code ?? null,
+  };
 }
 
-/** What a command did to one host. */
-export interface HostAction {
-  readonly outcome: 'changed' | 'unchanged';
-  /** One line for people. */
-  readonly detail: string;
+/** Prints the errors of hosts whose results do not show them. */
+export function reportErrors(context: CommandContext, results: readonly HostResult<unknown>[]): void {
+  for (const { error } of results) {
+    if (error !== null) printError(context.output, error, { verbose: context.options.verbose === true });
+  }
+}
+
+export function exitCodeOfResults(results: readonly HostResult<unknown>[]): number {
+  return combinedExitCode(results.map(({ error }) => endOf(error)));
 }
 
 function hostLine(output: Output, result: HostResult<HostAction>, width: number): string {

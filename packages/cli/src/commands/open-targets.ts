@@ -1,8 +1,28 @@
-import { LocalHost } from '../hosts/local-host.ts';
-import type { OpenTargets } from './command-context.ts';
+import type { Target } from '../actions/target.ts';
+import type { CommandContext, OpenOptions, Selection } from './command-context.ts';
 
-/** Makes the ways to hosts; ssh is only read into memory where a host needs it. */
-export function targetOpener(): OpenTargets {
-  return async ({ selected }) =>
-    selected.map((settings) => ({ settings, host: new LocalHost(settings.name) }));
+type OpenerContext = Pick<CommandContext, 'output' | 'env' | 'signal'>;
+
+/**
+ * The ways to the selected hosts: ssh or this machine. Questions are asked at the terminal, and nowhere else. What speaks
+ * ssh is read into memory only now.
+ */
+export async function openTargets(
+  context: OpenerContext,
+  selection: Selection,
+  options: OpenOptions,
+): Promise<Target[]> {
+  const { output, env, signal } = context;
+  const { createHosts } = await import('../hosts/create-hosts.ts');
+  const { hasTerminal, terminalQuestions } = await import('./terminal-questions.ts');
+  const hosts = createHosts(selection, {
+    acceptNew: options.acceptNew,
+    env,
+    signal,
+    ...(hasTerminal() ? terminalQuestions(output, signal) : {}),
+  });
+  return selection.selected.flatMap((settings, index) => {
+    const host = hosts[index];
+    return host === undefined ? [] : [{ settings, host }];
+  });
 }

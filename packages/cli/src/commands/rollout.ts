@@ -1,22 +1,9 @@
-import { hostname, userInfo } from 'node:os';
 import type { DeployDocument } from '@mlxfleet/protocol';
 import type { DeployObserver } from '../actions/deploy-observer.ts';
-import type { Operator } from '../actions/deploy-settings.ts';
 import { combinedExitCode } from '../exit-codes.ts';
 import { failureLines, type RolloutVerb, summaryLine } from '../output/rollout-summary.ts';
 import { plainReporter, type RolloutReporter } from '../output/rollout-reporter.ts';
 import type { CommandContext } from './command-context.ts';
-
-/** The person at this machine, as hosts record who changed them. */
-export function operatorOf(context: CommandContext): Operator {
-  let user = context.env['USER'] ?? 'unknown';
-  try {
-    user = userInfo().username;
-  } catch {
-    // An account without an entry in the user database keeps what the environment says.
-  }
-  return { name: `${user}@${hostname()}`, pid: process.pid };
-}
 
 async function reporterFor(context: CommandContext, hosts: readonly string[]): Promise<RolloutReporter> {
   const { output, env } = context;
@@ -27,6 +14,9 @@ async function reporterFor(context: CommandContext, hosts: readonly string[]): P
   const { liveReporter } = await import('../output/live-reporter.ts');
   return liveReporter(hosts, output);
 }
+
+/** Hosts at a time where neither the inventory nor the command line says. */
+export const DEFAULT_MAX_PARALLEL = 4;
 
 /** What a rollout came to. */
 export interface RolloutResult {

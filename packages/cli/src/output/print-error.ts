@@ -47,6 +47,17 @@ export function printError(output: Output, error: unknown, options: PrintErrorOp
   if (hint !== null) output.notice(`${output.paintError('cyan', 'hint:')}  ${plainText(hint)}`);
 }
 
+/** What to do about errors that the rows of a table have told. */
+export function printHints(
+  output: Output,
+  rows: readonly { readonly name: string; readonly error: { readonly hint: string | null } | null }[],
+): void {
+  for (const { name, error } of rows) {
+    const hint = error?.hint ?? null;
+    if (hint !== null) output.notice(`${output.paintError('cyan', 'hint:')}  ${name}: ${plainText(hint)}`);
+  }
+}
+
 /** The document of a command that failed before it had its own. */
 export function errorDocument(error: unknown): ErrorDocument {
   const isCoded = error instanceof CodedError;
