@@ -11,8 +11,10 @@ import { median, quantile } from './lib/statistics.ts';
 
 const MODEL = 'tiny-text';
 const CLIENTS = [1, 8, 32];
-const ROUNDS = 7;
-const MAX_TOKENS = 256;
+const ROUNDS = 5;
+const REQUESTS_PER_CLIENT = 3;
+/** Unequal, so that after the first requests clients come and go at different times, as people do. */
+const MAX_TOKENS = [256, 160, 208, 112];
 
 interface Figures {
   readonly clients: number;
@@ -49,8 +51,10 @@ async function measureRound(server: Server, clients: number, round: number, into
     port: server.port,
     model: server.model,
     clients,
-    maxTokens: MAX_TOKENS,
-    prompt: (client) => `round ${String(round)} client ${String(client)}: tell me something`,
+    requestsPerClient: REQUESTS_PER_CLIENT,
+    maxTokens: (client, request) => MAX_TOKENS[(client + request) % MAX_TOKENS.length] ?? 256,
+    prompt: (client, request) =>
+      `round ${String(round)} client ${String(client)} request ${String(request)}: tell me something`,
   });
   if (into === undefined) return;
   into.tokensPerSecond.push(samples.reduce((sum, sample) => sum + sample.tokens, 0) / (wallMs / 1000));
@@ -102,7 +106,7 @@ const rows = ours.flatMap((figures, index) => {
   ];
 });
 console.log(
-  `Serving ${MODEL}, ${String(MAX_TOKENS)} new tokens a request, medians of ${String(ROUNDS)} rounds`,
+  `Serving ${MODEL}, ${MAX_TOKENS.join(', ')} new tokens, ${String(REQUESTS_PER_CLIENT)} requests a client one after the other, medians of ${String(ROUNDS)} rounds`,
 );
 console.log(
   formatTable(
@@ -122,6 +126,7 @@ console.log(
 await writeResult('serving', {
   model: MODEL,
   maxTokens: MAX_TOKENS,
+  requestsPerClient: REQUESTS_PER_CLIENT,
   rounds: ROUNDS,
   mlxfleet: ours,
   mlxLmServer: theirs,

@@ -14,9 +14,12 @@ export interface LoadOptions {
   readonly port: number;
   readonly model: string;
   readonly clients: number;
-  readonly maxTokens: number;
+  /** Requests that each client sends, one after the other. */
+  readonly requestsPerClient: number;
+  /** Completion tokens asked for; requests of unequal length make clients come and go at different times. */
+  readonly maxTokens: (client: number, request: number) => number;
   /** One user message per request, so that no two prompts are the same. */
-  readonly prompt: (client: number) => string;
+  readonly prompt: (client: number, request: number) => string;
 }
 
 export interface LoadResult {
@@ -25,24 +28,32 @@ export interface LoadResult {
   readonly wallMs: number;
 }
 
-/** Sends one streamed request per client, all at once, each over its own connection, and waits for all of them. */
+/** Lets all clients stream their requests at the same time, each request over its own connection. */
 export async function runLoad(options: LoadOptions): Promise<LoadResult> {
   const start = performance.now();
   const samples = await Promise.all(
-    Array.from({ length: options.clients }, (_, client) => streamOnce(options, client)),
+    Array.from({ length: options.clients }, (_, client) => runClient(options, client)),
   );
-  return { samples, wallMs: performance.now() - start };
+  return { samples: samples.flat(), wallMs: performance.now() - start };
+}
+
+async function runClient(options: LoadOptions, client: number): Promise<StreamSample[]> {
+  const samples: StreamSample[] = [];
+  for (let request = 0; request < options.requestsPerClient; request += 1) {
+    samples.push(await streamOnce(options, client, request));
+  }
+  return samples;
 }
 
 /**
  * The parsing is deliberately crude: the client shares the machine with the server that it measures, so it looks for
  * the first content and for the usage chunk only.
  */
-function streamOnce(options: LoadOptions, client: number): Promise<StreamSample> {
+function streamOnce(options: LoadOptions, client: number, index: number): Promise<StreamSample> {
   const body = JSON.stringify({
     model: options.model,
-    messages: [{ role: 'user', content: options.prompt(client) }],
-    max_tokens: options.maxTokens,
+    messages: [{ role: 'user', content: options.prompt(client, index) }],
+    max_tokens: options.maxTokens(client, index),
     temperature: 0,
     stream: true,
     stream_options: { include_usage: true },
