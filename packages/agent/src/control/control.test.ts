@@ -65,6 +65,7 @@ describe('the gate', () => {
         model: 'm',
         text: expect.stringMatching(/^t0 t1 /),
         completion_tokens: 16,
+        load_seconds: expect.any(Number),
         first_token_seconds: expect.any(Number),
         tokens_per_second: expect.any(Number),
       },

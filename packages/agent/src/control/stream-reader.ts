@@ -8,6 +8,7 @@ export class StreamReader {
   #firstAt: number | null = null;
   #lastAt = 0;
   #tokens = 0;
+  #queueSeconds = 0;
   #error: string | null = null;
   #done = false;
 
@@ -36,7 +37,9 @@ export class StreamReader {
     return {
       text: this.#text,
       completion_tokens: this.#tokens,
-      first_token_seconds: (firstAt - this.#start) / 1000,
+      // Most of the wait for a cold model is its load, which says nothing about its speed.
+      load_seconds: this.#queueSeconds,
+      first_token_seconds: Math.max(0, (firstAt - this.#start) / 1000 - this.#queueSeconds),
       tokens_per_second: decodeSeconds > 0 && this.#tokens > 1 ? (this.#tokens - 1) / decodeSeconds : null,
     };
   }
@@ -53,6 +56,8 @@ export class StreamReader {
     if (typeof message === 'string') this.#error = message;
     const tokens = field(field(chunk, 'usage'), 'completion_tokens');
     if (typeof tokens === 'number') this.#tokens = tokens;
+    const queued = field(field(chunk, 'timings'), 'queue_seconds');
+    if (typeof queued === 'number') this.#queueSeconds = queued;
     const choices = field(chunk, 'choices');
     const choice: unknown = Array.isArray(choices) ? choices[0] : null;
     const text = field(field(choice, 'delta'), 'content') ?? field(choice, 'text');
