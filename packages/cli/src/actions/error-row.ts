@@ -15,7 +15,9 @@ export function errorRow(error: unknown, host: string): ErrorRow {
   if (!(error instanceof CodedError)) throw error;
   const prefix = `${host}: `;
   const message = error.message.startsWith(prefix) ? error.message.slice(prefix.length) : error.message;
-  return { code: error.code, message, hint: error.hint === '' ? null : error.hint };
+  // The catalog's hints speak of HOST; here it is known which one.
+  const hint = error.hint.replaceAll(/\bHOST\b/g, host);
+  return { code: error.code, message, hint: hint === '' ? null : hint };
 }
 
 /** Codes of errors that mean that the host was never reached. */

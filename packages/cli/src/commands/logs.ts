@@ -1,6 +1,7 @@
 import { CodedError, JSON_SCHEMA_VERSION, type LogsDocument } from '@mlxfleet/protocol';
 import { readLogs } from '../actions/read-logs.ts';
 import { ERRORS } from '../errors.ts';
+import { logLine } from '../output/log-line.ts';
 import { plainText } from '../output/plain-text.ts';
 import { type CommandContext, selectionOf } from './command-context.ts';
 import { HostPrefix } from './host-prefix.ts';
@@ -35,6 +36,9 @@ export async function runLogs(
     sinceSeconds: options.since ?? null,
     worker: options.worker ?? null,
   };
+  // A program that reads gets the agent's own JSON.
+  const readable = (line: string): string =>
+    output.isTerminal ? logLine(line, output.paint) : plainText(line);
   const selection = await selectionOf(context, names);
   const prefix = new HostPrefix(
     selection.selected.map((host) => host.name),
@@ -49,7 +53,7 @@ export async function runLogs(
         wanted,
         (line) => {
           if (output.json) lines.push(line);
-          else output.print(prefix.line(name, plainText(line)));
+          else output.print(prefix.line(name, readable(line)));
         },
         signal,
       );

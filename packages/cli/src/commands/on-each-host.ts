@@ -5,7 +5,7 @@ import type { Target } from '../actions/target.ts';
 import { combinedExitCode, type HostEnd } from '../exit-codes.ts';
 import type { Output } from '../output/output.ts';
 import { plainLine } from '../output/plain-text.ts';
-import { printError } from '../output/print-error.ts';
+import { printError, printHints } from '../output/print-error.ts';
 import { pad, textWidth } from '../output/text-width.ts';
 import type { CommandContext } from './command-context.ts';
 
@@ -88,9 +88,8 @@ export function reportActions(context: CommandContext, results: readonly HostRes
     const width = Math.max(0, ...results.map(({ name }) => textWidth(name)));
     for (const result of results) output.print(hostLine(output, result, width));
   }
-  const verbose = context.options.verbose === true;
-  for (const { error } of results) {
-    if (error !== null) printError(output, error, { verbose, isMessageKnown: !output.json && !verbose });
-  }
+  // The rows told what happened; what to do about it is left.
+  if (output.json || context.options.verbose === true) reportErrors(context, results);
+  else printHints(output, document.hosts);
   return exitCodeOfResults(results);
 }

@@ -40,7 +40,8 @@ export async function showRollout(
 
   const say = (line: string): void => (output.json ? output.notice(line) : output.print(line));
   for (const line of plan ?? []) say(line);
-  for (const line of failureLines(verb, document.hosts, output.paintError)) output.notice(line);
+  for (const line of failureLines(verb, document.hosts, output.columns, output.paintError))
+    output.notice(line);
   say(summaryLine(document.hosts, seconds, plan !== null));
   if (output.json) output.document(document);
   return combinedExitCode(

@@ -28,7 +28,7 @@ export async function examineHost({ host, settings }: Target, signal: AbortSigna
       throw new CodedError(ERRORS.SCRIPT_BROKEN, `${host.name}: the look at the host failed: ${reason}`);
     }
   } catch (error) {
-    if (error instanceof CodedError) return [connectionFinding(error)];
+    if (error instanceof CodedError) return [connectionFinding(settings.name, error)];
     throw error;
   }
   return hostFindings(settings, parseObservations(messages), { startedMs, endedMs: Date.now() });

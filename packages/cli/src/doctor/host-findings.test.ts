@@ -25,7 +25,14 @@ const mac = {
 const healthy = [
   mac,
   { fact: 'python', path: '/opt/homebrew/bin/python3.12', version: '3.12' },
-  { fact: 'service', kind: 'detached', state: 'stopped', supervisorPid: null, agentPid: null },
+  {
+    fact: 'service',
+    kind: 'detached',
+    state: 'stopped',
+    supervisorPid: null,
+    agentPid: null,
+    agentElapsed: null,
+  },
   { fact: 'clock', seconds: 1_000_000 },
   { fact: 'root', nearest: '/Users/me/.mlxfleet', writable: true },
   { fact: 'port', port: 11_440, listening: false },
@@ -91,7 +98,14 @@ test('an installed host whose service is stopped, or runs without an answer', ()
     visionEnvironment: null,
   };
   expect(findings(...healthy, current)['service']).toMatch(/^warn: Start it: mlxfleet start air/);
-  const running = { fact: 'service', kind: 'detached', state: 'running', supervisorPid: 1, agentPid: 2 };
+  const running = {
+    fact: 'service',
+    kind: 'detached',
+    state: 'running',
+    supervisorPid: 1,
+    agentPid: 2,
+    agentElapsed: '10:00',
+  };
   expect(findings(mac, current, running)['service']).toMatch(/^fail: See: mlxfleet logs air/);
 });
 
@@ -100,5 +114,5 @@ test.each([
   [ERRORS.HOST_KEY_CHANGED, 'host key'],
   [ERRORS.AUTH_FAILED, 'login'],
 ])('$code belongs to the check %s', (definition, check) => {
-  expect(connectionFinding(new CodedError(definition, 'no'))).toMatchObject({ check, result: 'fail' });
+  expect(connectionFinding('air', new CodedError(definition, 'no'))).toMatchObject({ check, result: 'fail' });
 });

@@ -1,4 +1,5 @@
 import type { CodedError } from '@mlxfleet/protocol';
+import { errorRow } from '../actions/error-row.ts';
 import type { ResolvedHost } from '../config/resolved-host.ts';
 import { formatBytes, formatSeconds } from '../output/quantities.ts';
 import { type HostFacts, platformOf } from '../phases/facts.ts';
@@ -31,9 +32,14 @@ const CHECK_OF_CODE: Readonly<Record<string, string>> = {
   PASSPHRASE_NEEDED: 'login',
 };
 
+const REACH_IT =
+  'Check that the host is awake, on this network, and allows remote login (macOS: System Settings, General, Sharing).';
+
 /** The finding of a host that was not reached. */
-export function connectionFinding(error: CodedError): Finding {
-  return fail(CHECK_OF_CODE[error.code] ?? 'ssh', error.message, error.hint);
+export function connectionFinding(name: string, error: CodedError): Finding {
+  const { code, message, hint } = errorRow(error, name);
+  const advice = code === 'HOST_UNREACHABLE' ? REACH_IT : (hint ?? `Run: mlxfleet -v doctor ${name}`);
+  return fail(CHECK_OF_CODE[code] ?? 'ssh', message, advice);
 }
 
 function systemFindings(name: string, facts: HostFacts): Finding[] {

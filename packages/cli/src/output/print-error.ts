@@ -5,8 +5,6 @@ import { plainText } from './plain-text.ts';
 export interface PrintErrorOptions {
   /** `-v`: adds the chain of causes with their stacks. */
   readonly verbose: boolean;
-  /** The message stands in the result already: only the hint is left to say. */
-  readonly isMessageKnown?: boolean;
 }
 
 function causes(error: Error): string[] {
@@ -41,9 +39,7 @@ export function errorText(
 /** The one place that prints errors. With `--json` the error is also the document. */
 export function printError(output: Output, error: unknown, options: PrintErrorOptions): void {
   const { message, hint } = errorText(error, options);
-  if (options.isMessageKnown !== true) {
-    output.notice(`${output.paintError('red', 'error:')} ${plainText(message)}`);
-  }
+  output.notice(`${output.paintError('red', 'error:')} ${plainText(message)}`);
   if (hint !== null) output.notice(`${output.paintError('cyan', 'hint:')}  ${plainText(hint)}`);
 }
 

@@ -2,24 +2,36 @@ import type { HostOutcome } from '../actions/deploy-observer.ts';
 import type { Paint } from './colours.ts';
 import { plainText } from './plain-text.ts';
 import { formatSeconds } from './quantities.ts';
+import { wrap } from './text-width.ts';
 
 /** What to call a rollout in the past tense. */
 export type RolloutVerb = 'deploy' | 'rollback';
 
+/** Lines under a mark, broken at the width and indented below it. */
+function marked(mark: string, text: string, columns: number): string[] {
+  return plainText(text)
+    .split('\n')
+    .flatMap((line) => wrap(line, columns - 4))
+    .map((line, index) => (index === 0 ? `  ${mark} ${line}` : `    ${line}`));
+}
+
 /** For each host where it went wrong: what, the host's last words and what serves now, and what to do. */
-export function failureLines(verb: RolloutVerb, outcomes: readonly HostOutcome[], paint: Paint): string[] {
-  return outcomes.flatMap((outcome) => {
-    if (outcome.error === null) return [];
-    const { code, message, hint } = outcome.error;
-    const [first = '', ...rest] = plainText(message).trimEnd().split('\n');
-    const hints = hint === null ? [] : plainText(hint).split('\n');
+export function failureLines(
+  verb: RolloutVerb,
+  outcomes: readonly HostOutcome[],
+  columns: number,
+  paint: Paint,
+): string[] {
+  return outcomes.flatMap(({ name, error }) => {
+    if (error === null) return [];
+    const [first = '', ...rest] = plainText(error.message).trimEnd().split('\n');
+    const arrow = paint('cyan', '→');
     return [
       '',
-      `${paint('red', '✖')} ${paint('bold', outcome.name)}: ${first} ${paint('dim', `(${code})`)}`,
+      `${paint('red', '✖')} ${paint('bold', name)}: ${first} ${paint('dim', `(${error.code})`)}`,
       ...rest.map((line) => `  ${line}`),
-      ...[...hints, `Then: mlxfleet ${verb} ${outcome.name}`].map(
-        (line) => `  ${paint('cyan', '→')} ${line}`,
-      ),
+      ...(error.hint === null ? [] : marked(arrow, error.hint, columns)),
+      ...marked(arrow, `Then: mlxfleet ${verb} ${name}`, columns),
     ];
   });
 }

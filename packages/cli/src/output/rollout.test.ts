@@ -80,7 +80,7 @@ test('plain lines are host, step and detail', () => {
 });
 
 test('a failure says what, the last words of the host, and what to do', () => {
-  expect(failureLines('deploy', [changed, failed], plain).join('\n')).toMatchInlineSnapshot(`
+  expect(failureLines('deploy', [changed, failed], 80, plain).join('\n')).toMatchInlineSnapshot(`
     "
     ✖ mini: the new release did not answer (GATE_FAILED)
         | Error: no such file
