@@ -137,7 +137,7 @@ free_bytes() {
     [ -n "$free_path" ] || free_path=/
   done
   # The figure before the percentage: a device name may hold spaces.
-  df -Pk "$free_path" 2>/dev/null | awk 'END { for (i = NF; i > 1; i--) if ($i ~ /%$/) { printf "%.0f\n", $(i - 1) * 1024; exit } }'
+  df -Pk "$free_path" 2>/dev/null | awk 'END { for (i = NF; i > 1; i--) if ($i ~ /%$/ || ($i == "-" && $(i - 1) ~ /^[0-9]+$/)) { printf "%.0f\n", $(i - 1) * 1024; exit } }'
 }
 
 # Identifies this boot, so that a process id of an earlier one is not taken for a running process.

@@ -176,6 +176,11 @@ switch_current() {
 link_environment() {
   link_path="$ROOT/releases/$1/envs/$2"
   [ "$(readlink "$link_path" 2>/dev/null)" != "../../../envs/$3" ] || return 0
+  # Nothing to replace, so nothing that could be seen half done.
+  if [ ! -L "$link_path" ]; then
+    ln -s "../../../envs/$3" "$link_path"
+    return
+  fi
   replace_link "$ROOT/releases/$1/runtime/node" "../../../envs/$3" "$link_path"
 }
 

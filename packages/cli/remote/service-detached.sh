@@ -67,34 +67,41 @@ say "supervisor $$ stopped"
 '
 }
 
-# Prints the ids of processes whose command line begins with the text, in this mount namespace: a container on the same
-# machine may have the same paths.
+# Sets SERVICE_SUPERVISORS and SERVICE_AGENTS to the ids of this root's processes, told by how their command lines begin
+# and by their mount namespace: a container on the same machine may have the same paths.
 service_find() {
-  ps -axww -o pid= -o args= 2>/dev/null | SERVICE_NEEDLE=$1 awk '
-    { pid = $1; sub(/^ *[0-9]+ +/, ""); if (index($0, ENVIRON["SERVICE_NEEDLE"]) == 1) print pid }' |
-    while read -r service_found; do
-      if [ -e "/proc/$service_found/ns/mnt" ] &&
-        [ "$(readlink "/proc/$service_found/ns/mnt")" != "$(readlink /proc/self/ns/mnt)" ]; then
-        continue
-      fi
-      printf '%s\n' "$service_found"
-    done
-}
-
-service_find_supervisors() {
-  service_find "/bin/sh $ROOT/run/supervisor.sh $ROOT"
-}
-
-service_find_agents() {
-  service_find "$ROOT/current/runtime/node $ROOT/current/agent/agent.mjs serve --root $ROOT"
+  SERVICE_SUPERVISORS=
+  SERVICE_AGENTS=
+  service_found=$(ps -axww -o pid= -o args= 2>/dev/null | SERVICE_ROOT=$ROOT awk '
+    BEGIN {
+      root = ENVIRON["SERVICE_ROOT"]
+      supervisor = "/bin/sh " root "/run/supervisor.sh " root
+      agent = root "/current/runtime/node " root "/current/agent/agent.mjs serve --root " root
+    }
+    {
+      pid = $1
+      sub(/^ *[0-9]+ +/, "")
+      if (index($0, supervisor) == 1) print pid "/supervisor"
+      else if (index($0, agent) == 1) print pid "/agent"
+    }')
+  for service_one in $service_found; do
+    service_pid=${service_one%/*}
+    if [ -e "/proc/$service_pid/ns/mnt" ] &&
+      [ "$(readlink "/proc/$service_pid/ns/mnt")" != "$(readlink /proc/self/ns/mnt)" ]; then
+      continue
+    fi
+    case $service_one in
+      */supervisor) SERVICE_SUPERVISORS="$SERVICE_SUPERVISORS $service_pid" ;;
+      */agent) SERVICE_AGENTS="$SERVICE_AGENTS $service_pid" ;;
+    esac
+  done
 }
 
 service_status() {
-  SERVICE_PID=
-  AGENT_PID=
+  service_find
+  SERVICE_PID=${SERVICE_SUPERVISORS##* }
+  AGENT_PID=${SERVICE_AGENTS##* }
   SERVICE_STATE=stopped
-  for service_pid in $(service_find_supervisors); do SERVICE_PID=$service_pid; done
-  for service_pid in $(service_find_agents); do AGENT_PID=$service_pid; done
   [ -z "$SERVICE_PID" ] || SERVICE_STATE=running
 }
 
@@ -124,7 +131,7 @@ service_start() {
   service_status
   [ "$SERVICE_STATE" = stopped ] || return 0
   # An agent whose supervisor was killed holds the ports.
-  service_stop
+  [ -z "$AGENT_PID" ] || service_stop
   mkdir -p "$ROOT/run" "$ROOT/logs" "$ROOT/shared" 2>/dev/null
   [ -f "$ROOT/shared/environment.json" ] || write_file "$ROOT/shared/environment.json" '{}' || return 1
   rm -f "$ROOT/run/agent.pid" "$ROOT/run/supervisor.pid"
@@ -138,14 +145,13 @@ service_stop() {
   service_waited=0
   service_told=
   while :; do
-    service_supervisors=$(service_find_supervisors)
-    service_agents=$(service_find_agents)
-    if [ -z "$service_supervisors$service_agents" ]; then
+    service_find
+    if [ -z "$SERVICE_SUPERVISORS$SERVICE_AGENTS" ]; then
       rm -f "$ROOT/run/agent.pid" "$ROOT/run/supervisor.pid"
       return 0
     fi
-    if [ "$service_waited" -ge "$((${SERVICE_STOP_SECONDS:-40} * 5))" ]; then break; fi
-    for service_pid in ${service_supervisors:-$service_agents}; do
+    if [ "$service_waited" -ge "$((${SERVICE_STOP_SECONDS:-40} * 10))" ]; then break; fi
+    for service_pid in ${SERVICE_SUPERVISORS:-$SERVICE_AGENTS}; do
       case " $service_told " in
         *" $service_pid "*) ;;
         *)
@@ -155,16 +161,15 @@ service_stop() {
       esac
     done
     # An agent whose supervisor was told is told too.
-    if [ -n "$service_supervisors" ]; then
-      for service_pid in $service_agents; do service_told="$service_told $service_pid"; done
-    fi
-    sleep 0.2
+    [ -z "$SERVICE_SUPERVISORS" ] || service_told="$service_told $SERVICE_AGENTS"
+    sleep 0.1
     service_waited=$((service_waited + 1))
   done
   # The supervisor first, or it would start another agent.
-  for service_pid in $service_supervisors $service_agents; do kill -KILL "$service_pid" 2>/dev/null; done
+  for service_pid in $SERVICE_SUPERVISORS $SERVICE_AGENTS; do kill -KILL "$service_pid" 2>/dev/null; done
   sleep 0.2
-  if [ -n "$(service_find_supervisors)$(service_find_agents)" ]; then return 1; fi
+  service_find
+  if [ -n "$SERVICE_SUPERVISORS$SERVICE_AGENTS" ]; then return 1; fi
   rm -f "$ROOT/run/agent.pid" "$ROOT/run/supervisor.pid"
 }
 

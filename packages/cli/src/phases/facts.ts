@@ -147,9 +147,12 @@ export async function gatherFacts(
     CONTENT_HASH: contentHash,
   });
   const messages: unknown[] = [];
-  const answer = await runJsonScript(host, remote, (message) => messages.push(message), {
-    ...(signal === undefined ? {} : { signal }),
-  });
+  const answer = await runJsonScript(
+    host,
+    remote,
+    (message) => messages.push(message),
+    signal === undefined ? {} : { signal },
+  );
   if (answer.exitCode !== 0) {
     throw new CodedError(
       ERRORS.SCRIPT_BROKEN,

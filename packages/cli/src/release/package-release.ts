@@ -32,7 +32,14 @@ export async function packageRelease(
   fresh = false,
   now: Date = new Date(),
 ): Promise<PackagedRelease> {
-  const key = fresh ? `${payload.contentHash}-${stamp(now)}` : payload.contentHash;
+  if (!fresh) return publishRelease(payload, payload.contentHash, now);
+  // The release of this content may have been made within this second: its id must not come out again.
+  const { manifest } = await publishRelease(payload, payload.contentHash, now);
+  const time = new Date(Math.max(now.getTime(), new Date(manifest.createdAt).getTime() + 1000));
+  return publishRelease(payload, `${payload.contentHash}-${stamp(time)}`, time);
+}
+
+async function publishRelease(payload: Payload, key: string, now: Date): Promise<PackagedRelease> {
   const folder = await publishFolder(join(cacheFolder(), 'releases', key), async (partial) =>
     buildRelease(payload, now, partial),
   );

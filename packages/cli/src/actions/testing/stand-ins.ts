@@ -16,6 +16,8 @@ import type { DeployObserver } from '../deploy-observer.ts';
 import type { DeploySettings } from '../deploy-settings.ts';
 import type { Target } from '../target.ts';
 
+const SYSTEM_PATH = process.env['PATH'] ?? '';
+
 /** How a stand-in agent behaves. */
 export type Behaviour = 'healthy' | 'exits' | 'never-ready' | 'stubborn';
 
@@ -56,6 +58,9 @@ case $1 in
   pip) [ -z "\${UV_STAND_IN_SLEEP:-}" ] || sleep "$UV_STAND_IN_SLEEP" ;;
 esac
 `;
+
+/** A Python that answers what the facts ask, so that no real interpreter is started. */
+const STAND_IN_PYTHON = '#!/bin/sh\necho "3.12 $0"\n';
 
 /** Programs of one line instead of 150 MB: node is this machine's own. */
 export class StandInRuntimes implements RuntimeSource {
@@ -102,8 +107,14 @@ export class StandInHost {
     this.runtimes = new StandInRuntimes(folder);
   }
 
+  /** Also points this process to a cache and a Python of the tests' own. */
   static async create(changes: Partial<ResolvedHost> = {}): Promise<StandInHost> {
-    return new StandInHost(await mkdtemp(join(tmpdir(), 'mlxfleet-test-')), changes);
+    const folder = await mkdtemp(join(tmpdir(), 'mlxfleet-test-'));
+    await mkdir(join(folder, 'bin'));
+    await writeFile(join(folder, 'bin/python3.12'), STAND_IN_PYTHON, { mode: 0o755 });
+    process.env['PATH'] = `${join(folder, 'bin')}:${SYSTEM_PATH}`;
+    process.env['XDG_CACHE_HOME'] = join(folder, 'cache');
+    return new StandInHost(folder, changes);
   }
 
   /** Same root with other settings. */

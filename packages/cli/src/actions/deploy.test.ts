@@ -1,0 +1,249 @@
+import { readdir, readFile, readlink, rm, stat, symlink, truncate, writeFile } from 'node:fs/promises';
+import { deployDocumentSchema } from '@mlxfleet/protocol';
+import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { deployStandIn } from './testing/deploy-stand-in.ts';
+import { RecordingObserver, StandInHost } from './testing/stand-ins.ts';
+
+let host: StandInHost;
+
+beforeEach(async () => {
+  host = await StandInHost.create();
+});
+
+afterEach(async () => {
+  await host.dispose();
+});
+
+async function current(): Promise<string | null> {
+  return readlink(host.path('current')).then(
+    (target) => target.replace('releases/', ''),
+    () => null,
+  );
+}
+
+describe('a first deploy', () => {
+  test('installs everything, serves, and a second one changes nothing', async () => {
+    const first = await deployStandIn(host, { version: '1.0.0' });
+    expect(first.row).toMatchObject({ outcome: 'changed', previous: null, error: null });
+    expect(deployDocumentSchema.parse(first.result.document)).toEqual(first.result.document);
+    expect(await current()).toBe(first.row.release);
+    expect(
+      first.lines.filter((line) => / done| outcome/.test(line)).map((line) => line.split(' ')[1]),
+    ).toEqual(['facts', 'stage', 'switch', 'healthy', 'outcome']);
+    const modes = await Promise.all(
+      ['shared/config.yaml', 'shared/environment.json'].map(
+        async (path) => (await stat(host.path(path))).mode,
+      ),
+    );
+    expect(modes.map((mode) => mode & 0o777)).toEqual([0o600, 0o600]);
+    const leftOver = await readdir(host.path('deploy/incoming'));
+    expect(leftOver).toEqual([]);
+    expect(await readdir(host.path('deploy/lock'))).toEqual([]);
+    const pid = await readFile(host.path('run/agent.pid'), 'utf8');
+
+    const second = await deployStandIn(host, { version: '1.0.0' });
+    expect(second.row).toMatchObject({ outcome: 'unchanged', release: first.row.release });
+    expect(await readFile(host.path('run/agent.pid'), 'utf8')).toBe(pid);
+    const audit = await readFile(host.path('deploy/audit.log'), 'utf8');
+    expect(audit).toMatch(/ who=tester@bench command=deploy release=\S+ outcome=good from=\S+\n$/);
+  });
+
+  test('a dry run plans the same and changes nothing', async () => {
+    const dry = await deployStandIn(host, { version: '1.0.0', settings: { dryRun: true } });
+    expect(dry.row.outcome).toBe('changed');
+    await expect(stat(host.root)).rejects.toThrow('ENOENT');
+    const real = await deployStandIn(host, { version: '1.0.0' });
+    expect(real.result.plans[0]?.lines).toEqual(dry.result.plans[0]?.lines);
+    const again = await deployStandIn(host, { version: '1.0.0', settings: { dryRun: true } });
+    expect(again.row.outcome).toBe('unchanged');
+  });
+
+  test('that fails leaves nothing running and no current release', async () => {
+    const { row } = await deployStandIn(host, { version: '1.0.0', behaviour: 'exits' });
+    expect(row).toMatchObject({ outcome: 'failed', release: null, error: { code: 'GATE_FAILED' } });
+    expect(row.error?.message).toContain('the process of the agent has ended');
+    expect(row.error?.message).toContain('cannot start: no such thing');
+    expect(row.error?.message).toContain('nothing runs on the host now');
+    expect(await current()).toBeNull();
+  });
+
+  test('prepares without switching when asked to', async () => {
+    const staged = await deployStandIn(host, { version: '1.0.0', settings: { onlyStage: true } });
+    expect(staged.row.outcome).toBe('changed');
+    expect(await current()).toBeNull();
+    const { row, lines } = await deployStandIn(host, { version: '1.0.0' });
+    expect(row.outcome).toBe('changed');
+    expect(lines.join('\n')).not.toContain('sent');
+  });
+});
+
+describe('an upgrade', () => {
+  test('that cannot start is undone: the previous release serves with its configuration', async () => {
+    const good = await deployStandIn(host, { version: '1.0.0' });
+    const config = await readFile(host.path('shared/config.yaml'), 'utf8');
+    const { agentConfig } = host.target.settings;
+    const bad = await deployStandIn(host, {
+      version: '1.1.0',
+      behaviour: 'exits',
+      host: { agentConfig: { ...agentConfig, queue_depth: 7 } },
+    });
+    expect(bad.row).toMatchObject({ outcome: 'rolled-back', release: good.row.release });
+    expect(bad.row.error?.message).toContain(`The old release ${String(good.row.release)} is serving again.`);
+    expect(await current()).toBe(good.row.release);
+    expect(await readFile(host.path('shared/config.yaml'), 'utf8')).toBe(config);
+    const after = await deployStandIn(host, { version: '1.0.0' });
+    expect(after.row.outcome).toBe('unchanged');
+  });
+
+  test('of the configuration alone restarts the agent and keeps the release', async () => {
+    const first = await deployStandIn(host, { version: '1.0.0' });
+    const pid = await readFile(host.path('run/agent.pid'), 'utf8');
+    const { agentConfig } = host.target.settings;
+    const { row, result } = await deployStandIn(host, {
+      version: '1.0.0',
+      host: { agentConfig: { ...agentConfig, queue_depth: 7 } },
+    });
+    expect(row).toMatchObject({ outcome: 'changed', release: first.row.release });
+    expect(result.plans[0]?.lines).toEqual(['write shared/config.yaml']);
+    expect(await readFile(host.path('run/agent.pid'), 'utf8')).not.toBe(pid);
+  });
+
+  test('keeps the wanted number of good releases and two failed ones', async () => {
+    for (const version of ['1.0.0', '1.1.0', '1.2.0']) {
+      expect((await deployStandIn(host, { version })).row.outcome).toBe('changed');
+    }
+    for (const version of ['2.0.0', '2.1.0', '2.2.0']) {
+      await deployStandIn(host, { version, behaviour: 'exits' });
+    }
+    await deployStandIn(host, { version: '1.4.0' });
+    const states = await Promise.all(
+      (await readdir(host.path('deploy/records'))).map(async (id) => {
+        const record = await readFile(host.path('deploy/records', id), 'utf8');
+        return `${/version=(.*)/.exec(record)?.[1] ?? ''} ${/state=(.*)/.exec(record)?.[1] ?? ''}`;
+      }),
+    );
+    expect(states.toSorted()).toEqual(['1.2.0 good', '1.4.0 good', '2.1.0 failed', '2.2.0 failed']);
+    expect(await readdir(host.path('releases'))).toHaveLength(4);
+    expect(await readdir(host.path('envs'))).toHaveLength(1);
+  }, 60_000);
+
+  test('replaces a current release whose files were changed by a new one of the same content', async () => {
+    const first = await deployStandIn(host, { version: '1.0.0' });
+    await truncate(host.path('current/agent/agent.mjs'));
+    const { row } = await deployStandIn(host, { version: '1.0.0' });
+    expect(row.outcome).toBe('changed');
+    expect(row.release).not.toBe(first.row.release);
+  });
+
+  test('starts a stopped agent without a new release', async () => {
+    const first = await deployStandIn(host, { version: '1.0.0' });
+    process.kill(Number(await readFile(host.path('run/supervisor.pid'), 'utf8')), 'SIGTERM');
+    await expect
+      .poll(async () => readdir(host.path('run')), { timeout: 5000 })
+      .not.toContain('supervisor.pid');
+    const { row, result } = await deployStandIn(host, { version: '1.0.0' });
+    expect(row).toMatchObject({ outcome: 'changed', release: first.row.release });
+    expect(result.plans[0]?.lines).toEqual(['restart the agent: it is stopped']);
+  });
+});
+
+describe('a deploy that is cut off', () => {
+  test('by Ctrl-C while packages are installed leaves the old release and nothing half made', async () => {
+    const good = await deployStandIn(host, { version: '1.0.0' });
+    const controller = new AbortController();
+    const bad = deployStandIn(host, {
+      version: '1.1.0',
+      settings: { clean: true },
+      host: { env: { UV_STAND_IN_SLEEP: '30' } },
+      signal: controller.signal,
+    });
+    await expect.poll(async () => readdir(host.path('envs')), { timeout: 5000 }).toHaveLength(2);
+    controller.abort(new DOMException('Interrupted', 'AbortError'));
+    const { row } = await bad;
+    expect(row).toMatchObject({
+      outcome: 'failed',
+      release: good.row.release,
+      error: { code: 'INTERRUPTED' },
+    });
+    expect(await readdir(host.path('envs'))).toHaveLength(1);
+    expect(await readdir(host.path('deploy/lock'))).toEqual([]);
+    expect(await current()).toBe(good.row.release);
+    expect((await deployStandIn(host, { version: '1.1.0' })).row.outcome).toBe('changed');
+  });
+
+  test('by Ctrl-C while the new release starts brings the old one back', async () => {
+    const good = await deployStandIn(host, { version: '1.0.0' });
+    const controller = new AbortController();
+    const bad = deployStandIn(host, {
+      version: '1.1.0',
+      behaviour: 'never-ready',
+      signal: controller.signal,
+    });
+    await expect.poll(current, { timeout: 5000 }).not.toBe(good.row.release);
+    controller.abort(new DOMException('Interrupted', 'AbortError'));
+    const { row } = await bad;
+    expect(row).toMatchObject({
+      outcome: 'rolled-back',
+      release: good.row.release,
+      error: { code: 'INTERRUPTED' },
+    });
+    expect((await deployStandIn(host, { version: '1.0.0' })).row.outcome).toBe('unchanged');
+  });
+
+  test('by SIGKILL of the script after the switch converges when it is run again', async () => {
+    const good = await deployStandIn(host, { version: '1.0.0' });
+    const bad = deployStandIn(host, { version: '1.1.0', behaviour: 'never-ready' });
+    await expect.poll(current, { timeout: 5000 }).not.toBe(good.row.release);
+    const holder = await readFile(host.path('deploy/lock/holder'), 'utf8');
+    process.kill(Number(/pid=(\d+)/.exec(holder)?.[1]), 'SIGKILL');
+    expect((await bad).row).toMatchObject({ outcome: 'failed', error: { code: 'SCRIPT_BROKEN' } });
+    expect(await current()).not.toBe(good.row.release);
+    // The dead holder's lock is taken over at once, the unconfirmed release is not what an undo would go back to.
+    const next = await deployStandIn(host, { version: '1.2.0', behaviour: 'exits' });
+    expect(next.row).toMatchObject({ outcome: 'rolled-back', release: good.row.release });
+    expect(next.lines.join('\n')).toContain('took over the lock of tester@bench (deploy)');
+    const last = await deployStandIn(host, { version: '1.3.0' });
+    expect(last.row.outcome).toBe('changed');
+    expect(await readdir(host.path('deploy/lock'))).toEqual([]);
+  });
+});
+
+describe('beside another command', () => {
+  test('is refused while that one holds the lock, and waits when told to', async () => {
+    const good = await deployStandIn(host, { version: '1.0.0' });
+    const controller = new AbortController();
+    const slow = deployStandIn(host, {
+      version: '1.1.0',
+      behaviour: 'never-ready',
+      signal: controller.signal,
+    });
+    await expect.poll(async () => readdir(host.path('deploy/lock')), { timeout: 5000 }).toContain('holder');
+    const refused = await deployStandIn(host, { version: '1.2.0' });
+    expect(refused.row).toMatchObject({ outcome: 'failed', error: { code: 'LOCK_HELD' } });
+    expect(refused.row.error?.message).toContain('locked by tester@bench: deploy');
+    const observer = new RecordingObserver();
+    const waiting = deployStandIn(host, {
+      version: '1.2.0',
+      settings: { waitLockSeconds: 20 },
+      observer,
+    });
+    await expect
+      .poll(() => observer.lines, { timeout: 10_000 })
+      .toContain('here notice waiting for the lock of tester@bench (deploy)');
+    controller.abort(new DOMException('Interrupted', 'AbortError'));
+    expect((await slow).row).toMatchObject({ outcome: 'rolled-back', release: good.row.release });
+    // What it looked at before it waited may not be what it finds: it refuses, and says so.
+    const { row } = await waiting;
+    expect(row.outcome === 'changed' || row.error?.code === 'HOST_CHANGED').toBe(true);
+  });
+});
+
+test('a current link that leads nowhere is replaced', async () => {
+  await deployStandIn(host, { version: '1.0.0' });
+  await rm(host.path('current'));
+  await symlink('releases/gone', host.path('current'));
+  await writeFile(host.path('deploy/records/gone.new.1'), 'rubbish');
+  const { row } = await deployStandIn(host, { version: '1.1.0' });
+  expect(row.outcome).toBe('changed');
+  expect(await current()).toBe(row.release);
+});
