@@ -26,11 +26,8 @@ export async function makeKeyPair(
   options: { readonly type?: string; readonly passphrase?: string; readonly format?: string } = {},
 ): Promise<void> {
   const { type = 'ed25519', passphrase = '', format } = options;
-  await execute('ssh-keygen', [
-    '-q',
-    ...['-t', type, '-N', passphrase, '-C', path.basename(file), '-f', file],
-    ...(format === undefined ? [] : ['-m', format]),
-  ]);
+  const words = ['-q', '-t', type, '-N', passphrase, '-C', path.basename(file), '-f', file];
+  await execute('ssh-keygen', format === undefined ? words : [...words, '-m', format]);
 }
 
 export interface SshdSettings {
@@ -41,6 +38,8 @@ export interface SshdSettings {
   /** More lines of sshd_config. */
   readonly config?: readonly string[];
   readonly hostKeyTypes?: readonly string[];
+  /** A port that was free a moment ago, unless one is named. */
+  readonly port?: number;
 }
 
 /** A real sshd on a free port of loopback. */
@@ -61,9 +60,12 @@ export class LoopbackSshd {
 
   static async start(settings: SshdSettings): Promise<LoopbackSshd> {
     const { folder, authorizedKeys, config = [], hostKeyTypes = ['ed25519'] } = settings;
-    const [port = 0] = await freePorts(1);
+    const [free = 0] = await freePorts(1);
+    const { port = free } = settings;
     await mkdir('/run/sshd', { recursive: true });
     await mkdir(folder, { recursive: true });
+    const home = path.join(folder, 'home');
+    await mkdir(home);
     const keys: string[] = [];
     for (const type of hostKeyTypes) {
       const file = path.join(folder, `host_${type}`);
@@ -87,6 +89,8 @@ export class LoopbackSshd {
         'PermitRootLogin yes',
         'PasswordAuthentication no',
         'LogLevel VERBOSE',
+        // Login shells read their start-up files from the account's home, which is nothing a test depends on.
+        `SetEnv HOME=${home}`,
         ...config,
         '',
       ].join('\n'),
@@ -95,6 +99,11 @@ export class LoopbackSshd {
     const sshd = new LoopbackSshd(port, folder, child);
     await sshd.#waitUntilItListens();
     return sshd;
+  }
+
+  /** Home folder of those who log in. */
+  get home(): string {
+    return path.join(this.#folder, 'home');
   }
 
   /** What sshd wrote about its connections. */
@@ -115,7 +124,13 @@ export class LoopbackSshd {
 
   /** Kills the processes that serve connections, as a host that crashes would. */
   async cutConnections(): Promise<void> {
-    for (const pid of await childrenOf(this.#process.pid)) process.kill(pid, 'SIGKILL');
+    for (const pid of await childrenOf(this.#process.pid)) {
+      try {
+        process.kill(pid, 'SIGKILL');
+      } catch {
+        // It ended by itself in the meantime.
+      }
+    }
   }
 
   async stop(): Promise<void> {

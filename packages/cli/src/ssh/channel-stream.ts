@@ -14,6 +14,8 @@ export class ChannelStream extends Duplex {
     super({ allowHalfOpen: true });
     this.#channel = channel;
     this.#lossOf = lossOf;
+    // A connection may be lost before whoever asked for the stream listens to it; the end still shows as 'close'.
+    this.on('error', () => undefined);
     channel.on('data', (chunk: Buffer) => {
       if (!this.push(chunk)) channel.pause();
     });

@@ -37,15 +37,21 @@ export async function openClient(stream: Duplex, settings: ClientSettings): Prom
   const { deadline } = settings;
   const client = new Client();
   const login = new Login(settings);
+  // Whoever closed it before anybody listened is not heard of again.
+  if (stream.destroyed) throw new ClosedBeforeIdentification();
+  let failure: unknown;
+  let isClosed = false;
   const ready = new Promise<void>((resolve, reject) => {
-    let failure: unknown;
     client.once('handshake', () => login.handshakeDone());
     client.once('ready', () => resolve());
     // Stays for the connection's life: an error event without a listener would end the process.
     client.on('error', (error: unknown) => {
       if (!isAgentError(error)) failure ??= error;
     });
-    client.once('close', () => reject(login.explain(failure)));
+    client.once('close', () => {
+      isClosed = true;
+      reject(asError(login.explain(failure)));
+    });
   });
   try {
     client.connect({
@@ -69,6 +75,7 @@ export async function openClient(stream: Duplex, settings: ClientSettings): Prom
     });
     await deadline.race(ready);
     await login.record();
+    if (isClosed) throw asError(login.explain(failure));
     return client;
   } catch (error) {
     client.destroy();
@@ -174,6 +181,10 @@ function isPassphrase(error: CodedError): boolean {
 
 function levelOf(error: unknown): string | null {
   return error instanceof Error && 'level' in error && typeof error.level === 'string' ? error.level : null;
+}
+
+function asError(error: unknown): Error {
+  return error instanceof Error ? error : new Error(String(error));
 }
 
 /** An agent or a key that does not sign is no reason to give up: ssh2 goes on with the next key. */

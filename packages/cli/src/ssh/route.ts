@@ -76,8 +76,6 @@ async function routeTo(destination: Destination, settings: RouteSettings, depth:
   const last = jumps.at(-1);
   if (last === undefined) return { hop, via: null };
   const jump = jumpDestination(last, jumps.slice(0, -1), destination.name, settings.inventory);
-  // `Host *` with a ProxyJump also matches the jump host itself, which ssh then reaches straight.
-  if (jump.address === destination.address) return { hop, via: null };
   return { hop, via: await routeTo(jump, settings, depth + 1) };
 }
 
@@ -129,6 +127,8 @@ async function askSshConfig(destination: Destination, env: NodeJS.ProcessEnv): P
   const words = ['-G', '-T'];
   if (user !== undefined) words.push('-l', user);
   if (port !== undefined) words.push('-p', String(port));
+  // The inventory's jumps replace those of ssh_config, which for `Host *` would lead in a circle.
+  if (destination.jumps !== undefined) words.push('-o', 'ProxyJump=none');
   const answer = await runSshTool('ssh', [...words, '--', address], env);
   const config = parseSshConfig(answer.stdout);
   if (answer.exitCode !== 0 || config.hostname === '') {

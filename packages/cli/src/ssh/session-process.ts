@@ -7,49 +7,48 @@ import type { ScriptProcess } from '../hosts/script-session.ts';
  */
 const QUIET_AFTER_EXIT_MS = 3000;
 
-/**
- * One session of a connection as a running script.
- * @param lossOf why the connection ended, or null while it is alive.
- * @param interrupt sends a signal, named without SIG, to the session's processes.
- */
-export function sessionProcess(
-  channel: ClientChannel,
-  lossOf: () => Error | null,
-  interrupt: (signal: string) => void,
-): ScriptProcess {
-  let isKilled = false;
+/** What a session asks of the connection that it belongs to. */
+export interface SessionCarrier {
+  /** Why a session ended without telling an exit code. */
+  whyCutOff(): Error;
+  /** Sends a signal, named without SIG, to the session's processes. */
+  signal(channel: ClientChannel, name: string): void;
+}
+
+/** One session of a connection as a running script. */
+export function sessionProcess(channel: ClientChannel, carrier: SessionCarrier): ScriptProcess {
+  const ended = Promise.withResolvers<number | null>();
+  let quiet: NodeJS.Timeout | undefined;
+  channel.once('exit', (code: number | null) => {
+    const waitForQuiet = (): void => {
+      clearTimeout(quiet);
+      quiet = setTimeout(() => {
+        channel.close();
+        ended.resolve(code);
+      }, QUIET_AFTER_EXIT_MS);
+    };
+    waitForQuiet();
+    channel.on('data', waitForQuiet);
+    channel.stderr.on('data', waitForQuiet);
+  });
+  // Carries the exit code too, null for a signal: a session that ends at once may have ended before anybody listened.
+  channel.once('close', (code: number | null | undefined) => {
+    clearTimeout(quiet);
+    if (code === undefined) ended.reject(carrier.whyCutOff());
+    else ended.resolve(code);
+  });
+  // An upload may stop waiting before its session has ended.
+  ended.promise.catch(() => undefined);
   return {
     stdin: channel,
     stdout: channel,
     stderr: channel.stderr,
-    ended: new Promise((resolve, reject) => {
-      let quiet: NodeJS.Timeout | undefined;
-      let exit: { readonly code: number | null } | null = null;
-      const finish = (): void => {
-        clearTimeout(quiet);
-        if (exit !== null || isKilled) resolve(exit?.code ?? null);
-        else reject(lossOf() ?? new Error('the session ended without an exit code'));
-      };
-      const waitForQuiet = (): void => {
-        clearTimeout(quiet);
-        quiet = setTimeout(() => {
-          channel.close();
-          finish();
-        }, QUIET_AFTER_EXIT_MS);
-      };
-      channel.once('exit', (code: number | null) => {
-        exit = { code };
-        waitForQuiet();
-        channel.on('data', waitForQuiet);
-        channel.stderr.on('data', waitForQuiet);
-      });
-      channel.once('close', finish);
-      channel.once('error', reject);
-    }),
+    ended: ended.promise,
     kill: () => {
-      isKilled = true;
-      interrupt('KILL');
+      clearTimeout(quiet);
+      carrier.signal(channel, 'KILL');
       channel.close();
+      ended.resolve(null);
     },
   };
 }

@@ -2,11 +2,13 @@ import type { Channel, Client, ClientChannel } from 'ssh2';
 import { CodedError } from '@mlxfleet/protocol';
 import { ERRORS } from '../errors.ts';
 import { connectRoute, type Clients } from './connect-route.ts';
+import type { SessionCarrier } from './session-process.ts';
+import { failureReason } from './unreachable.ts';
 import type { Route } from './route.ts';
 import type { SshContext } from './ssh-context.ts';
 
 /** A login on a host, with the logins on the jump hosts that it goes through. */
-export class SshConnection {
+export class SshConnection implements SessionCarrier {
   readonly #name: string;
   readonly #clients: Clients;
   readonly #client: Client;
@@ -41,6 +43,12 @@ export class SshConnection {
   /** CONNECTION_LOST once the connection has ended, null before. */
   get loss(): CodedError | null {
     return this.#loss;
+  }
+
+  /** Why a session ended without an exit code. */
+  whyCutOff(): CodedError {
+    if (this.#loss !== null) return this.#loss;
+    return new CodedError(ERRORS.CONNECTION_LOST, `${this.#name}: the host cut the session off`);
   }
 
   /** Runs a command line by the user's login shell. */
@@ -109,7 +117,7 @@ export class SshConnection {
 
   #lost(cause: Error | undefined): CodedError {
     if (this.#isClosing) return new CodedError(ERRORS.HOST_CLOSED, `${this.#name}: the host was closed`);
-    const reason = cause === undefined ? 'the other side closed it' : cause.message;
+    const reason = cause === undefined ? 'the other side closed it' : failureReason(cause);
     const message = `${this.#name}: the connection was lost: ${reason}`;
     return new CodedError(ERRORS.CONNECTION_LOST, message, { cause });
   }

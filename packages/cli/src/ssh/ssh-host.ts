@@ -1,10 +1,10 @@
 import type { Duplex } from 'node:stream';
-import type { Channel } from 'ssh2';
+import type { Channel, ClientChannel } from 'ssh2';
 import { CodedError } from '@mlxfleet/protocol';
 import type { ResolvedHost } from '../config/resolved-host.ts';
 import { ERRORS } from '../errors.ts';
 import type { Host, RunOptions, ScriptResult, UploadOptions } from '../hosts/host.ts';
-import { runScriptSession, type ScriptProcess } from '../hosts/script-session.ts';
+import { runScriptSession } from '../hosts/script-session.ts';
 import { ChannelStream } from './channel-stream.ts';
 import { raceWithSignal } from './deadline.ts';
 import { findRoute } from './route.ts';
@@ -12,7 +12,6 @@ import { sessionProcess } from './session-process.ts';
 import { SshConnection } from './ssh-connection.ts';
 import type { SshContext } from './ssh-context.ts';
 import { sendFile, uploadCommand } from './ssh-upload.ts';
-import type { ClientChannel } from 'ssh2';
 
 /** A host reached over ssh: one connection, made at the first use, for everything; made anew after it was lost. */
 export class SshHost implements Host {
@@ -37,7 +36,7 @@ export class SshHost implements Host {
   async run(script: string, options: RunOptions = {}): Promise<ScriptResult> {
     const connection = await this.#connect(options.signal);
     const channel = await this.#open(connection.exec('/bin/sh -s'), options.signal);
-    return runScriptSession(this.#process(connection, channel), script, options);
+    return runScriptSession(sessionProcess(channel, connection), script, options);
   }
 
   async upload(localPath: string, remotePath: string, options: UploadOptions = {}): Promise<void> {
@@ -46,7 +45,7 @@ export class SshHost implements Host {
     const connection = await this.#connect(options.signal);
     const channel = await this.#open(connection.exec(command), options.signal);
     const upload = { host: this.name, localPath, part, options };
-    await sendFile(upload, channel, this.#process(connection, channel));
+    await sendFile(upload, channel, sessionProcess(channel, connection));
   }
 
   async openUnixSocket(path: string): Promise<Duplex> {
@@ -86,9 +85,9 @@ export class SshHost implements Host {
       this.#connection = null;
     };
     try {
-      const { env } = this.#context;
-      this.#context.signal?.throwIfAborted();
-      const route = await findRoute(this.#settings, { inventory: this.#inventory, env });
+      const { env, signal } = this.#context;
+      const finding = findRoute(this.#settings, { inventory: this.#inventory, env });
+      const route = await raceWithSignal(finding, signal);
       return await SshConnection.open(this.name, route, this.#context, forget);
     } catch (error) {
       forget();
@@ -107,14 +106,6 @@ export class SshHost implements Host {
       );
       throw error;
     }
-  }
-
-  #process(connection: SshConnection, channel: ClientChannel): ScriptProcess {
-    return sessionProcess(
-      channel,
-      () => connection.loss,
-      (signal) => connection.signal(channel, signal),
-    );
   }
 
   #closed(): CodedError {

@@ -44,7 +44,7 @@ export async function sendFile(
   channel: ClientChannel,
   process: ScriptProcess,
 ): Promise<void> {
-  const { host, localPath, part, options } = upload;
+  const { host, localPath, options } = upload;
   const { offset = 0, onProgress, signal } = options;
   let complaint = '';
   channel.stderr.on('data', (chunk: Buffer) => {
@@ -73,15 +73,21 @@ export async function sendFile(
   }
   const code = await exit;
   if (code === 0) return;
-  const said = complaint.trim();
+  throw uploadFailure(upload, code, complaint.trim());
+}
+
+/** The error of an upload whose command ended with another exit code than 0. */
+export function uploadFailure(upload: Upload, code: number | null, said: string): CodedError {
+  const { host, part, options } = upload;
   if (code === WRONG_OFFSET) {
-    throw new CodedError(
+    const held = said.split('\n').at(-1)?.trim() ?? '?';
+    return new CodedError(
       ERRORS.UPLOAD_FAILED,
-      `${host}: ${part} holds ${said.split('\n').at(-1)?.trim() ?? '?'} bytes, not ${String(offset)}`,
+      `${host}: ${part} holds ${held} bytes, not ${String(options.offset ?? 0)}`,
     );
   }
   const full = /no space left|quota exceeded/i.test(said);
-  throw new CodedError(
+  return new CodedError(
     full ? ERRORS.DISK_FULL : ERRORS.UPLOAD_FAILED,
     `${host}: ${said === '' ? `the upload ended with exit code ${String(code)}` : said}`,
   );

@@ -10,8 +10,8 @@ const REASONS: Readonly<Record<string, string>> = {
   ETIMEDOUT: 'timed out',
   ENOTFOUND: 'its name is not found',
   EAI_AGAIN: 'its name cannot be looked up now',
-  ECONNRESET: 'the connection was closed during the handshake',
-  EPIPE: 'the connection was closed during the handshake',
+  ECONNRESET: 'the other side reset it',
+  EPIPE: 'the other side closed it',
 };
 
 /** The system's code of a failed connection; of several addresses that were tried, that of the last. */
@@ -24,7 +24,8 @@ export function failureCode(error: unknown): string | null {
 export function failureReason(error: unknown): string {
   const known = REASONS[failureCode(error) ?? ''];
   if (known !== undefined) return known;
-  return error instanceof Error && error.message !== '' ? error.message : String(error);
+  const message = error instanceof Error && error.message !== '' ? error.message : String(error);
+  return message === 'Keepalive timeout' ? 'it does not answer any more' : message;
 }
 
 /** HOST_UNREACHABLE with its reason. */
