@@ -34,7 +34,7 @@ apply_interrupted() {
 apply_clean_up() {
   rm -rf "$ROOT"/releases/*.partial "$ROOT"/runtime/*.partial
   rm -f "$ROOT"/current.new "$ROOT"/shared/*.new.* "$ROOT"/deploy/records/*.new.* "$ROOT"/deploy/configs/*/*.new.* \
-    "$ROOT"/deploy/lock/candidate.* "$ROOT"/deploy/incoming/*.gz.tmp
+    "$ROOT"/deploy/lock/candidate.* "$ROOT"/run/gate.*
   for apply_environment in "$ROOT"/envs/*; do
     if [ -d "$apply_environment" ] && [ ! -f "$apply_environment/.complete" ]; then rm -rf "$apply_environment"; fi
   done

@@ -234,22 +234,32 @@ gate() {
   set -- "$ROOT/releases/$1/runtime/node" "$ROOT/releases/$1/agent/control.mjs" gate --root "$ROOT" --release "$1" \
     --timeout "$GATE_SECONDS"
   [ -z "$SMOKE_MODEL" ] || set -- "$@" --model "$SMOKE_MODEL"
-  {
-    "$@" </dev/null 2>>"$STEP_LOG"
-    printf 'exit %s\n' "$?"
-  } | gate_relay &
+  # A named pipe, so that CHILD is the program itself and an interruption ends it.
+  gate_pipe="$ROOT/run/gate.$$"
+  rm -f "$gate_pipe"
+  if mkfifo "$gate_pipe" 2>/dev/null; then
+    gate_relay <"$gate_pipe" &
+    gate_relay_pid=$!
+    "$@" </dev/null >"$gate_pipe" 2>>"$STEP_LOG" &
+  else
+    # No room for a directory entry: the exit code alone has to do.
+    gate_relay_pid=
+    "$@" </dev/null >/dev/null 2>&1 &
+  fi
   CHILD=$!
   wait_child
+  gate_status=$?
+  [ -z "$gate_relay_pid" ] || wait "$gate_relay_pid"
+  rm -f "$gate_pipe"
+  return "$gate_status"
 }
 
 gate_relay() {
   while IFS= read -r gate_line; do
     case $gate_line in
-      'exit '*) exit "${gate_line#exit }" ;;
       '{'*) answer "{\"gate\":$gate_line}" ;;
     esac
   done
-  exit 1
 }
 
 # After a failed switch: the last good release serves again, or nothing does when there was none. Ends the script.
