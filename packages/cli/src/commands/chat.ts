@@ -177,7 +177,8 @@ export async function runChat(
       output.notice(
         output.paintError('dim', `${model} on ${settings.name}. Ctrl-C ends an answer, Ctrl-D this.`),
       );
-      return converse(context, conversation);
+      // Awaited here, so that the client lives as long as the conversation.
+      return await converse(context, conversation);
     }
     const answer = await answerOnce(output, conversation, prompt, signal);
     if (output.json) {

@@ -56,7 +56,13 @@ export class RolloutBoard implements DeployObserver {
   hostNotice(): void {}
 
   hostOutcome(host: string, outcome: HostOutcome): void {
-    this.#rowsOf(host).outcome = outcome;
+    const rows = this.#rowsOf(host);
+    rows.outcome = outcome;
+    const last = rows.steps.at(-1);
+    if (last === undefined || last.state === 'done' || last.state === 'failed') return;
+    // Nothing goes on any more, whether or not its end was told.
+    last.state = outcome.error === null ? 'done' : 'failed';
+    if (outcome.error !== null) last.detail = plainLine(outcome.error.message.split('\n')[0] ?? '');
   }
 
   /** Lines of at most `columns` cells. `spinner` stands for what is going on. */

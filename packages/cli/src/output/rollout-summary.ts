@@ -25,11 +25,15 @@ export function failureLines(
   return outcomes.flatMap(({ name, error }) => {
     if (error === null) return [];
     const [first = '', ...rest] = plainText(error.message).trimEnd().split('\n');
+    // What a step had printed so far explains a failure, not an interruption.
+    const told = error.code === 'INTERRUPTED' ? rest.filter((line) => !line.startsWith('  | ')) : rest;
     const arrow = paint('cyan', '→');
     return [
       '',
-      `${paint('red', '✖')} ${paint('bold', name)}: ${first} ${paint('dim', `(${error.code})`)}`,
-      ...rest.map((line) => `  ${line}`),
+      ...wrap(`✖ ${name}: ${first} (${error.code})`, columns).map((line, index) =>
+        index === 0 ? paint('red', line) : `  ${line}`,
+      ),
+      ...told.map((line) => `  ${line}`),
       ...(error.hint === null ? [] : marked(arrow, error.hint, columns)),
       ...marked(arrow, `Then: mlxfleet ${verb} ${name}`, columns),
     ];

@@ -54,6 +54,13 @@ test('a board shows each host and step, what failed in full', () => {
   `);
 });
 
+test('what was going on when a host ended is over', () => {
+  const board = new RolloutBoard(['mini']);
+  board.hostStep('mini', 'facts', 'begin', '');
+  board.hostOutcome('mini', failed);
+  expect(board.lines(80, '⠸', plain)).toEqual([' mini  ✖ facts    the new release did not answer']);
+});
+
 test.each([200, 80, 60, 40])('no line of a board is wider than %i columns', (columns) => {
   for (const line of rollout().lines(columns, '⠸', plain))
     expect(textWidth(line)).toBeLessThanOrEqual(columns);

@@ -1,0 +1,215 @@
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import { Readable, Writable } from 'node:stream';
+import {
+  CodedError,
+  doctorDocumentSchema,
+  execDocumentSchema,
+  hostActionDocumentSchema,
+  initDocumentSchema,
+  logsDocumentSchema,
+  releasesDocumentSchema,
+  statusDocumentSchema,
+  validateDocumentSchema,
+} from '@mlxfleet/protocol';
+import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { ERRORS } from '../errors.ts';
+import { exitCodeOf } from '../exit-codes.ts';
+import type { Host } from '../hosts/host.ts';
+import { LocalHost } from '../hosts/local-host.ts';
+import { Output } from '../output/output.ts';
+import { parseArguments } from '../parse-arguments.ts';
+import type { CommandContext } from './command-context.ts';
+
+class Collector extends Writable {
+  text = '';
+  override _write(chunk: Buffer, _encoding: string, done: () => void): void {
+    this.text += chunk.toString();
+    done();
+  }
+}
+
+/** A host that is asleep. */
+class AwayHost implements Host {
+  readonly address = 'away.local';
+  readonly name: string;
+
+  constructor(name: string) {
+    this.name = name;
+  }
+
+  async #away(): Promise<never> {
+    throw new CodedError(ERRORS.HOST_UNREACHABLE, `${this.name}: no route to host`);
+  }
+
+  async run(): Promise<never> {
+    return this.#away();
+  }
+
+  async upload(): Promise<never> {
+    return this.#away();
+  }
+
+  async openUnixSocket(): Promise<never> {
+    return this.#away();
+  }
+
+  async openLoopbackPort(): Promise<never> {
+    return this.#away();
+  }
+
+  async close(): Promise<void> {}
+}
+
+let folder: string;
+beforeEach(async () => {
+  folder = await mkdtemp(path.join(tmpdir(), 'mlxfleet-commands-'));
+  await writeFile(
+    path.join(folder, 'inventory.yaml'),
+    `version: 1
+hosts:
+  here: { connection: local, root: ${folder}/root, api: { port: 29440 }, admin: { port: 29441 } }
+  away: { labels: [far] }
+`,
+  );
+});
+afterEach(async () => {
+  await rm(folder, { recursive: true });
+});
+
+interface Ending {
+  readonly exitCode: number;
+  readonly stdout: string;
+  readonly stderr: string;
+}
+
+const openTargets: CommandContext['openTargets'] = async ({ selected }) =>
+  selected.map((settings) => ({
+    settings,
+    host: settings.connection === 'local' ? new LocalHost(settings.name) : new AwayHost(settings.name),
+  }));
+
+async function mlxfleet(...argv: string[]): Promise<Ending> {
+  const stdout = new Collector();
+  const stderr = new Collector();
+  const json = argv.includes('--json');
+  const output = new Output({ stdout, stderr, json, noColour: true, env: {} });
+  try {
+    const { options, run } = await parseArguments(argv, output);
+    if (run === null) throw new Error('nothing to run');
+    const exitCode = await run({
+      output,
+      stdin: Readable.from([]),
+      options,
+      cwd: folder,
+      env: { PATH: process.env['PATH'], HOME: folder },
+      signal: new AbortController().signal,
+      openTargets,
+    });
+    return { exitCode, stdout: stdout.text, stderr: stderr.text };
+  } catch (error) {
+    if (!(error instanceof CodedError)) throw error;
+    return { exitCode: exitCodeOf(error), stdout: stdout.text, stderr: `${error.message}\n${error.hint}` };
+  }
+}
+
+describe('with --json stdout is one document of the command', () => {
+  test.each([
+    ['status', ['status'], statusDocumentSchema, 1],
+    ['status of a host that is away', ['status', 'away'], statusDocumentSchema, 4],
+    ['releases', ['releases'], releasesDocumentSchema, 1],
+    ['releases of this machine', ['releases', 'here'], releasesDocumentSchema, 0],
+    ['doctor', ['doctor'], doctorDocumentSchema, 1],
+    ['doctor of a label', ['doctor', 'far'], doctorDocumentSchema, 4],
+    ['validate', ['validate'], validateDocumentSchema, 0],
+    ['init', ['init', '--yes', '-i', 'other.yaml'], initDocumentSchema, 0],
+    ['start', ['start'], hostActionDocumentSchema, 1],
+    ['stop of a host that is away', ['stop', 'away'], hostActionDocumentSchema, 4],
+    ['load', ['load', 'tiny'], hostActionDocumentSchema, 1],
+    ['unload', ['unload', 'tiny', 'here'], hostActionDocumentSchema, 1],
+    ['unlock', ['unlock', 'here'], hostActionDocumentSchema, 0],
+    ['uninstall', ['uninstall', 'here', '--yes'], hostActionDocumentSchema, 0],
+    ['logs', ['logs', '-n', '5'], logsDocumentSchema, 1],
+    ['exec', ['exec', '--json', 'here', '--', 'echo', 'a  b'], execDocumentSchema, 0],
+  ])('%s', async (_what, argv, schema, exitCode) => {
+    const ending = await mlxfleet(...(argv.includes('--json') ? argv : [...argv, '--json']));
+    expect(schema.safeParse(JSON.parse(ending.stdout)).error).toBeUndefined();
+    expect(ending.exitCode).toBe(exitCode);
+  });
+});
+
+test('what status says of a machine without mlxfleet, and of one that is away', async () => {
+  const { stdout } = await mlxfleet('status');
+  expect(stdout.split('\n').map((line) => line.split('\t').slice(0, 2).join(' '))).toEqual([
+    'HOST STATE',
+    'here not-installed',
+    'away unreachable',
+    '',
+  ]);
+});
+
+test('problems of an inventory are a document with places', async () => {
+  await writeFile(path.join(folder, 'bad.yaml'), 'version: 1\nhosts:\n  a: { adress: x }\n');
+  const { exitCode, stdout, stderr } = await mlxfleet('validate', '-i', 'bad.yaml', '--json');
+  expect(exitCode).toBe(2);
+  expect(validateDocumentSchema.parse(JSON.parse(stdout)).problems).toEqual([
+    { line: 3, column: 8, path: 'hosts.a.adress', message: 'unknown key', suggestion: 'address' },
+  ]);
+  expect(stderr).toContain('bad.yaml:3:8  hosts.a.adress  unknown key  (did you mean "address"?)');
+});
+
+test('without an inventory every command says how to write one', async () => {
+  await rm(path.join(folder, 'inventory.yaml'));
+  for (const command of ['status', 'deploy', 'doctor', 'validate']) {
+    expect(await mlxfleet(command)).toMatchObject({
+      exitCode: 2,
+      stderr: expect.stringContaining('mlxfleet init'),
+    });
+  }
+});
+
+test('init does not overwrite, and what it writes is valid', async () => {
+  const before = await readFile(path.join(folder, 'inventory.yaml'), 'utf8');
+  expect((await mlxfleet('init', '--yes')).exitCode).toBe(2);
+  expect(await readFile(path.join(folder, 'inventory.yaml'), 'utf8')).toBe(before);
+  expect((await mlxfleet('init', '--yes', '--force')).exitCode).toBe(0);
+  expect((await mlxfleet('validate')).stdout).toContain('is valid: 1 host (local)');
+});
+
+describe('exec', () => {
+  test('arguments arrive as they are, and the exit code comes back', async () => {
+    expect((await mlxfleet('exec', 'here', '--', 'printf', '%s|', 'a b', "it's", '$HOME')).stdout).toBe(
+      "a b|it's|$HOME|\n",
+    );
+    expect((await mlxfleet('exec', 'here', '--', 'exit 7')).exitCode).toBe(7);
+  });
+
+  test('lines of several hosts carry their names; one that is away fails the whole', async () => {
+    const { exitCode, stdout, stderr } = await mlxfleet('exec', '--', 'echo', 'hi');
+    expect(stdout).toBe('here  hi\n');
+    expect(stderr).toContain('away: no route to host');
+    expect(exitCode).toBe(1);
+  });
+
+  test('a command has to be given', async () => {
+    expect(await mlxfleet('exec', 'here')).toMatchObject({ exitCode: 2 });
+    expect(await mlxfleet('exec', 'here', 'uptime')).toMatchObject({ exitCode: 2 });
+  });
+});
+
+test.each([
+  [['status', 'hare'], 'Did you mean "here"?'],
+  [['status', '--watch', '--json'], 'as often as you need'],
+  [['logs', '-f', '--json'], 'leave out one'],
+  [['uninstall', 'here'], '--yes'],
+  [['chat'], 'mlxfleet chat'],
+])('%j is wrong usage', async (argv, hint) => {
+  expect(await mlxfleet(...argv)).toMatchObject({ exitCode: 2, stderr: expect.stringContaining(hint) });
+});
+
+test('an agent that is not installed is advice', async () => {
+  const { exitCode, stderr } = await mlxfleet('load', 'tiny', 'here');
+  expect(exitCode).toBe(1);
+  expect(stderr).toContain('mlxfleet deploy here');
+});
