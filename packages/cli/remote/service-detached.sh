@@ -51,8 +51,8 @@ while [ -z "$stopping" ]; do
     status=$?
   done
   say "agent $agent ended with status $status"
+  # Its id stays where it is until the next one: that is how a health gate sees that it ended.
   agent=
-  rm -f "$ROOT/run/agent.pid"
   [ -z "$stopping" ] || break
   if [ $(($(date +%s) - started)) -ge 60 ]; then delay=1; fi
   sleep "$delay" &
@@ -62,7 +62,7 @@ while [ -z "$stopping" ]; do
   delay=$((delay * 2))
   if [ "$delay" -gt 30 ]; then delay=30; fi
 done
-rm -f "$ROOT/run/supervisor.pid"
+rm -f "$ROOT/run/agent.pid" "$ROOT/run/supervisor.pid"
 say "supervisor $$ stopped"
 '
 }
