@@ -60,14 +60,13 @@ async function logIn(
   context: SshContext,
   deadline: Deadline,
 ): Promise<Client> {
+  // Looked up while the network works.
   const opening = openStream(hop, jump, deadline);
-  // Looked up while the network works; when one fails, the stream that came about must not stay open.
-  opening.catch(() => undefined);
   const prepared = Promise.all([lookUpHost(hop, context), gatherKeys(hop, context, deadline)]);
-  prepared.catch(() => undefined);
-  let stream: Duplex = await opening;
+  let stream: Duplex | null = null;
   try {
-    const [acquaintance, gathered] = await deadline.race(prepared);
+    const [opened, [acquaintance, gathered]] = await deadline.race(Promise.all([opening, prepared]));
+    stream = opened;
     const settings = { hop, place: placeOf(hop), acquaintance, gathered, context, deadline };
     for (let retry = 0; ; retry += 1) {
       try {
@@ -83,7 +82,12 @@ async function logIn(
       stream = await openStream(hop, jump, deadline);
     }
   } catch (error) {
-    stream.destroy();
+    stream?.destroy();
+    // When the preparation failed first, what comes about later must not stay open.
+    opening.then(
+      (late) => late.destroy(),
+      () => undefined,
+    );
     throw error;
   }
 }

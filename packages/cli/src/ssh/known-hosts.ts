@@ -51,7 +51,7 @@ export async function findKnownKeys(
 }
 
 /** Reads what `ssh-keygen -F` prints: a comment with the line's number, then the line. */
-export function parseKnownKeys(text: string, file: string): KnownKey[] {
+function parseKnownKeys(text: string, file: string): KnownKey[] {
   const keys: KnownKey[] = [];
   let line = 0;
   for (const row of text.split('\n')) {

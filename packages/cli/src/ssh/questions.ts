@@ -13,7 +13,7 @@ export interface HostKeyQuestion {
 }
 
 /** Asked when a host accepts a private key that is encrypted. */
-export interface PassphraseQuestion {
+interface PassphraseQuestion {
   readonly keyFile: string;
   /** 1 at first; more after a wrong answer. */
   readonly attempt: number;

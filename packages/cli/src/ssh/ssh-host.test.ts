@@ -289,7 +289,7 @@ describeUnless(sshdObstacle(), 'SshHost against a real sshd', () => {
 
   it('uses the keys of an agent, and only those named with IdentitiesOnly', async () => {
     const socket = at('ssh-agent.sock');
-    const agent = spawn('ssh-agent', ['-D', '-a', socket], { stdio: 'ignore' });
+    const agent = spawn('/usr/bin/ssh-agent', ['-D', '-a', socket], { stdio: 'ignore' });
     cleanups.push(() => agent.kill());
     await expect
       .poll(async () =>

@@ -15,7 +15,7 @@ const REASONS: Readonly<Record<string, string>> = {
 };
 
 /** The system's code of a failed connection; of several addresses that were tried, that of the last. */
-export function failureCode(error: unknown): string | null {
+function failureCode(error: unknown): string | null {
   if (error instanceof AggregateError && error.errors.length > 0) return failureCode(error.errors.at(-1));
   return error instanceof Error && 'code' in error && typeof error.code === 'string' ? error.code : null;
 }
