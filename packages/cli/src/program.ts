@@ -155,7 +155,7 @@ export function buildProgram(argv: readonly string[], setRun: (run: Run) => void
     .description('Shows the fleet. Exit code 0: all healthy, 1: some not, 4: none reachable.')
     .addArgument(hosts())
     .option('-w, --watch', 'draw it again every two seconds')
-    .option('--timeout <time>', 'how long a host may take to answer', seconds, 5)
+    .option('--timeout <time>', 'how long a host may take to answer; default: 8s', seconds)
     .action((names, options) =>
       setRun(async (context) => (await import('./commands/status.ts')).runStatus(context, names, options)),
     );

@@ -37,7 +37,7 @@ export interface OpenOptions {
  * Makes the ways to the selected hosts; connecting happens at their first use. `all` holds the hosts that a jump may lead
  * through.
  */
-export type OpenTargets = (selection: Selection, options: OpenOptions) => Promise<readonly Target[]>;
+type OpenTargets = (selection: Selection, options: OpenOptions) => Promise<readonly Target[]>;
 
 /** The inventory that this invocation works with. */
 export async function inventoryOf(context: CommandContext): Promise<LoadedInventory> {

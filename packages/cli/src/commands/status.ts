@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { CodedError, type StatusDocument } from '@mlxfleet/protocol';
-import { status } from '../actions/status.ts';
+import { STATUS_DEADLINE_MS, status } from '../actions/status.ts';
 import type { Target } from '../actions/target.ts';
 import { ERRORS } from '../errors.ts';
 import { EXIT } from '../exit-codes.ts';
@@ -12,7 +12,7 @@ import { withNamedTargets } from './with-targets.ts';
 export interface StatusOptions {
   readonly watch?: boolean;
   /** Seconds. */
-  readonly timeout: number;
+  readonly timeout?: number;
 }
 
 const WATCH_INTERVAL_MS = 2000;
@@ -63,7 +63,7 @@ export async function runStatus(
       hint: 'A document ends; run `mlxfleet status --json` as often as you need it.',
     });
   }
-  const timeoutMs = options.timeout * 1000;
+  const timeoutMs = options.timeout === undefined ? STATUS_DEADLINE_MS : options.timeout * 1000;
   return withNamedTargets(context, names, { acceptNew: false }, async (targets) => {
     if (isWatching) return watch(context, targets, timeoutMs);
     const document = await status(targets, signal, timeoutMs);

@@ -9,7 +9,7 @@ export interface EffectiveHost extends InventoryHost {
  * One host with the inventory's defaults under it: `api` and `admin` are merged key by key, `env` variable by
  * variable, everything else is replaced.
  */
-export function effectiveHost(inventory: Inventory, name: string, host: InventoryHost): EffectiveHost {
+function effectiveHost(inventory: Inventory, name: string, host: InventoryHost): EffectiveHost {
   const defaults = inventory.defaults ?? {};
   return {
     ...defaults,

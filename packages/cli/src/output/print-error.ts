@@ -19,10 +19,7 @@ function causes(error: Error): string[] {
 }
 
 /** What a person reads of an error: message and hint of a known one, the stack of any other. */
-export function errorText(
-  error: unknown,
-  options: PrintErrorOptions,
-): { message: string; hint: string | null } {
+function errorText(error: unknown, options: PrintErrorOptions): { message: string; hint: string | null } {
   if (error instanceof CodedError) {
     const extra = options.verbose ? [`(${error.code})`, error.stack ?? '', ...causes(error)] : [];
     return { message: [error.message, ...extra].join('\n'), hint: error.hint };

@@ -25,11 +25,7 @@ function widthOf(widths: readonly number[]): number {
  * Widths of the columns that fit into a line. The widest column that may be cut is cut first, then columns are
  * dropped from the right.
  */
-export function fitColumns(
-  columns: readonly Column[],
-  natural: readonly number[],
-  available: number,
-): number[] {
+function fitColumns(columns: readonly Column[], natural: readonly number[], available: number): number[] {
   let widths = [...natural];
   while (widths.length > 1) {
     const excess = widthOf(widths) - available;
