@@ -10,6 +10,11 @@ export const ERRORS = {
     when: 'A command, an option or an argument is not understood.',
     hint: 'Run `mlxfleet help` or `mlxfleet help COMMAND`.',
   },
+  NODE_TOO_OLD: {
+    code: 'NODE_TOO_OLD',
+    when: 'The command line runs under a Node that is older than it needs.',
+    hint: 'Start it as `bin/mlxfleet`, which brings the right Node, or install Node 22.19 or later.',
+  },
   INVENTORY_NOT_FOUND: {
     code: 'INVENTORY_NOT_FOUND',
     when: 'No inventory file was given and none was found.',

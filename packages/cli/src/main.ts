@@ -1,5 +1,7 @@
 #!/usr/bin/env node
+import { CodedError } from '@mlxfleet/protocol';
 import { openTargets } from './commands/open-targets.ts';
+import { ERRORS } from './errors.ts';
 import { EXIT, exitCodeOf } from './exit-codes.ts';
 import { installInterrupt } from './interrupt.ts';
 import { Output } from './output/output.ts';
@@ -17,6 +19,15 @@ function printingOptions(argv: readonly string[]): { json: boolean; noColour: bo
   };
 }
 
+/** The oldest Node with everything that commands use; package.json says the same. */
+const OLDEST_NODE = [22, 19] as const;
+
+function assertNode(version: string): void {
+  const [major = 0, minor = 0] = version.split('.').map(Number);
+  if (major > OLDEST_NODE[0] || (major === OLDEST_NODE[0] && minor >= OLDEST_NODE[1])) return;
+  throw new CodedError(ERRORS.NODE_TOO_OLD, `Node ${version} is too old: ${OLDEST_NODE.join('.')} is needed`);
+}
+
 /** Runs the command line. Answers its exit code; never throws. */
 async function main(argv: readonly string[]): Promise<number> {
   const printing = printingOptions(argv);
@@ -28,6 +39,7 @@ async function main(argv: readonly string[]): Promise<number> {
   });
   const interrupt = installInterrupt(output);
   try {
+    assertNode(process.versions.node);
     const { options, run } = await parseArguments(argv, output);
     if (run === null) return EXIT.done;
     const { stdin, env } = process;
