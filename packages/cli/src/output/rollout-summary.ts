@@ -1,5 +1,6 @@
 import type { HostOutcome } from '../actions/deploy-observer.ts';
 import type { Paint } from './colours.ts';
+import { logLine } from './log-line.ts';
 import { plainText } from './plain-text.ts';
 import { formatSeconds } from './quantities.ts';
 import { wrap } from './text-width.ts';
@@ -15,6 +16,13 @@ function marked(mark: string, text: string, columns: number): string[] {
     .map((line, index) => (index === 0 ? `  ${mark} ${line}` : `    ${line}`));
 }
 
+const EVIDENCE = '  | ';
+
+/** The agent's own lines are JSON; a person reads them better otherwise. */
+function evidenceLine(line: string, paint: Paint): string {
+  return line.startsWith(EVIDENCE) ? EVIDENCE + logLine(line.slice(EVIDENCE.length), paint) : line;
+}
+
 /** For each host where it went wrong: what, the host's last words and what serves now, and what to do. */
 export function failureLines(
   verb: RolloutVerb,
@@ -26,14 +34,14 @@ export function failureLines(
     if (error === null) return [];
     const [first = '', ...rest] = plainText(error.message).trimEnd().split('\n');
     // What a step had printed so far explains a failure, not an interruption.
-    const told = error.code === 'INTERRUPTED' ? rest.filter((line) => !line.startsWith('  | ')) : rest;
+    const told = error.code === 'INTERRUPTED' ? rest.filter((line) => !line.startsWith(EVIDENCE)) : rest;
     const arrow = paint('cyan', '→');
     return [
       '',
       ...wrap(`✖ ${name}: ${first} (${error.code})`, columns).map((line, index) =>
         index === 0 ? paint('red', line) : `  ${line}`,
       ),
-      ...told.map((line) => `  ${line}`),
+      ...told.map((line) => `  ${evidenceLine(line, paint)}`),
       ...(error.hint === null ? [] : marked(arrow, error.hint, columns)),
       ...marked(arrow, `Then: mlxfleet ${verb} ${name}`, columns),
     ];
