@@ -135,7 +135,7 @@ async function complete(api: Api, model: string, deadline: number): Promise<void
 
 /** Null when it worked, which is printed; else the answer that did not. */
 async function completeOnce(api: Api, route: string, body: object, deadline: number): Promise<Answer | null> {
-  const reader = new StreamReader(performance.now());
+  const reader = new StreamReader();
   const answer = await call({
     ...api,
     path: route,
@@ -148,7 +148,7 @@ async function completeOnce(api: Api, route: string, body: object, deadline: num
     },
     timeoutMs: remaining(deadline),
     onText: (piece) => {
-      reader.push(piece, performance.now());
+      reader.push(piece);
     },
   }).catch(describeError);
   if (answer.status !== 200) return answer;

@@ -1,4 +1,4 @@
-import { mkdtemp, rm } from 'node:fs/promises';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
@@ -46,6 +46,15 @@ describeUnless(sshdObstacle(), 'findRoute', () => {
       config: { user: 'bob', port: 22 },
     });
     expect(overruled.via).toBeNull();
+  });
+
+  it('asks for no keys that ssh would try by itself beside the one that the inventory names', async () => {
+    const identity = path.join(operator.folder, 'only');
+    await writeFile(identity, '');
+    await operator.configure(['Host air', 'IdentityFile none']);
+    const { hop } = await find(sshHostNamed('air', { identity }));
+    expect(hop.config.identityFiles.filter((file) => file.startsWith('~'))).toEqual([]);
+    expect(hop.config.identityFiles).toContain(identity);
   });
 
   it('goes through the jumps of ssh_config, of the inventory, and through its hosts', async () => {

@@ -127,6 +127,8 @@ async function askSshConfig(destination: Destination, env: NodeJS.ProcessEnv): P
   const words = ['-G', '-T'];
   if (user !== undefined) words.push('-l', user);
   if (port !== undefined) words.push('-p', String(port));
+  // As with `ssh -i`: keys that ssh would try by itself are not offered beside one that was named.
+  if (destination.identity !== undefined) words.push('-i', expandHome(destination.identity, homeOf(env)));
   // The inventory's jumps replace those of ssh_config, which for `Host *` would lead in a circle.
   if (destination.jumps !== undefined) words.push('-o', 'ProxyJump=none');
   const answer = await runSshTool('ssh', [...words, '--', address], env);
