@@ -1,6 +1,8 @@
 # shellcheck shell=sh
 # shellcheck disable=SC2154,SC2034,SC1010 # values of the caller; variables of other parts
-# start, stop or restart of the agent; ACTION names which. A start is not judged by the health gate: status tells.
+# start, stop or restart of the agent; ACTION names which. A start has succeeded once the agent can serve.
+
+READY_SECONDS=60
 
 service_action_interrupted() {
   lock_release
@@ -12,6 +14,15 @@ service_action_fail() {
   audit "$(current_id)" "failed-$1"
   lock_release
   exit 1
+}
+
+# Whoever starts the agent wants to use it next.
+service_wait_ready() {
+  service_release=$(current_id)
+  run_child "$ROOT/current/runtime/node" "$ROOT/current/agent/control.mjs" gate --root "$ROOT" \
+    --release "$service_release" --ready-only --timeout "$READY_SECONDS" && return 0
+  tail -n 20 "$ROOT/logs/agent.log" >>"$STEP_LOG" 2>/dev/null
+  service_action_fail SERVICE_FAILED 'the agent was started but does not serve'
 }
 
 main() {
@@ -34,9 +45,15 @@ main() {
   service_status
   service_before=$SERVICE_STATE
   case $ACTION in
-    start) service_start || service_action_fail SERVICE_FAILED 'the service did not start' ;;
+    start)
+      service_start || service_action_fail SERVICE_FAILED 'the service did not start'
+      service_wait_ready
+      ;;
     stop) service_stop || service_action_fail SERVICE_FAILED 'the service did not stop' ;;
-    restart) service_restart || service_action_fail SERVICE_FAILED 'the service did not restart' ;;
+    restart)
+      service_restart || service_action_fail SERVICE_FAILED 'the service did not restart'
+      service_wait_ready
+      ;;
   esac
   service_status
   json_new

@@ -73,6 +73,14 @@ describe('the gate', () => {
     expect(code).toBe(0);
   });
 
+  test('with --ready-only no model has to answer', async () => {
+    const agent = await start();
+    expect(await control('gate', '--root', agent.root, '--release', RELEASE, '--ready-only')).toMatchObject({
+      code: 0,
+      events: [{ event: 'ready' }],
+    });
+  });
+
   test('without a model, being ready is enough', async () => {
     const agent = await start({ models: {} });
     expect(await control('gate', '--root', agent.root, '--release', RELEASE)).toMatchObject({

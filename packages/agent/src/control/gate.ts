@@ -13,6 +13,8 @@ export interface GateOptions {
   readonly release: string;
   /** Model that has to answer; null takes the first that is present. */
   readonly model: string | null;
+  /** Being ready is enough: no model has to answer. */
+  readonly readyOnly: boolean;
   readonly timeoutMs: number;
 }
 
@@ -36,6 +38,7 @@ export async function gate(options: GateOptions): Promise<number> {
   const deadline = start + options.timeoutMs;
   try {
     const api = await waitUntilReady(options, start, deadline);
+    if (options.readyOnly) return 0;
     const model = options.model ?? (await firstModel(api, deadline));
     if (model !== null) await complete(api, model, deadline);
     return 0;

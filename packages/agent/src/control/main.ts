@@ -6,8 +6,8 @@ import { printStatus } from './status.ts';
 
 const HELP = `node control.mjs status --root DIR
     prints the status of the agent as one line of JSON; exit code 3 when none answers within 2 s
-node control.mjs gate --root DIR --release ID [--model ID] [--timeout SECONDS]
-    waits until the agent of that release can serve and has answered a chat completion;
+node control.mjs gate --root DIR --release ID [--model ID] [--ready-only] [--timeout SECONDS]
+    waits until the agent of that release can serve and, unless --ready-only, has answered a chat completion;
     prints one JSON object a line: {"event": "ready" | "completion" | "failed", …}
 `;
 
@@ -21,6 +21,7 @@ async function run(): Promise<number> {
       root: { type: 'string' },
       release: { type: 'string' },
       model: { type: 'string' },
+      'ready-only': { type: 'boolean', default: false },
       timeout: { type: 'string' },
       help: { type: 'boolean' },
     },
@@ -30,7 +31,13 @@ async function run(): Promise<number> {
   if (command === 'status' && root !== undefined) return await printStatus(root);
   const timeoutSeconds = Number(values.timeout ?? DEFAULT_GATE_SECONDS);
   if (command === 'gate' && root !== undefined && release !== undefined && timeoutSeconds > 0) {
-    return await gate({ root, release, model: model ?? null, timeoutMs: timeoutSeconds * 1000 });
+    return await gate({
+      root,
+      release,
+      model: model ?? null,
+      readyOnly: values['ready-only'],
+      timeoutMs: timeoutSeconds * 1000,
+    });
   }
   process.stdout.write(HELP);
   return values.help === true ? 0 : EXIT_USAGE;

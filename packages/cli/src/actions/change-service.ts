@@ -5,7 +5,7 @@ import type { Target } from './target.ts';
 
 export type ServiceAction = 'start' | 'stop' | 'restart';
 
-/** Starts, stops or restarts the agent of one host. Whether it then serves, `status` tells. */
+/** Starts, stops or restarts the agent of one host; a start ends when the agent can serve. */
 export async function changeService(
   target: Target,
   action: ServiceAction,

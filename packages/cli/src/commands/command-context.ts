@@ -31,6 +31,8 @@ export interface CommandContext {
 export interface OpenOptions {
   /** Trusts a host key that ssh does not know yet, without asking. */
   readonly acceptNew: boolean;
+  /** For each connection to be made; ssh_config's ConnectTimeout or 10 s when unset. */
+  readonly connectDeadlineMs?: number;
 }
 
 /**

@@ -19,6 +19,7 @@ export async function openTargets(
     acceptNew: options.acceptNew,
     env,
     signal,
+    ...(options.connectDeadlineMs === undefined ? {} : { deadlineMs: options.connectDeadlineMs }),
     ...(hasTerminal() ? terminalQuestions(output, signal) : {}),
   });
   return selection.selected.flatMap((settings, index) => {

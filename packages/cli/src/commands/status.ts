@@ -17,6 +17,9 @@ export interface StatusOptions {
 
 const WATCH_INTERVAL_MS = 2000;
 
+/** Part of a host's time that connecting may take. */
+const CONNECT_SHARE = 0.6;
+
 const CLEAR_SCREEN = '\u001B[H\u001B[J';
 
 /** 0 when every host is healthy, 4 when none was reached, else 1. */
@@ -64,7 +67,9 @@ export async function runStatus(
     });
   }
   const timeoutMs = options.timeout === undefined ? STATUS_DEADLINE_MS : options.timeout * 1000;
-  return withNamedTargets(context, names, { acceptNew: false }, async (targets) => {
+  // Connecting ends first, since it knows the reason why a host does not answer.
+  const connectDeadlineMs = timeoutMs * CONNECT_SHARE;
+  return withNamedTargets(context, names, { acceptNew: false, connectDeadlineMs }, async (targets) => {
     if (isWatching) return watch(context, targets, timeoutMs);
     const document = await status(targets, signal, timeoutMs);
     if (output.json) output.document(document);
