@@ -3,10 +3,10 @@ import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import { CodedError } from '@mlxfleet/protocol';
-import pino from 'pino';
 import { type Agent, startAgent } from './agent.ts';
 import { readConfig } from './config/read-config.ts';
 import { PROCESS_ERRORS } from './errors.ts';
+import { createLog } from './state/log.ts';
 import { findRelease } from './state/release.ts';
 import { VERSION } from './version.ts';
 
@@ -106,7 +106,7 @@ async function serve(options: ServeOptions): Promise<void> {
     },
     worker: { python, source },
     release: release?.id ?? null,
-    log: pino({ name: 'agent' }),
+    log: createLog(),
   });
   stopOnSignals(agent);
 }

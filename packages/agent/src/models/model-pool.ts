@@ -127,6 +127,7 @@ export class ModelPool {
     const model = config.models.find((each) => each.id === id);
     return {
       pin: model?.pin ?? false,
+      preload: model?.preload ?? false,
       idleTimeoutMs: (model?.ttl_seconds ?? idleTimeoutSeconds) * 1000,
       contextLength: model?.context ?? null,
       queueDepth: config.queue_depth,

@@ -232,12 +232,30 @@ describe('unloading', () => {
     expect(await runtimeOf(agent).unload(true)).toBe(false);
   });
 
-  test('the least recently used model makes room, and busy ones are not touched', async () => {
-    const agent = await start({ models: { a: {}, b: {}, c: {} }, config: { memory_limit_bytes: 2_500_000 } });
-    for (const model of ['a', 'b', 'c']) {
-      expect((await agent.post(CHAT, chat('tokens=1', { model }))).status).toBe(200);
-    }
-    // The fake's weights are empty, and each loaded fake reports one megabyte: two megabytes and room for nothing.
-    expect(runtimeOf(agent, 'c').isReady).toBe(true);
+  test('the least recently used model makes room; busy and pinned ones are not touched', async () => {
+    const weights = 1_000_000;
+    const agent = await start({
+      models: { a: { weights }, b: { weights }, c: { weights }, huge: { weights: 4_000_000 } },
+      config: { memory_limit_bytes: 3_000_000 },
+    });
+    const ask = async (model: string, prompt = 'tokens=1') => await agent.post(CHAT, chat(prompt, { model }));
+    for (const model of ['a', 'b', 'c']) expect((await ask(model)).status).toBe(200);
+    expect(['a', 'b', 'c'].map((id) => runtimeOf(agent, id).isReady)).toEqual([false, true, true]);
+    const abort = new AbortController();
+    const busy = agent.post(CHAT, chat('mute', { model: 'b' }), { signal: abort.signal }).catch(() => null);
+    await eventually(() => runtimeOf(agent, 'b').runningCount === 1, 'b is busy');
+    runtimeOf(agent, 'c').setPinned(true);
+    const refused = await ask('a');
+    expect([refused.status, refused.headers.get('retry-after'), await refused.json()]).toMatchObject([
+      503,
+      '10',
+      { error: { code: 'memory_exhausted', message: /held by models that are busy or pinned/ } },
+    ]);
+    runtimeOf(agent, 'c').setPinned(false);
+    expect((await ask('a')).status).toBe(200);
+    expect((await ask('huge')).status).toBe(503);
+    expect(runtimeOf(agent, 'b').isReady).toBe(true);
+    abort.abort();
+    await busy;
   });
 });

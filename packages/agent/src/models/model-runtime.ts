@@ -15,6 +15,8 @@ import type { ModelLocation } from './catalog.ts';
 
 export interface ModelSettings {
   readonly pin: boolean;
+  /** Whether it is loaded from the start, and again when its worker dies. */
+  readonly preload: boolean;
   /** Milliseconds without a request before it is unloaded; null for never. */
   readonly idleTimeoutMs: number | null;
   /** Upper bound of prompt and completion in tokens; null takes the model's own. */
@@ -48,6 +50,7 @@ export class ModelRuntime {
   readonly location: ModelLocation;
   readonly #options: ModelRuntimeOptions;
   readonly #worker: Worker;
+  readonly #logFile: LogFile;
   readonly #queue = new RequestQueue<Job>();
   readonly #running = new Map<string, Job>();
   readonly #loadWaiters = new Set<PromiseWithResolvers<void>>();
@@ -68,10 +71,11 @@ export class ModelRuntime {
     this.location = options.location;
     this.#pinned = options.settings.pin;
     this.#lastUsed = options.now();
+    this.#logFile = new LogFile(options.logFile);
     this.#worker = new Worker({
       command: options.command,
       log: options.log,
-      logFile: new LogFile(options.logFile),
+      logFile: this.#logFile,
       loadFrame: {
         type: 'load',
         path: options.location.path,
@@ -79,7 +83,7 @@ export class ModelRuntime {
         memory_limit_bytes: options.settings.memoryLimitBytes,
         max_batch_size: options.settings.maxBatchSize,
       },
-      listener: this.#workerListener(),
+      listener: this.#workerListener(options),
       ...(options.times === undefined ? {} : { times: options.times }),
     });
   }
@@ -252,7 +256,7 @@ export class ModelRuntime {
     return state === 'stopping' ? 'unloading' : 'unloaded';
   }
 
-  #workerListener(): WorkerListener {
+  #workerListener(options: ModelRuntimeOptions): WorkerListener {
     return {
       ready: (loaded) => {
         this.#contextLength = loaded.context_length;
@@ -286,6 +290,7 @@ export class ModelRuntime {
       stopped: () => {
         this.#unloading = false;
         this.#reservedBytes = 0;
+        this.#logFile.close();
         for (const resolve of this.#stopWaiters) resolve();
         this.#stopWaiters.clear();
         if (this.#queue.size > 0 || this.#loadWaiters.size > 0) this.#ensureStarted();
@@ -306,7 +311,8 @@ export class ModelRuntime {
         });
         this.#pump();
       },
-      isWanted: () => this.#pinned || this.#queue.size > 0 || this.#loadWaiters.size > 0,
+      isWanted: () =>
+        this.#pinned || options.settings.preload || this.#queue.size > 0 || this.#loadWaiters.size > 0,
     };
   }
 

@@ -24,6 +24,12 @@ const KNOWN: Readonly<Record<string, { definition: ApiErrorDefinition; message: 
   FST_ERR_MAX_PARAM_LENGTH: { definition: API_ERRORS.BAD_REQUEST, message: 'The URL is too long.' },
 };
 
+/** Statuses that ask for another try say when. */
+const DEFAULT_RETRY_SECONDS: ReadonlyMap<number, number> = new Map([
+  [429, 1],
+  [503, 1],
+]);
+
 /** A body beyond its limit is read to its end and dropped up to this size, so that the client gets to the answer. */
 const LARGEST_DROPPED_BODY = 256 * 1024 * 1024;
 
@@ -34,7 +40,8 @@ export function sendError(error: unknown, request: FastifyRequest, reply: Fastif
     request.log.error({ err: error }, 'a request failed');
   }
   if (apiError.definition === API_ERRORS.BODY_TOO_LARGE) keepConnection(request, reply);
-  if (apiError.retryAfter !== null) reply.header('retry-after', String(apiError.retryAfter));
+  const retryAfter = apiError.retryAfter ?? DEFAULT_RETRY_SECONDS.get(apiError.status);
+  if (retryAfter !== undefined) reply.header('retry-after', String(retryAfter));
   if (apiError.status === 401) reply.header('www-authenticate', 'Bearer');
   void reply.code(apiError.status).send(apiError.toBody());
 }

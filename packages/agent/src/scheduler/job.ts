@@ -3,7 +3,7 @@ import type { ApiError } from '../api-error.ts';
 import type { Waiting } from './request-queue.ts';
 
 /** Told what becomes of one job. After `failed`, or an output with `finish`, nothing more comes. */
-export interface JobListener {
+interface JobListener {
   started(promptTokens: number, cachedTokens: number): void;
   output(output: StepOutput): void;
   failed(error: ApiError): void;

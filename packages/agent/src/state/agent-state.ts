@@ -7,7 +7,7 @@ import type { Metrics } from './metrics.ts';
 import type { Throughput } from './throughput.ts';
 
 /** What the agent knows of itself and its host from the start. */
-export interface AgentFacts {
+interface AgentFacts {
   /** Release id; null outside a release folder. */
   readonly release: string | null;
   readonly machineType: string;

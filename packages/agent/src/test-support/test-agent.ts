@@ -88,10 +88,14 @@ export function makeRoot(models: Readonly<Record<string, unknown>>): string {
   return root;
 }
 
-export function addModel(root: string, name: string, fake: unknown): void {
+/** `weights` gives it a file of so many bytes. */
+function addModel(root: string, name: string, fake: unknown): void {
   const folder = path.join(root, 'shared', 'models', name);
   mkdirSync(folder, { recursive: true });
   writeFileSync(path.join(folder, 'config.json'), JSON.stringify({ fake }));
+  if (typeof fake === 'object' && fake !== null && 'weights' in fake) {
+    writeFileSync(path.join(folder, 'model.safetensors'), Buffer.alloc(Number(fake.weights)));
+  }
 }
 
 /** A chat request for the fake worker; the prompt says what it does. */

@@ -1,7 +1,7 @@
 import { StringDecoder } from 'node:string_decoder';
 
 /** Longest line that a worker may send, in UTF-16 units: a step of a whole batch is a few kilobytes. */
-export const LONGEST_LINE = 16 * 1024 * 1024;
+const LONGEST_LINE = 16 * 1024 * 1024;
 
 /** Cuts a byte stream into lines. Lines may be split anywhere, within a character too. */
 export class FrameLines {

@@ -1,14 +1,14 @@
 import type { FinishReason, ResponseTimings, Usage } from '@mlxfleet/protocol';
 
 /** One finished choice. */
-export interface FinishedChoice {
+interface FinishedChoice {
   readonly text: string;
   readonly tokens: readonly number[];
   readonly reason: FinishReason;
 }
 
 /** What every object of one answer carries. */
-export interface AnswerHeader {
+interface AnswerHeader {
   readonly id: string;
   /** Unix seconds. */
   readonly created: number;
