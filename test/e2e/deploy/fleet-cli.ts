@@ -71,25 +71,32 @@ export class FleetCli {
     });
   }
 
-  /** Runs a command and sends it SIGINT as soon as its output matches. */
-  async interrupt(argv: readonly string[], when: RegExp, bundle = cliBundle): Promise<Interrupted> {
-    const {
-      file,
-      argv: rest,
-      env,
-    } = this.fleet.operator.command(process.execPath, [bundle, '-i', this.inventory, ...argv]);
-    const child = spawn(file, rest, { env, stdio: ['ignore', 'pipe', 'pipe'] });
+  /** Runs a command and sends it SIGINT as soon as the journal of the host ends with a line that matches. */
+  async interrupt(
+    argv: readonly string[],
+    host: string,
+    journalLine: RegExp,
+    bundle = cliBundle,
+  ): Promise<Interrupted> {
+    const command = this.fleet.operator.command(process.execPath, [bundle, '-i', this.inventory, ...argv]);
+    const child = spawn(command.file, command.argv, { env: command.env, stdio: ['ignore', 'pipe', 'pipe'] });
     let output = '';
-    let sent = false;
     for (const stream of [child.stdout, child.stderr]) {
       stream.setEncoding('utf8').on('data', (text: string) => {
         output += text;
-        if (sent || !when.test(output)) return;
-        sent = true;
-        child.kill('SIGINT');
       });
     }
-    await once(child, 'close');
+    const closed = once(child, 'close');
+    while (child.exitCode === null) {
+      const { stdout } = await this.fleet
+        .host(host)
+        .exec('tail -n 1 .mlxfleet/deploy/journal 2>/dev/null; :');
+      if (journalLine.test(stdout)) {
+        child.kill('SIGINT');
+        break;
+      }
+    }
+    await closed;
     return { exitCode: child.exitCode, output };
   }
 

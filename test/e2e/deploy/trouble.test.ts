@@ -35,7 +35,7 @@ describeUnless(await canHostFleet(), 'trouble on the way', () => {
   };
 
   test('Ctrl-C in the middle of a first deploy leaves nothing half made, and the next deploy succeeds', async () => {
-    const interrupted = await cli.interrupt(['deploy'], /environment/);
+    const interrupted = await cli.interrupt(['deploy'], 'mini', /environment begin/);
     expect(interrupted).toMatchObject({ exitCode: 130 });
     await expect.poll(leftovers, { timeout: 15_000 }).toBe('');
     const document = await cli.deploy();
@@ -48,7 +48,7 @@ describeUnless(await canHostFleet(), 'trouble on the way', () => {
     const later = await (
       await CheckoutCopy.create(path.join(cli.fleet.folder, 'later'))
     ).changeWorker('later');
-    const interrupted = await cli.interrupt(['deploy'], /gate/, later.cliBundle);
+    const interrupted = await cli.interrupt(['deploy'], 'mini', /gate begin/, later.cliBundle);
     expect(interrupted).toMatchObject({ exitCode: 130 });
     await expect.poll(leftovers, { timeout: 30_000 }).toBe('');
     await expect.poll(() => cli.complete('mini').catch(() => 0), { timeout: 30_000 }).toBeGreaterThan(0);
