@@ -23,12 +23,17 @@ interface Part {
 const resultsFolder = path.join(cacheFolder, 'test-results');
 
 const parts: readonly Part[] = [
-  { name: 'unit', prepare: async () => undefined, run: (pattern) => runVitest('unit', 'default', pattern) },
+  {
+    name: 'unit',
+    prepare: () => ensureSystemPrograms(fleetPrograms),
+    run: (pattern) => runVitest('unit', 'default', pattern),
+  },
   {
     name: 'python',
     prepare: async () => {
       await ensureSystemPrograms([compiler]);
       await ensureTinyText();
+      await ensureSmolLM2();
     },
     run: runPytest,
   },

@@ -18,6 +18,7 @@ export const compiler: SystemProgram = {
   purpose: "MLX's CPU backend",
 };
 
+/** For tests that log in to hosts or to an sshd on loopback. */
 export const fleetPrograms: readonly SystemProgram[] = [
   { program: 'sshd', debianPackage: 'openssh-server', purpose: 'the hosts of the test fleet' },
   { program: 'ssh', debianPackage: 'openssh-client', purpose: 'the operator of the test fleet' },

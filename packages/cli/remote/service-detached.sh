@@ -36,7 +36,8 @@ shorten() {
 
 delay=1
 say "supervisor $$ started"
-while [ -z "$stopping" ]; do
+# A root that was removed by hand takes its supervisor along.
+while [ -z "$stopping" ] && [ -d "$ROOT/run" ]; do
   shorten "$ROOT/logs/agent.log"
   shorten "$ROOT/logs/supervisor.log"
   started=$(date +%s)
@@ -53,7 +54,8 @@ while [ -z "$stopping" ]; do
   say "agent $agent ended with status $status"
   # Its id stays where it is until the next one: that is how a health gate sees that it ended.
   agent=
-  [ -z "$stopping" ] || break
+  # Somebody removed the root: there is nothing to keep running any more.
+  if [ -n "$stopping" ] || [ ! -d "$ROOT/run" ]; then break; fi
   if [ $(($(date +%s) - started)) -ge 60 ]; then delay=1; fi
   sleep "$delay" &
   sleeper=$!
@@ -68,7 +70,7 @@ say "supervisor $$ stopped"
 }
 
 # Sets SERVICE_SUPERVISORS and SERVICE_AGENTS to the ids of this root's processes, told by how their command lines begin
-# and by their mount namespace: a container on the same machine may have the same paths.
+# or end and by their mount namespace: a container on the same machine may have the same paths.
 service_find() {
   SERVICE_SUPERVISORS=
   SERVICE_AGENTS=
@@ -76,13 +78,13 @@ service_find() {
     BEGIN {
       root = ENVIRON["SERVICE_ROOT"]
       supervisor = "/bin/sh " root "/run/supervisor.sh " root
-      agent = root "/current/runtime/node " root "/current/agent/agent.mjs serve --root " root
+      agent = " " root "/current/agent/agent.mjs serve --root " root
     }
     {
       pid = $1
       sub(/^ *[0-9]+ +/, "")
       if (index($0, supervisor) == 1) print pid "/supervisor"
-      else if (index($0, agent) == 1) print pid "/agent"
+      else if (length($0) > length(agent) && substr($0, length($0) - length(agent) + 1) == agent) print pid "/agent"
     }')
   for service_one in $service_found; do
     service_pid=${service_one%/*}
