@@ -21,7 +21,7 @@ main() {
     '') ;;
     *)
       # As the agent names it: one file a model, whatever characters its id has.
-      logs_file="$ROOT/logs/worker-$(printf '%s' "$WORKER" | tr -c 'A-Za-z0-9._-' '_').log"
+      logs_file="$ROOT/logs/worker-$(printf '%s' "$WORKER" | sed 's|/|--|g; s/ /_/g').log"
       ;;
   esac
   if [ ! -f "$logs_file" ]; then

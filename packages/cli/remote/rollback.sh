@@ -47,6 +47,10 @@ main() {
   if : 2>/dev/null >"$ROOT/deploy/output"; then STEP_LOG=$ROOT/deploy/output; fi
   step_begin check
   PREVIOUS=$(current_id)
+  json_new
+  json_text event current
+  json_text_or_null release "$PREVIOUS"
+  json_send
   if [ -n "$TO" ]; then
     TARGET=$TO
     [ -f "$ROOT/deploy/records/$TO" ] || rollback_fail RELEASE_UNKNOWN "there is no release $TO"

@@ -97,19 +97,7 @@ async function deployHost(
   shared: DeployShared,
 ): Promise<{ row: HostOutcome; changes?: readonly Change[] }> {
   const began = performance.now();
-  const state: HostDeploy = { target, shared, sentBytes: 0 };
-  let error: ErrorRow | null = null;
-  try {
-    for (const phase of deployPhases) {
-      if (shared.signal.aborted) throw interrupted(target);
-      await phase.run(state);
-      if (state.outcome !== undefined) break;
-    }
-  } catch (cause) {
-    const known = shared.signal.aborted && !(cause instanceof CodedError) ? interrupted(target) : cause;
-    error = errorRow(known, target.settings.name);
-    state.outcome ??= outcomeOf(known);
-  }
+  const { state, error } = await runPhases(target, shared, LOOKS);
   const outcome = state.outcome ?? 'failed';
   const before = state.facts?.current?.id ?? null;
   const reached = outcome === 'changed' || outcome === 'unchanged';
@@ -122,6 +110,37 @@ async function deployHost(
     error,
   };
   return { row, ...(state.plan === undefined ? {} : { changes: state.plan.changes }) };
+}
+
+/** How often a deploy looks at a host that changes under its eyes: another deploy may have held the lock meanwhile. */
+const LOOKS = 2;
+
+/** Errors after which a new look at the host may find everything well. */
+const LOOK_AGAIN = new Set<string>([ERRORS.HOST_CHANGED.code, ERRORS.UPLOAD_CORRUPT.code]);
+
+async function runPhases(
+  target: Target,
+  shared: DeployShared,
+  looks: number,
+): Promise<{ state: HostDeploy; error: ErrorRow | null }> {
+  const { name } = target.settings;
+  const state: HostDeploy = { target, shared, sentBytes: 0 };
+  try {
+    for (const phase of deployPhases) {
+      if (shared.signal.aborted) throw interrupted(target);
+      await phase.run(state);
+      if (state.outcome !== undefined) break;
+    }
+    return { state, error: null };
+  } catch (cause) {
+    const known = shared.signal.aborted && !(cause instanceof CodedError) ? interrupted(target) : cause;
+    if (known instanceof CodedError && LOOK_AGAIN.has(known.code) && looks > 1 && !shared.signal.aborted) {
+      shared.observer.hostNotice(name, 'the host changed meanwhile; looking again');
+      return runPhases(target, shared, looks - 1);
+    }
+    state.outcome ??= outcomeOf(known);
+    return { state, error: errorRow(known, name) };
+  }
 }
 
 function outcomeOf(error: unknown): DeployOutcome {

@@ -57,7 +57,7 @@ async function rollbackHost(
     return {
       name,
       outcome: isUnreachable(cause) ? 'unreachable' : 'failed',
-      release: progress.undone === null ? (progress.target?.previous ?? null) : progress.undone.release,
+      release: progress.undone === null ? progress.current : progress.undone.release,
       previous: null,
       durationMs: Math.round(performance.now() - began),
       error: errorRow(cause, name),

@@ -32,6 +32,8 @@ const DOING: ReadonlyMap<string, (detail: string) => string> = new Map<string, (
 export class ChangeProgress {
   failure: FailureMessage | null = null;
   undone: UndoneMessage | null = null;
+  /** The release that was current when a rollback began. */
+  current: string | null = null;
   /** Set by a rollback. */
   target: { readonly release: string; readonly previous: string | null } | null = null;
   unchanged = false;
@@ -68,6 +70,9 @@ export class ChangeProgress {
     switch (message['event']) {
       case 'notice':
         this.#observer.hostNotice(this.#host, textField(message, 'text'));
+        break;
+      case 'current':
+        this.current = textFieldOrNull(message, 'release');
         break;
       case 'target':
         this.target = {

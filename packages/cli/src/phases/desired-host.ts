@@ -25,8 +25,11 @@ export interface DesiredHost {
   readonly environments: readonly DesiredEnvironment[];
   /** The interpreter for environments; a null path lets uv install the version. */
   readonly python: { readonly path: string | null; readonly version: string };
+  /** Text of shared/config.yaml and shared/environment.json. */
   readonly configText: string;
   readonly environmentText: string;
+  readonly configSha256: string;
+  readonly environmentSha256: string;
 }
 
 const IMPORTS: Readonly<Record<EnvironmentKind, string>> = {
@@ -54,14 +57,18 @@ export function desiredHost(settings: ResolvedHost, payload: Payload, facts: Hos
     const hash = sha256(`${lock}\n${python.version}\n${platform}`).slice(0, 12);
     return { kind, name: `${kind}-${hash}`, lockSha256: sha256(lock), imports: IMPORTS[kind] };
   });
+  const configText = stringify(settings.agentConfig);
+  const environmentText = `${JSON.stringify(settings.env, Object.keys(settings.env).toSorted())}\n`;
   return {
     platform,
     contentHash: payload.contentHash,
     runtime: RUNTIME_VERSIONS,
     environments,
     python,
-    configText: stringify(settings.agentConfig),
-    environmentText: `${JSON.stringify(settings.env, Object.keys(settings.env).toSorted())}\n`,
+    configText,
+    environmentText,
+    configSha256: sha256(configText),
+    environmentSha256: sha256(environmentText),
   };
 }
 

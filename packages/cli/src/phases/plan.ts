@@ -1,4 +1,3 @@
-import { sha256 } from '../release/hash-file.ts';
 import type { Change } from './change.ts';
 import type { DesiredEnvironment, DesiredHost } from './desired-host.ts';
 import type { HostFacts } from './facts.ts';
@@ -53,8 +52,8 @@ export function plan(
   }
   const { configuration, current } = facts;
   if (
-    configuration?.configSha256 !== sha256(desired.configText) ||
-    configuration.environmentSha256 !== sha256(desired.environmentText)
+    configuration?.configSha256 !== desired.configSha256 ||
+    configuration.environmentSha256 !== desired.environmentSha256
   ) {
     changes.push({ kind: 'write-configuration' });
   }

@@ -1,5 +1,5 @@
 // A stand-in for control.mjs with the same command line and exit codes.
-import { existsSync } from 'node:fs';
+import { readFileSync } from 'node:fs';
 import { connect } from 'node:net';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -21,6 +21,16 @@ const ask = async () =>
     socket.on('close', () => resolve(text === '' ? null : JSON.parse(text)));
   });
 
+const isAgentGone = () => {
+  try {
+    process.kill(Number(readFileSync(join(root, 'run/agent.pid'), 'utf8')), 0);
+    return false;
+  } catch (error) {
+    // Without an id the supervisor is still at it.
+    return error.code === 'ESRCH';
+  }
+};
+
 const say = (event) => console.log(JSON.stringify(event));
 
 if (process.argv[2] === 'status') {
@@ -32,8 +42,8 @@ if (process.argv[2] === 'status') {
   for (;;) {
     const status = await ask();
     if (status?.release === option('--release') && status.status === 'running') break;
-    gone = existsSync(join(root, 'run/agent.pid')) ? 0 : gone + 1;
-    if (gone > 10) {
+    gone = isAgentGone() ? gone + 1 : 0;
+    if (gone > 4) {
       say({ event: 'failed', code: 'AGENT_ENDED', message: 'the process of the agent has ended' });
       process.exit(1);
     }

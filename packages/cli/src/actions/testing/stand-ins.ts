@@ -129,6 +129,8 @@ export class StandInHost {
 
   /** Stops what runs and removes everything. */
   async dispose(): Promise<void> {
+    // A test may have left a lock of a holder that lives.
+    await rm(this.path('deploy/lock'), { recursive: true, force: true });
     const stop = script(['lib', 'lock', 'releases', 'service-detached', 'service'], {
       ROOT: this.root,
       ACTION: 'stop',

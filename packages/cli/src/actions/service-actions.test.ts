@@ -1,0 +1,159 @@
+import { spawnSync } from 'node:child_process';
+import { mkdir, readdir, readFile, stat, writeFile } from 'node:fs/promises';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { changeService } from './change-service.ts';
+import { execOnHost } from './exec-on-host.ts';
+import { readLogs } from './read-logs.ts';
+import { status } from './status.ts';
+import { deployStandIn } from './testing/deploy-stand-in.ts';
+import { StandInHost, standInSettings } from './testing/stand-ins.ts';
+import { uninstallHost } from './uninstall-host.ts';
+
+let host: StandInHost;
+const { signal } = new AbortController();
+
+beforeAll(async () => {
+  host = await StandInHost.create();
+});
+
+afterAll(async () => {
+  await host.dispose();
+});
+
+const stateNow = async (): Promise<unknown> => (await status([host.target], signal)).hosts[0]?.state;
+const pidIn = async (file: string): Promise<number> => Number(await readFile(host.path('run', file), 'utf8'));
+const change = async (action: 'start' | 'stop' | 'restart'): Promise<unknown> =>
+  changeService(host.target, action, standInSettings, signal);
+
+/** A zombie has ended: that nobody collects it in a container is not our fault. */
+function isAlive(pid: number): boolean {
+  const { stdout } = spawnSync('ps', ['-o', 'stat=', '-p', String(pid)], { encoding: 'utf8' });
+  return stdout.trim() !== '' && !stdout.startsWith('Z');
+}
+
+/** One host from its first day to its last; each test goes on where the one before ended. */
+describe('the life of a host', () => {
+  test('before anything is deployed', async () => {
+    expect(await stateNow()).toBe('not-installed');
+    await expect(change('start')).rejects.toMatchObject({ code: 'NOTHING_DEPLOYED' });
+    expect(await uninstallHost(host.target, { purgeModels: false }, standInSettings, signal)).toEqual({
+      outcome: 'unchanged',
+      detail: 'not installed',
+    });
+  });
+
+  test('a deploy makes it healthy', async () => {
+    const { row } = await deployStandIn(host, { version: '1.0.0' });
+    const document = await status([host.target], signal);
+    expect(document.hosts[0]).toMatchObject({ state: 'healthy', release: row.release, version: '1.0.0' });
+    expect(await change('start')).toEqual({ outcome: 'unchanged', detail: 'running already' });
+  });
+
+  test('an agent that is killed comes back, one whose supervisor is killed is replaced with it', async () => {
+    const agent = await pidIn('agent.pid');
+    process.kill(agent, 'SIGKILL');
+    await expect.poll(async () => pidIn('agent.pid'), { timeout: 5000 }).not.toBe(agent);
+    await expect.poll(stateNow, { timeout: 5000 }).toBe('healthy');
+    const supervisor = await pidIn('supervisor.pid');
+    const orphan = await pidIn('agent.pid');
+    process.kill(supervisor, 'SIGKILL');
+    expect(await change('start')).toEqual({ outcome: 'changed', detail: 'started' });
+    expect(isAlive(orphan)).toBe(false);
+    expect(await pidIn('supervisor.pid')).not.toBe(supervisor);
+  });
+
+  test('stale ids of an earlier boot are not believed', async () => {
+    await change('stop');
+    await writeFile(host.path('run/supervisor.pid'), `${String(process.pid)}\n`);
+    expect(await stateNow()).toBe('stopped');
+    expect(await change('stop')).toEqual({ outcome: 'unchanged', detail: 'stopped already' });
+    expect(isAlive(process.pid)).toBe(true);
+    expect(await change('start')).toEqual({ outcome: 'changed', detail: 'started' });
+  });
+
+  test('a restart gives a new process, a stop leaves none', async () => {
+    const before = await pidIn('supervisor.pid');
+    expect(await change('restart')).toEqual({ outcome: 'changed', detail: 'restarted' });
+    const after = await pidIn('supervisor.pid');
+    expect([isAlive(before), isAlive(after)]).toEqual([false, true]);
+    expect(await change('stop')).toEqual({ outcome: 'changed', detail: 'stopped' });
+    expect(isAlive(after)).toBe(false);
+    expect(await readdir(host.path('run'))).not.toContain('supervisor.pid');
+  });
+
+  test('logs are shown by number and by age', async () => {
+    const now = Date.now();
+    const lines = [
+      JSON.stringify({ time: now - 7_200_000, msg: 'old' }),
+      '  a line of a stack, as old',
+      JSON.stringify({ time: now - 5000, msg: 'new' }),
+      '  a line of a stack, as new',
+    ];
+    await writeFile(host.path('logs/agent.log'), `${lines.join('\n')}\n`);
+    const shown = async (options: {
+      lines?: number;
+      sinceSeconds?: number;
+      worker?: string;
+    }): Promise<string[]> => {
+      const seen: string[] = [];
+      const all = { lines: null, follow: false, sinceSeconds: null, worker: null, ...options };
+      await readLogs(host.target, all, (line) => seen.push(line), signal);
+      return seen;
+    };
+    expect(await shown({ lines: 1 })).toEqual(lines.slice(3));
+    expect(await shown({})).toEqual(lines);
+    expect(await shown({ sinceSeconds: 60 })).toEqual(lines.slice(2));
+    await writeFile(host.path('logs/worker-org--a_model.log'), 'from the worker\n');
+    expect(await shown({ worker: 'org/a model' })).toEqual(['from the worker']);
+    await expect(shown({ worker: 'gone' })).rejects.toMatchObject({ code: 'NO_LOGS' });
+  });
+
+  test('followed logs end with the signal and leave no process behind', async () => {
+    const controller = new AbortController();
+    const seen: string[] = [];
+    const options = { lines: 1, follow: true, sinceSeconds: null, worker: null };
+    const following = readLogs(host.target, options, (line) => seen.push(line), controller.signal);
+    await expect.poll(() => seen.length, { timeout: 5000 }).toBe(1);
+    await expect
+      .poll(
+        async () => {
+          await writeFile(host.path('logs/agent.log'), 'another line\n', { flag: 'a' });
+          return seen;
+        },
+        { timeout: 5000 },
+      )
+      .toContain('another line');
+    controller.abort();
+    await following;
+    const { stdout } = await execOnHost(host.target, ['ps -axww -o args='], () => undefined, signal);
+    expect(stdout).not.toContain(`tail -n 0 -F ${host.path('logs/agent.log')}`);
+  });
+
+  test('a command runs with its own words, streams and exit code', async () => {
+    const seen: string[] = [];
+    const result = await execOnHost(
+      host.target,
+      ['sh', '-c', 'echo "$1"; echo oops >&2; exit 7', 'sh', "it's  $HOME"],
+      (stream, line) => seen.push(`${stream}: ${line}`),
+      signal,
+    );
+    expect(result).toEqual({ exitCode: 7, stdout: "it's  $HOME\n", stderr: 'oops\n' });
+    expect(seen.toSorted()).toEqual(["stdout: it's  $HOME", 'stderr: oops'].toSorted());
+    const line = await execOnHost(host.target, ['echo $((1 + 1)); cat'], () => undefined, signal);
+    expect(line.stdout).toBe('2\n');
+  });
+
+  test('removal keeps models and what is not ours, and nothing else', async () => {
+    await mkdir(host.path('shared/models/tiny'), { recursive: true });
+    await writeFile(host.path('notes.txt'), 'mine');
+    const kept = await uninstallHost(host.target, { purgeModels: false }, standInSettings, signal);
+    expect(kept.outcome).toBe('changed');
+    expect((await readdir(host.root)).toSorted()).toEqual(['notes.txt', 'shared']);
+    expect(await readdir(host.path('shared'))).toEqual(['models']);
+    expect(await stateNow()).toBe('not-installed');
+    await deployStandIn(host, { version: '1.0.0' });
+    await uninstallHost(host.target, { purgeModels: true }, standInSettings, signal);
+    expect(await readdir(host.root)).toEqual(['notes.txt']);
+    await expect(stat(host.path('shared'))).rejects.toThrow('ENOENT');
+  });
+});

@@ -1,0 +1,95 @@
+import { spawn } from 'node:child_process';
+import { mkdir, readdir, readFile, writeFile } from 'node:fs/promises';
+import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { changeService } from '../actions/change-service.ts';
+import { StandInHost, standInSettings } from '../actions/testing/stand-ins.ts';
+import { unlockHost } from '../actions/unlock-host.ts';
+
+let host: StandInHost;
+const { signal } = new AbortController();
+const boot = (await readFile('/proc/sys/kernel/random/boot_id', 'utf8').catch(() => 'unknown')).trim();
+
+beforeEach(async () => {
+  host = await StandInHost.create();
+  await mkdir(host.path('deploy/lock'), { recursive: true });
+});
+
+afterEach(async () => {
+  await host.dispose();
+});
+
+/** A lock as another command would have left it. */
+async function lockedBy(pid: number, secondsAgo: number): Promise<void> {
+  const started = Math.floor(Date.now() / 1000) - secondsAgo;
+  const holder = ['id=other', 'holder=eve@laptop', `pid=${String(pid)}`, `boot=${boot}`, 'command=deploy'];
+  await writeFile(
+    host.path('deploy/lock/holder'),
+    [...holder, `started=${String(started)}`, 'operator_pid=1', ''].join('\n'),
+  );
+  await writeFile(host.path('deploy/lock/lease'), `other ${String(started)}\n`);
+}
+
+/** A process that is gone. */
+async function deadPid(): Promise<number> {
+  const child = spawn('true');
+  const { pid } = child;
+  await new Promise((resolve) => {
+    child.once('exit', resolve);
+  });
+  return pid ?? 0;
+}
+
+const stop = async (waitLockSeconds = 0): Promise<unknown> =>
+  changeService(host.target, 'stop', { ...standInSettings, waitLockSeconds }, signal);
+
+describe('the lock of a host', () => {
+  test('refuses while its holder is alive and shows who it is', async () => {
+    await lockedBy(process.pid, 3);
+    const refused = stop();
+    await expect(refused).rejects.toMatchObject({ code: 'LOCK_HELD' });
+    await expect(refused).rejects.toThrow(/^here: locked by eve@laptop: deploy, since [34] s$/);
+    expect(await readFile(host.path('deploy/lock/holder'), 'utf8')).toContain('eve@laptop');
+    expect(await readdir(host.path('deploy/lock'))).toEqual(['holder', 'lease']);
+  });
+
+  test('of a dead holder is taken over at once, and released afterwards', async () => {
+    await lockedBy(await deadPid(), 1);
+    expect(await stop()).toEqual({ outcome: 'unchanged', detail: 'stopped already' });
+    expect(await readdir(host.path('deploy/lock'))).toEqual([]);
+  });
+
+  test('that nobody renews is taken over once it is clear that nobody will', async () => {
+    await lockedBy(process.pid, 60);
+    const began = performance.now();
+    await stop();
+    // A holder renews every five seconds: a look over six tells.
+    expect(performance.now() - began).toBeGreaterThan(5000);
+  });
+
+  test('is had by one of several that want it at the same time, the others wait', async () => {
+    await lockedBy(await deadPid(), 1);
+    const outcomes = await Promise.all([stop(20), stop(20), stop(20)]);
+    expect(outcomes).toHaveLength(3);
+    expect(await readdir(host.path('deploy/lock'))).toEqual([]);
+  });
+});
+
+describe('unlock', () => {
+  test('tells that there is no lock', async () => {
+    expect(await unlockHost(host.target, { force: false }, standInSettings, signal)).toEqual({
+      outcome: 'unchanged',
+      detail: 'no lock',
+    });
+  });
+
+  test('leaves a living holder alone unless forced', async () => {
+    await lockedBy(process.pid, 2);
+    await expect(unlockHost(host.target, { force: false }, standInSettings, signal)).rejects.toMatchObject({
+      code: 'LOCK_HELD',
+    });
+    const { outcome, detail } = await unlockHost(host.target, { force: true }, standInSettings, signal);
+    expect(outcome).toBe('changed');
+    expect(detail).toMatch(/^removed the lock of eve@laptop \(deploy\)/);
+    expect(await readdir(host.path('deploy/lock'))).toEqual([]);
+  });
+});
