@@ -187,9 +187,12 @@ link_environment() {
 # Puts back the configuration and the environments that a release was last good with.
 config_restore() {
   for config_name in config.yaml environment.json; do
-    if [ -f "$ROOT/deploy/configs/$1/$config_name" ]; then
-      cp -p "$ROOT/deploy/configs/$1/$config_name" "$ROOT/shared/$config_name.new.$$" &&
-        mv -f "$ROOT/shared/$config_name.new.$$" "$ROOT/shared/$config_name" || return 1
+    config_kept="$ROOT/deploy/configs/$1/$config_name"
+    if [ -f "$config_kept" ] && ! cmp -s "$config_kept" "$ROOT/shared/$config_name"; then
+      config_new="$ROOT/shared/$config_name.new.$$"
+      # On a full disk there is room for a second name of the file, if not for a second file.
+      cp -p "$config_kept" "$config_new" 2>/dev/null || ln -f "$config_kept" "$config_new" || return 1
+      mv -f "$config_new" "$ROOT/shared/$config_name" || return 1
     fi
   done
   [ -f "$ROOT/deploy/configs/$1/environments" ] || return 0
@@ -270,6 +273,8 @@ undo_switch() {
   # Another signal must not cut this short. An empty handler would be inherited by what is started here.
   trap : TERM INT HUP
   undo_output=$(agent_log_since_start)
+  # From here on everything has to work on a full disk, where a program fails that writes a line to a file.
+  STEP_LOG=/dev/null
   step_begin undo "$UNDO_TO"
   if [ -n "$undo_failed" ] && [ "$undo_failed" != "$UNDO_TO" ] && record_read "$undo_failed" && [ "$RECORD_STATE" != good ]; then
     RECORD_STATE=failed

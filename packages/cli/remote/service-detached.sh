@@ -10,7 +10,7 @@ SERVICE_KIND=detached
 # The supervisor is a file of its own, so that it outlives releases; it is replaced by rename, never while it is read.
 service_write_supervisor() {
   # shellcheck disable=SC2016 # expanded by the supervisor, not here
-  write_file "$ROOT/run/supervisor.sh" '# Keeps the agent of one root running. Started by mlxfleet; ended by TERM.
+  service_supervisor_text='# Keeps the agent of one root running. Started by mlxfleet; ended by TERM.
 ROOT=$1
 umask 077
 cd /
@@ -36,8 +36,7 @@ shorten() {
 
 delay=1
 say "supervisor $$ started"
-# A root that was removed by hand takes its supervisor along.
-while [ -z "$stopping" ] && [ -d "$ROOT/run" ]; do
+while [ -z "$stopping" ]; do
   shorten "$ROOT/logs/agent.log"
   shorten "$ROOT/logs/supervisor.log"
   started=$(date +%s)
@@ -67,6 +66,9 @@ done
 rm -f "$ROOT/run/agent.pid" "$ROOT/run/supervisor.pid"
 say "supervisor $$ stopped"
 '
+  # What is there already needs no room on a full disk.
+  [ "$(cat "$ROOT/run/supervisor.sh" 2>/dev/null)
+" = "$service_supervisor_text" ] || write_file "$ROOT/run/supervisor.sh" "$service_supervisor_text"
 }
 
 # Sets SERVICE_SUPERVISORS and SERVICE_AGENTS to the ids of this root's processes, told by how their command lines begin
@@ -122,9 +124,13 @@ const child = spawn("/bin/sh", [root + "/run/supervisor.sh", root], {
 });
 child.on("error", (error) => { console.error(error.message); process.exit(1); });
 child.on("spawn", () => {
-  writeFileSync(root + "/run/supervisor.pid.new", child.pid + "\n", { mode: 0o600 });
-  renameSync(root + "/run/supervisor.pid.new", root + "/run/supervisor.pid");
   child.unref();
+  try {
+    writeFileSync(root + "/run/supervisor.pid.new", child.pid + "\n", { mode: 0o600 });
+    renameSync(root + "/run/supervisor.pid.new", root + "/run/supervisor.pid");
+  } catch {
+    // A full disk: the file is for people, the process list is what counts.
+  }
 });
 '
 

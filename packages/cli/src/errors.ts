@@ -158,7 +158,7 @@ export const ERRORS = {
   DISK_FULL: {
     code: 'DISK_FULL',
     when: 'A host has not enough free disk space.',
-    hint: 'Free space on the host, then run the command again. The old release is untouched.',
+    hint: 'Free space on the host, then run the command again.',
   },
   PLATFORM_UNSUPPORTED: {
     code: 'PLATFORM_UNSUPPORTED',

@@ -2,17 +2,13 @@ import { execFileSync } from 'node:child_process';
 import { mkdir, mkdtemp, readdir, readFile, rm, utimes, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { gunzipSync } from 'node:zlib';
 import { releaseIdSchema } from '@mlxfleet/protocol';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { standInPayload } from '../actions/testing/stand-ins.ts';
 import { distributionFolder } from './distribution-folder.ts';
-import { IndexRuntimeSource } from './fetch-runtime.ts';
-import { hashFile } from './hash-file.ts';
 import { packageRelease } from './package-release.ts';
 import { collectPayload } from './payload.ts';
 import { publishFolder } from './publish-folder.ts';
-import { NODE_PACKAGES } from './runtime-table.ts';
 
 let folder: string;
 const now = new Date('2026-11-23T04:00:00.123Z');
@@ -100,15 +96,6 @@ test('a folder of the cache that could not be built leaves nothing behind', asyn
   });
   await expect(failing).rejects.toThrow('no network');
   expect(await readdir(join(folder, 'cache'))).toEqual([]);
-});
-
-test('this machine’s own node is sent when it is the very one that is pinned', async ({ skip }) => {
-  const isPinned = (await hashFile(process.execPath)) === NODE_PACKAGES['linux-x86_64'].binarySha256;
-  skip(!isPinned, 'needs the pinned node itself');
-  const blob = await new IndexRuntimeSource().blob('node', 'linux-x86_64');
-  expect(await hashFile(blob.path)).toBe(blob.sha256);
-  const program = gunzipSync(await readFile(blob.path));
-  expect(program.length).toBeGreaterThan(50_000_000);
 });
 
 test('the distribution is found from the source files', () => {

@@ -1,25 +1,23 @@
 import { spawn } from 'node:child_process';
 import { mkdir, readdir, readFile, writeFile } from 'node:fs/promises';
-import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { describe, expect, test, type TestContext } from 'vitest';
 import { changeService } from '../actions/change-service.ts';
 import { StandInHost, standInSettings } from '../actions/testing/stand-ins.ts';
 import { unlockHost } from '../actions/unlock-host.ts';
 
-let host: StandInHost;
 const { signal } = new AbortController();
 const boot = (await readFile('/proc/sys/kernel/random/boot_id', 'utf8').catch(() => 'unknown')).trim();
 
-beforeEach(async () => {
-  host = await StandInHost.create();
+/** A host of a test's own: the tests mostly wait, and do so side by side. */
+async function newHost({ onTestFinished }: TestContext): Promise<StandInHost> {
+  const host = await StandInHost.create();
+  onTestFinished(async () => host.dispose());
   await mkdir(host.path('deploy/lock'), { recursive: true });
-});
+  return host;
+}
 
-afterEach(async () => {
-  await host.dispose();
-});
-
-/** A lock as another command would have left it. */
-async function lockedBy(pid: number, secondsAgo: number): Promise<void> {
+/** Locks a host as another command would have left it. */
+async function lock(host: StandInHost, pid: number, secondsAgo: number): Promise<void> {
   const started = Math.floor(Date.now() / 1000) - secondsAgo;
   const holder = ['id=other', 'holder=eve@laptop', `pid=${String(pid)}`, `boot=${boot}`, 'command=deploy'];
   await writeFile(
@@ -39,51 +37,57 @@ async function deadPid(): Promise<number> {
   return pid ?? 0;
 }
 
-const stop = async (waitLockSeconds = 0): Promise<unknown> =>
+const stop = async (host: StandInHost, waitLockSeconds = 0): Promise<unknown> =>
   changeService(host.target, 'stop', { ...standInSettings, waitLockSeconds }, signal);
 
-describe('the lock of a host', () => {
-  test('refuses while its holder is alive and shows who it is', async () => {
-    await lockedBy(process.pid, 3);
-    const refused = stop();
+describe.concurrent('the lock of a host', () => {
+  test('refuses while its holder is alive and shows who it is', async (context) => {
+    const host = await newHost(context);
+    await lock(host, process.pid, 3);
+    const refused = stop(host);
     await expect(refused).rejects.toMatchObject({ code: 'LOCK_HELD' });
     await expect(refused).rejects.toThrow(/^here: locked by eve@laptop: deploy, since [34] s$/);
     expect(await readFile(host.path('deploy/lock/holder'), 'utf8')).toContain('eve@laptop');
     expect(await readdir(host.path('deploy/lock'))).toEqual(['holder', 'lease']);
   });
 
-  test('of a dead holder is taken over at once, and released afterwards', async () => {
-    await lockedBy(await deadPid(), 1);
-    expect(await stop()).toEqual({ outcome: 'unchanged', detail: 'stopped already' });
+  test('of a dead holder is taken over at once, and released afterwards', async (context) => {
+    const host = await newHost(context);
+    await lock(host, await deadPid(), 1);
+    expect(await stop(host)).toEqual({ outcome: 'unchanged', detail: 'stopped already' });
     expect(await readdir(host.path('deploy/lock'))).toEqual([]);
   });
 
-  test('that nobody renews is taken over once it is clear that nobody will', async () => {
-    await lockedBy(process.pid, 60);
+  test('that nobody renews is taken over once it is clear that nobody will', async (context) => {
+    const host = await newHost(context);
+    await lock(host, process.pid, 60);
     const began = performance.now();
-    await stop();
+    await stop(host);
     // A holder renews every five seconds: a look over six tells.
     expect(performance.now() - began).toBeGreaterThan(5000);
   });
 
-  test('is had by one of several that want it at the same time, the others wait', async () => {
-    await lockedBy(await deadPid(), 1);
-    const outcomes = await Promise.all([stop(20), stop(20), stop(20)]);
+  test('is had by one of several that want it at the same time, the others wait', async (context) => {
+    const host = await newHost(context);
+    await lock(host, await deadPid(), 1);
+    const outcomes = await Promise.all([stop(host, 20), stop(host, 20), stop(host, 20)]);
     expect(outcomes).toHaveLength(3);
     expect(await readdir(host.path('deploy/lock'))).toEqual([]);
   });
 });
 
-describe('unlock', () => {
-  test('tells that there is no lock', async () => {
+describe.concurrent('unlock', () => {
+  test('tells that there is no lock', async (context) => {
+    const host = await newHost(context);
     expect(await unlockHost(host.target, { force: false }, standInSettings, signal)).toEqual({
       outcome: 'unchanged',
       detail: 'no lock',
     });
   });
 
-  test('leaves a living holder alone unless forced', async () => {
-    await lockedBy(process.pid, 2);
+  test('leaves a living holder alone unless forced', async (context) => {
+    const host = await newHost(context);
+    await lock(host, process.pid, 2);
     await expect(unlockHost(host.target, { force: false }, standInSettings, signal)).rejects.toMatchObject({
       code: 'LOCK_HELD',
     });

@@ -129,6 +129,12 @@ export class StandInHost {
 
   /** Stops what runs and removes everything. */
   async dispose(): Promise<void> {
+    await this.stop();
+    await rm(this.folder, { recursive: true, force: true });
+  }
+
+  /** Stops what runs. */
+  async stop(): Promise<void> {
     // A test may have left a lock of a holder that lives.
     await rm(this.path('deploy/lock'), { recursive: true, force: true });
     const stop = script(['lib', 'lock', 'releases', 'service-detached', 'service'], {
@@ -142,7 +148,6 @@ export class StandInHost {
       SERVICE_STOP_SECONDS: '1',
     });
     await runScript(this.target.host, stop, () => undefined, { holdStdin: true });
-    await rm(this.folder, { recursive: true, force: true });
   }
 }
 

@@ -1,0 +1,172 @@
+import { execFileSync, spawnSync } from 'node:child_process';
+import { mkdir, readdir, readFile, readlink, rm } from 'node:fs/promises';
+import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { describeUnless } from '../../../../test/support/skipping.ts';
+import { deployStandIn } from './testing/deploy-stand-in.ts';
+import { RecordingObserver, StandInHost } from './testing/stand-ins.ts';
+
+let host: StandInHost;
+
+beforeEach(async () => {
+  host = await StandInHost.create();
+});
+
+afterEach(async () => {
+  await host.dispose();
+});
+
+async function current(): Promise<string | null> {
+  return readlink(host.path('current')).then(
+    (target) => target.replace('releases/', ''),
+    () => null,
+  );
+}
+
+describe('a deploy that is cut off', () => {
+  test('by Ctrl-C while packages are installed leaves the old release and nothing half made', async () => {
+    const good = await deployStandIn(host, { version: '1.0.0' });
+    const controller = new AbortController();
+    const bad = deployStandIn(host, {
+      version: '1.1.0',
+      settings: { clean: true },
+      host: { env: { UV_STAND_IN_SLEEP: '30' } },
+      signal: controller.signal,
+    });
+    await expect.poll(async () => readdir(host.path('envs')), { timeout: 5000 }).toHaveLength(2);
+    controller.abort(new DOMException('Interrupted', 'AbortError'));
+    const { row } = await bad;
+    expect(row).toMatchObject({
+      outcome: 'failed',
+      release: good.row.release,
+      error: { code: 'INTERRUPTED' },
+    });
+    expect(await readdir(host.path('envs'))).toHaveLength(1);
+    expect(await readdir(host.path('deploy/lock'))).toEqual([]);
+    expect(await current()).toBe(good.row.release);
+    expect((await deployStandIn(host, { version: '1.1.0' })).row.outcome).toBe('changed');
+  });
+
+  test('by Ctrl-C while the new release starts brings the old one back', async () => {
+    const good = await deployStandIn(host, { version: '1.0.0' });
+    const controller = new AbortController();
+    const bad = deployStandIn(host, {
+      version: '1.1.0',
+      behaviour: 'never-ready',
+      signal: controller.signal,
+    });
+    await expect.poll(current, { timeout: 5000 }).not.toBe(good.row.release);
+    controller.abort(new DOMException('Interrupted', 'AbortError'));
+    const { row } = await bad;
+    expect(row).toMatchObject({
+      outcome: 'rolled-back',
+      release: good.row.release,
+      error: { code: 'INTERRUPTED' },
+    });
+    expect((await deployStandIn(host, { version: '1.0.0' })).row.outcome).toBe('unchanged');
+  });
+
+  test('by SIGKILL of the script after the switch converges when it is run again', async () => {
+    const good = await deployStandIn(host, { version: '1.0.0' });
+    const bad = deployStandIn(host, { version: '1.1.0', behaviour: 'never-ready' });
+    await expect.poll(current, { timeout: 5000 }).not.toBe(good.row.release);
+    const holder = await readFile(host.path('deploy/lock/holder'), 'utf8');
+    process.kill(Number(/pid=(\d+)/.exec(holder)?.[1]), 'SIGKILL');
+    expect((await bad).row).toMatchObject({ outcome: 'failed', error: { code: 'SCRIPT_BROKEN' } });
+    expect(await current()).not.toBe(good.row.release);
+    // The dead holder's lock is taken over at once, the unconfirmed release is not what an undo would go back to.
+    const next = await deployStandIn(host, { version: '1.2.0', behaviour: 'exits' });
+    expect(next.row).toMatchObject({ outcome: 'rolled-back', release: good.row.release });
+    expect(next.lines.join('\n')).toContain('took over the lock of tester@bench (deploy)');
+    const last = await deployStandIn(host, { version: '1.3.0' });
+    expect(last.row.outcome).toBe('changed');
+    expect(await readdir(host.path('deploy/lock'))).toEqual([]);
+  });
+});
+
+describe('beside another command', () => {
+  test('is refused while that one holds the lock, and waits when told to', async () => {
+    const good = await deployStandIn(host, { version: '1.0.0' });
+    const controller = new AbortController();
+    const slow = deployStandIn(host, {
+      version: '1.1.0',
+      behaviour: 'never-ready',
+      signal: controller.signal,
+    });
+    await expect.poll(async () => readdir(host.path('deploy/lock')), { timeout: 5000 }).toContain('holder');
+    const refused = await deployStandIn(host, { version: '1.2.0' });
+    expect(refused.row).toMatchObject({ outcome: 'failed', error: { code: 'LOCK_HELD' } });
+    expect(refused.row.error?.message).toContain('locked by tester@bench: deploy');
+    const observer = new RecordingObserver();
+    const waiting = deployStandIn(host, {
+      version: '1.2.0',
+      settings: { waitLockSeconds: 20 },
+      observer,
+    });
+    await expect
+      .poll(() => observer.lines, { timeout: 10_000 })
+      .toContain('here notice waiting for the lock of tester@bench (deploy)');
+    controller.abort(new DOMException('Interrupted', 'AbortError'));
+    expect((await slow).row).toMatchObject({ outcome: 'rolled-back', release: good.row.release });
+    // What it looked at before it waited is not what it finds, so it looks again.
+    expect((await waiting).row).toMatchObject({ outcome: 'changed', previous: good.row.release });
+  });
+});
+
+/** Leaves not a byte. */
+function fill(): void {
+  spawnSync('/bin/sh', ['-c', 'cat /dev/zero >"$1"', 'sh', host.path('filler')]);
+}
+
+const mountObstacle =
+  process.platform === 'linux' && process.getuid?.() === 0
+    ? null
+    : 'needs root on Linux, to mount a small disk';
+
+describeUnless(mountObstacle, 'a disk that fills up', () => {
+  beforeEach(async () => {
+    await mkdir(host.root);
+    execFileSync('mount', ['-t', 'tmpfs', '-o', 'size=1400m,mode=700', 'tmpfs', host.root]);
+  });
+
+  afterEach(async () => {
+    await host.stop();
+    execFileSync('umount', ['-l', host.root]);
+  });
+
+  test('while packages are installed leaves the old release as it is', async () => {
+    const good = await deployStandIn(host, { version: '1.0.0' });
+    const bad = deployStandIn(host, {
+      version: '1.1.0',
+      settings: { clean: true },
+      host: { env: { UV_STAND_IN_SLEEP: '1' } },
+    });
+    await expect.poll(async () => readdir(host.path('envs')), { timeout: 5000 }).toHaveLength(2);
+    fill();
+    expect((await bad).row).toMatchObject({
+      outcome: 'failed',
+      release: good.row.release,
+      error: { code: 'DISK_FULL' },
+    });
+    expect(await readdir(host.path('envs'))).toHaveLength(1);
+    await rm(host.path('filler'));
+    expect((await deployStandIn(host, { version: '1.0.0' })).row.outcome).toBe('unchanged');
+  });
+
+  test('after the switch does not keep the old release from coming back', async () => {
+    const good = await deployStandIn(host, { version: '1.0.0' });
+    const { agentConfig } = host.target.settings;
+    const bad = deployStandIn(host, {
+      version: '1.1.0',
+      behaviour: 'never-ready',
+      host: { agentConfig: { ...agentConfig, queue_depth: 7 } },
+    });
+    await expect
+      .poll(async () => readFile(host.path('logs/agent.log'), 'utf8'), { timeout: 5000 })
+      .toContain('1.1.0');
+    fill();
+    process.kill(Number(await readFile(host.path('run/agent.pid'), 'utf8')), 'SIGKILL');
+    expect((await bad).row).toMatchObject({ outcome: 'rolled-back', release: good.row.release });
+    await rm(host.path('filler'));
+    expect((await deployStandIn(host, { version: '1.0.0' })).row.outcome).toBe('unchanged');
+  });
+});
