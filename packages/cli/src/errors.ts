@@ -190,6 +190,11 @@ export const ERRORS = {
     when: 'The agent could not be started or stopped.',
     hint: 'Look at `mlxfleet logs HOST`.',
   },
+  SERVICE_KIND_UNSUPPORTED: {
+    code: 'SERVICE_KIND_UNSUPPORTED',
+    when: 'The inventory asks for a kind of service that this version cannot set up.',
+    hint: 'Remove `service` from the host, or set it to detached.',
+  },
   GATE_FAILED: {
     code: 'GATE_FAILED',
     when: 'A release was started and did not answer as it must.',

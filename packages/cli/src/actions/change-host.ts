@@ -5,6 +5,7 @@ import { changeVariables } from '../remote-commands/change-variables.ts';
 import type { ScriptMessage } from '../remote-commands/message-fields.ts';
 import { runJsonScript } from '../remote-commands/run-script.ts';
 import { script, type ScriptPart } from '../remote-commands/script.ts';
+import { hostScriptParts } from '../service/host-script-parts.ts';
 import type { ChangeSettings } from './deploy-settings.ts';
 import type { Target } from './target.ts';
 
@@ -23,7 +24,7 @@ export async function changeHost(
   const { name } = target.settings;
   let failure: FailureMessage | null = null;
   let outcome: ScriptMessage | null = null;
-  const remote = script(['lib', 'lock', 'releases', 'service-detached', part], {
+  const remote = script([...hostScriptParts(target.settings), part], {
     ...changeVariables(settings, target.settings, variables['ACTION'] ?? part),
     ...variables,
   });

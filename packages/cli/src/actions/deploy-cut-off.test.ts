@@ -125,12 +125,12 @@ const mountObstacle =
 describeUnless(mountObstacle, 'a disk that fills up', () => {
   beforeEach(async () => {
     await mkdir(host.root);
-    execFileSync('mount', ['-t', 'tmpfs', '-o', 'size=1400m,mode=700', 'tmpfs', host.root]);
+    execFileSync('/bin/mount', ['-t', 'tmpfs', '-o', 'size=1400m,mode=700', 'tmpfs', host.root]);
   });
 
   afterEach(async () => {
     await host.stop();
-    execFileSync('umount', ['-l', host.root]);
+    execFileSync('/bin/umount', ['-l', host.root]);
   });
 
   test('while packages are installed leaves the old release as it is', async () => {

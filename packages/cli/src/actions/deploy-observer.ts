@@ -17,10 +17,3 @@ export interface DeployObserver {
   /** The host is done with. */
   hostOutcome(host: string, outcome: HostOutcome): void;
 }
-
-/** For callers that show nothing. */
-export const silentObserver: DeployObserver = {
-  hostStep: () => undefined,
-  hostNotice: () => undefined,
-  hostOutcome: () => undefined,
-};

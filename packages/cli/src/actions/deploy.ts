@@ -19,7 +19,7 @@ export interface DeployResult {
   readonly plans: readonly HostPlanLines[];
 }
 
-export interface HostPlanLines {
+interface HostPlanLines {
   readonly host: string;
   readonly changes: readonly Change[];
   /** The same as lines for people. */

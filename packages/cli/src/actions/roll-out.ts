@@ -1,7 +1,7 @@
 import { runParallel } from './run-parallel.ts';
 
 /** How the roll-out goes on after one host. */
-export type HostVerdict = 'go-on' | 'stop';
+type HostVerdict = 'go-on' | 'stop';
 
 export interface RollOutOptions<Item> {
   readonly isCanary: (item: Item) => boolean;

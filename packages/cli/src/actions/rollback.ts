@@ -5,6 +5,7 @@ import { failureError, failureText } from '../phases/host-failure.ts';
 import { changeVariables } from '../remote-commands/change-variables.ts';
 import { runJsonScript } from '../remote-commands/run-script.ts';
 import { script } from '../remote-commands/script.ts';
+import { hostScriptParts } from '../service/host-script-parts.ts';
 import type { DeployObserver, HostOutcome } from './deploy-observer.ts';
 import type { RollbackSettings } from './deploy-settings.ts';
 import { errorRow, isUnreachable } from './error-row.ts';
@@ -75,7 +76,7 @@ async function runRollback(
   const interrupted = (cause?: unknown): CodedError =>
     new CodedError(ERRORS.INTERRUPTED, `${name}: interrupted`, { cause });
   if (signal.aborted) throw interrupted();
-  const remote = script(['lib', 'lock', 'releases', 'service-detached', 'rollback'], {
+  const remote = script([...hostScriptParts(target.settings), 'rollback'], {
     ...changeVariables(settings, target.settings, 'rollback'),
     TO: settings.to ?? '',
     SMOKE_MODEL: target.settings.smokeTestModel ?? '',

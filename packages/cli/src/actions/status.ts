@@ -82,7 +82,7 @@ function emptyRow(name: string, address: string | null): Omit<HostStatus, 'state
 }
 
 /** A host's row from its facts. Pure. */
-export function statusRow(name: string, address: string | null, facts: HostFacts): HostStatus {
+function statusRow(name: string, address: string | null, facts: HostFacts): HostStatus {
   const { admin, current } = facts;
   const { state, problem } = judge(facts);
   return {

@@ -6,6 +6,7 @@ import { changeVariables } from '../remote-commands/change-variables.ts';
 import { quote } from '../remote-commands/quote.ts';
 import { runJsonScript } from '../remote-commands/run-script.ts';
 import { type RemoteScript, script } from '../remote-commands/script.ts';
+import { hostScriptParts } from '../service/host-script-parts.ts';
 import { ChangeProgress } from './change-progress.ts';
 import type { HostDeploy, HostPlan, Phase } from './deploy-state.ts';
 import { required } from './deploy-state.ts';
@@ -76,7 +77,7 @@ function applyScript(deploy: HostDeploy): RemoteScript {
   const blobs = required(deploy.blobs, 'blobs');
   const imports = (kind: string): string =>
     desired.environments.find((one) => one.kind === kind)?.imports ?? '';
-  return script(['lib', 'lock', 'releases', 'service-detached', 'apply'], {
+  return script([...hostScriptParts(settings), 'apply'], {
     ...changeVariables(shared.settings, settings, 'deploy'),
     RELEASE: releaseId,
     VERSION: release?.manifest.version ?? shared.payload.version,

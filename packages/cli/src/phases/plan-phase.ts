@@ -1,4 +1,5 @@
 import { randomBytes } from 'node:crypto';
+import { hostScriptParts } from '../service/host-script-parts.ts';
 import type { HostDeploy, Phase } from './deploy-state.ts';
 import { required } from './deploy-state.ts';
 import { desiredHost, heldRelease } from './desired-host.ts';
@@ -10,6 +11,8 @@ export const planPhase: Phase = {
   async run(deploy: HostDeploy): Promise<void> {
     const { target, shared } = deploy;
     const facts = required(deploy.facts, 'facts');
+    // Refuses what the change could not do, so that a dry run tells it too.
+    hostScriptParts(target.settings);
     const desired = desiredHost(target.settings, shared.payload, facts);
     const { clean } = shared.settings;
     const held = clean ? null : heldRelease(desired.contentHash, facts);

@@ -21,7 +21,7 @@ export interface PackagedRelease {
 }
 
 /** Range of Python versions that the worker runs on. */
-export const PYTHON_RANGE = { minimum: '3.11', below: '3.14' } as const;
+const PYTHON_RANGE = { minimum: '3.11', below: '3.14' } as const;
 
 /**
  * Packs a payload as a release. The same payload keeps its id on this machine, so that every host gets the same release;

@@ -8,7 +8,7 @@ import { hashFile, sha256 } from './hash-file.ts';
 import { RUNTIME_VERSIONS } from './runtime-table.ts';
 
 /** A file that goes into a release. */
-export interface PayloadFile {
+interface PayloadFile {
   /** Path in the release, `/` separated. */
   readonly path: string;
   readonly source: string;

@@ -63,7 +63,7 @@ esac
 const STAND_IN_PYTHON = '#!/bin/sh\necho "3.12 $0"\n';
 
 /** Programs of one line instead of 150 MB: node is this machine's own. */
-export class StandInRuntimes implements RuntimeSource {
+class StandInRuntimes implements RuntimeSource {
   readonly #folder: string;
 
   constructor(folder: string) {
