@@ -18,7 +18,7 @@ export async function releases(targets: readonly Target[], signal: AbortSignal):
       const facts = await gatherFacts(host, settings, ['releases'], { signal });
       rows.set(name, {
         name,
-        releases: facts.releases.toSorted((left, right) => (left.id < right.id ? 1 : -1)).map(releaseRow),
+        releases: facts.releases.toSorted(newestFirst).map(releaseRow),
         error: null,
       });
     } catch (error) {
@@ -30,6 +30,17 @@ export async function releases(targets: readonly Target[], signal: AbortSignal):
     schemaVersion: JSON_SCHEMA_VERSION,
     hosts: targets.flatMap(({ settings: { name } }) => rows.get(name) ?? []),
   };
+}
+
+/** Length of the time that an id begins with. */
+const ID_TIME = '20261123T040000Z'.length;
+
+/** Ids tell the second of making; two made within one are told apart by their records. */
+function newestFirst(left: ReleaseFact, right: ReleaseFact): number {
+  return (
+    right.id.slice(0, ID_TIME).localeCompare(left.id.slice(0, ID_TIME)) ||
+    (right.createdAt ?? '').localeCompare(left.createdAt ?? '')
+  );
 }
 
 function releaseRow(release: ReleaseFact): HostReleases['releases'][number] {
