@@ -44,6 +44,11 @@ class Batch:
         """Whether the prefill of one more request can begin now."""
         return len(self._requests) < self._max_size and len(self._prefilling) < self._prefill_size
 
+    @property
+    def has_prefill(self) -> bool:
+        """Whether the next step works on a prompt."""
+        return bool(self._prefilling)
+
     def warm_up(self) -> None:
         """Run the model once: compiles kernels, brings the weights into memory, and fails here if it cannot run."""
         self._generator.insert([[0, 0, 0]], max_tokens=[2])

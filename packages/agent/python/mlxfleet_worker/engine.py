@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from .errors import RequestError
 from .frames import LoadFrame
 from .log import log, log_exception
+from .outbox import Outbox
 from .replies import ReplyChannel
 from .request import Registry, Request
 
@@ -30,6 +31,7 @@ class Engine:
     def __init__(self, replies: ReplyChannel, registry: Registry) -> None:
         self._replies = replies
         self._registry = registry
+        self._outbox = Outbox(replies)
         self._inbox: queue.SimpleQueue[Request] = queue.SimpleQueue()
         self._waiting: deque[Request] = deque()
         self._batch: Batch
@@ -83,6 +85,7 @@ class Engine:
     def _take_messages(self) -> None:
         """Take what has arrived; wait for something when there is nothing to do."""
         if not len(self._batch) and not self._waiting and self._inbox.empty():
+            self._outbox.flush()
             try:
                 self._take(self._inbox.get(timeout=SECONDS_BEFORE_RELEASE))
             except queue.Empty:
@@ -137,10 +140,13 @@ class Engine:
             return
         self._failed_steps = 0
         now = time.perf_counter()
-        outputs = [output for token in tokens if (output := self._output(token, now)) is not None]
+        for token in tokens:
+            output = self._output(token, now)
+            if output is not None:
+                self._outbox.add(token.request, output)
         self.running = len(self._batch)
-        if outputs:
-            self._replies.send({"type": "step", "outputs": outputs})
+        next_has_prefill = self._batch.has_prefill or bool(self._waiting) or not self._inbox.empty()
+        self._outbox.step_ended(now, next_is_slow=next_has_prefill)
 
     def _output(self, new: "NewToken", now: float) -> dict[str, Any] | None:
         """What one token gives its request, or None for a request that is over."""
@@ -162,6 +168,7 @@ class Engine:
         return output
 
     def _fail_all(self, message: str = "The batch failed.") -> None:
+        self._outbox.flush()
         for request in self._batch.reset():
             self._fail(request, RequestError(message, None, "internal"))
         self.running = 0
