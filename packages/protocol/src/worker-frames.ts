@@ -135,7 +135,10 @@ export const stepOutputSchema = z.object({
 });
 export type StepOutput = z.infer<typeof stepOutputSchema>;
 
-/** One frame carries every token of one decoding step. */
+/**
+ * One frame carries every token of one decoding step, or of several quick ones: then a request stands in it once for each
+ * step, in their order.
+ */
 export const stepFrameSchema = z.object({ type: z.literal('step'), outputs: z.array(stepOutputSchema) });
 
 /** One request failed; the others go on. */

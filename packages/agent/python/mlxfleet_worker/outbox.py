@@ -5,11 +5,11 @@ from typing import Any
 from .replies import ReplyChannel
 from .request import Request
 
-HOLD_SECONDS = 0.004
+HOLD_SECONDS = 0.008
 """How long an output may wait for those of the next steps.
 
 Every frame wakes the agent and then the client, which costs more than a quick decoding step: sent one by one, the
-frames of a small model take the processors that the model needs. Nobody sees a delay of 4 ms, and at 250 steps a second
+frames of a small model take the processors that the model needs. Nobody sees a delay of 8 ms, and at 125 steps a second
 or less, which is where large models are, nothing waits at all.
 """
 
