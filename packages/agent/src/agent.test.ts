@@ -18,6 +18,7 @@ import {
 } from './test-support/test-agent.ts';
 
 const CHAT = '/v1/chat/completions';
+const JSON_TYPE = { 'content-type': 'application/json' };
 
 let current: TestAgent | null = null;
 afterEach(async () => {
@@ -70,6 +71,44 @@ describe('keys', () => {
     expect(await status({ 'x-admin-token': 'wrong' })).toBe(401);
     expect((await agent.post(CHAT, chat('a'))).status).toBe(401);
     for (const open of ['/health', '/ready']) expect((await fetch(agent.url + open)).status).toBe(200);
+  });
+
+  test('no way of writing a URL leads past them', async () => {
+    const agent = await start({ config: { api: { port: 0, key_hashes: [hash('one')] } } });
+    const { main: port } = agent.services.ports;
+    const answer = async (target: string, method: string) =>
+      await call(
+        { port, path: target, method, headers: JSON_TYPE },
+        method === 'GET' ? undefined : chat('a'),
+      );
+    const served = ['/v1/chat/completions', '/v1/completions', '/v1/models', '/v1/models/m'];
+    for (const route of served) {
+      const method = route.startsWith('/v1/models') ? 'GET' : 'POST';
+      for (const target of [
+        route,
+        `${route}?a=/health`,
+        route.replace('v', '%76'),
+        route.replace('e', '%65'),
+        `http://x${route}`,
+        `http://x${route.replace('v', '%76')}`,
+        `HTTPS://x:1${route}`,
+      ]) {
+        expect([target, await answer(target, method)]).toMatchObject([
+          target,
+          { status: 401, body: { error: { code: 'invalid_api_key' } } },
+        ]);
+      }
+      for (const target of [
+        `/${route}`,
+        route.replace('v1/', 'v1//'),
+        route.replace('/v1', '/V1'),
+        `/health/..${route}`,
+        `/health%2f..${route}`,
+        `/%2f${route}`,
+      ]) {
+        expect([target, (await answer(target, method)).status]).toEqual([target, 404]);
+      }
+    }
   });
 
   test('any key is accepted when none is configured', async () => {

@@ -13,14 +13,19 @@ export interface ApiKeyOptions {
   readonly adminToken: string;
 }
 
-/** Asks for a key on /v1/*, and keeps foreign web pages away from an API without keys. */
+/** What monitoring asks without a key. Every other route needs one, also those that are added later. */
+const OPEN_ROUTES: ReadonlySet<string> = new Set(['/health', '/ready', '/metrics']);
+
+/** Asks for a key, and keeps foreign web pages away from an API without keys. */
 export function installApiKey(app: FastifyInstance, options: ApiKeyOptions): void {
   const hashes = options.keyHashes.map((hash) => Buffer.from(hash, 'hex'));
   const adminHash = sha256(options.adminToken);
   const guardNames = hashes.length === 0 && isLoopbackBind(options.bind);
   app.addHook('onRequest', async (request) => {
     if (guardNames) refuseForeignName(request);
-    if (hashes.length === 0 || !request.url.startsWith('/v1/')) return;
+    // The route that the router found, not the URL as it came: `/%761/models` and `http://x/v1/models` lead there too.
+    const route = request.routeOptions.url;
+    if (hashes.length === 0 || route === undefined || OPEN_ROUTES.has(route)) return;
     const adminToken = request.headers['x-admin-token'];
     if (typeof adminToken === 'string' && isFromHere(request) && matches(adminToken, [adminHash])) return;
     const key = bearer(request) ?? request.headers['x-api-key'];
