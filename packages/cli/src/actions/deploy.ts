@@ -64,8 +64,9 @@ export async function deploy(
     rows.set(row.name, row);
     observer.hostOutcome(row.name, row);
   };
+  const isCanary = ({ settings: { name } }: Target): boolean => settings.canary.includes(name);
   await rollOut(targets, {
-    isCanary: ({ settings: { name } }) => settings.canary.includes(name),
+    isCanary,
     maxParallel: settings.maxParallel,
     run: async (target) => {
       const { name } = target.settings;
@@ -73,9 +74,10 @@ export async function deploy(
       if (changes !== undefined) {
         plans.set(name, { host: name, changes, lines: changes.map((change) => describeChange(change)) });
       }
-      report(row);
-      // One host that is asleep must not keep the others from being deployed.
-      return row.outcome === 'failed' || row.outcome === 'rolled-back' ? 'stop' : 'go-on';
+      const stops = stopsRollOut(row.outcome, isCanary(target));
+      const holdsBack = stops && row.outcome === 'unreachable' && targets.length > 1;
+      report(holdsBack ? { ...row, error: explainCanary(row.error, targets, settings) } : row);
+      return stops ? 'stop' : 'go-on';
     },
     skip: ({ settings: { name } }) => {
       report({ name, outcome: 'skipped', release: null, previous: null, durationMs: 0, error: null });
@@ -89,6 +91,27 @@ export async function deploy(
   return {
     document: { schemaVersion: JSON_SCHEMA_VERSION, hosts: inOrder(rows) },
     plans: inOrder(plans),
+  };
+}
+
+/** One host that is asleep must not keep the others from being deployed; but only a canary that serves vouches for them. */
+function stopsRollOut(outcome: DeployOutcome, isCanary: boolean): boolean {
+  if (outcome === 'changed' || outcome === 'unchanged') return false;
+  return isCanary || outcome !== 'unreachable';
+}
+
+function explainCanary(
+  error: ErrorRow | null,
+  targets: readonly Target[],
+  { canary }: DeploySettings,
+): ErrorRow | null {
+  if (error === null) return null;
+  const others = targets.map(({ settings: { name } }) => name).filter((name) => !canary.includes(name));
+  const way =
+    others.length === 0 ? '' : ` To deploy without it, name the others: mlxfleet deploy ${others.join(' ')}`;
+  return {
+    ...error,
+    message: `${error.message}\nThe canary could not be reached, so nothing tried the release and no further host was begun.${way}`,
   };
 }
 

@@ -106,8 +106,29 @@ describe('a deploy of several hosts', () => {
     expect(lines).toContain('air facts done Apple M4, 32 GB, macOS 15.6, 212 GB free');
   });
 
+  test('does not go on past a canary that is not there: nothing tried the release', async () => {
+    const { rows, hosts } = await deployTo(
+      { mini: healthy, air: () => ({ error: UNREACHABLE }), studio: healthy },
+      ['air'],
+    );
+    expect(rows.map(({ name, outcome }) => [name, outcome])).toEqual([
+      ['mini', 'skipped'],
+      ['air', 'unreachable'],
+      ['studio', 'skipped'],
+    ]);
+    expect(rows[1]?.error?.code).toBe('HOST_UNREACHABLE');
+    expect(rows[1]?.error?.message).toMatch(/^no route to air\.local\nThe canary could not be reached/);
+    expect(rows[1]?.error?.message).toContain('mlxfleet deploy mini studio');
+    expect(hosts.map(({ ran }) => ran.length)).toEqual([0, 1, 0]);
+  });
+
+  test('takes no notice of a canary that was not selected', async () => {
+    const { rows } = await deployTo({ mini: healthy }, ['air']);
+    expect(rows).toMatchObject([{ name: 'mini', outcome: 'changed' }]);
+  });
+
   test('goes on past a host that is not there', async () => {
-    const { rows } = await deployTo({ air: () => ({ error: UNREACHABLE }), mini: healthy }, ['air']);
+    const { rows } = await deployTo({ air: () => ({ error: UNREACHABLE }), mini: healthy });
     expect(rows).toMatchObject([
       { name: 'air', outcome: 'unreachable', error: { message: 'no route to air.local' } },
       { name: 'mini', outcome: 'changed' },
