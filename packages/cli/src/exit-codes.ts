@@ -1,5 +1,6 @@
 import { CodedError } from '@mlxfleet/protocol';
 import { isUnreachable } from './actions/error-row.ts';
+import { errorKind } from './errors.ts';
 
 /** What the command line's exit code says; docs/cli.md lists them. */
 export const EXIT = {
@@ -11,24 +12,13 @@ export const EXIT = {
   interrupted: 130,
 } as const;
 
-const USAGE_CODES = new Set([
-  'WRONG_USAGE',
-  'INVENTORY_NOT_FOUND',
-  'INVENTORY_UNREADABLE',
-  'INVENTORY_INVALID',
-  'INVENTORY_EXISTS',
-  'HOST_UNKNOWN',
-  'SECRET_UNAVAILABLE',
-]);
-
-const LOCK_HELD = 'LOCK_HELD';
-
 /** Exit code of a command that ended with this error. */
 export function exitCodeOf(error: unknown): number {
   if (error instanceof Error && error.name === 'AbortError') return EXIT.interrupted;
   if (!(error instanceof CodedError)) return EXIT.failed;
-  if (USAGE_CODES.has(error.code)) return EXIT.usage;
-  if (error.code === LOCK_HELD) return EXIT.lockHeld;
+  const kind = errorKind(error.code);
+  if (kind === 'usage') return EXIT.usage;
+  if (kind === 'lock') return EXIT.lockHeld;
   return isUnreachable(error) ? EXIT.unreachable : EXIT.failed;
 }
 
@@ -48,5 +38,7 @@ export function combinedExitCode(ends: readonly HostEnd[]): number {
   const failures = ends.filter(({ failed }) => failed);
   if (failures.length === 0) return EXIT.done;
   if (ends.every(({ unreachable }) => unreachable)) return EXIT.unreachable;
-  return failures.every(({ code }) => code === LOCK_HELD) ? EXIT.lockHeld : EXIT.failed;
+  return failures.every(({ code }) => code !== null && errorKind(code) === 'lock')
+    ? EXIT.lockHeld
+    : EXIT.failed;
 }

@@ -1,4 +1,5 @@
 import { CodedError } from '@mlxfleet/protocol';
+import { errorKind, type ErrorKind } from '../errors.ts';
 
 /** How an error stands in a `--json` document. */
 export interface ErrorRow {
@@ -20,21 +21,11 @@ export function errorRow(error: unknown, host: string): ErrorRow {
   return { code: error.code, message, hint: hint === '' ? null : hint };
 }
 
-/** Codes of errors that mean that the host was never reached. */
-const UNREACHABLE = new Set([
-  'HOST_UNREACHABLE',
-  'HOST_KEY_UNKNOWN',
-  'HOST_KEY_CHANGED',
-  'HOST_KEY_REVOKED',
-  'HOST_CERTIFICATE_UNSUPPORTED',
-  'AUTH_FAILED',
-  'PASSPHRASE_NEEDED',
-  'SSH_CONFIG_UNSUPPORTED',
-  'STATUS_TIMEOUT',
-]);
+const UNREACHABLE: ReadonlySet<ErrorKind> = new Set(['unreachable', 'host-key', 'login']);
 
+/** Whether an error of this code means that nothing was begun on the host. */
 export function isUnreachableCode(code: string): boolean {
-  return UNREACHABLE.has(code);
+  return UNREACHABLE.has(errorKind(code));
 }
 
 export function isUnreachable(error: unknown): boolean {

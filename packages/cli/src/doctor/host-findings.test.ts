@@ -113,6 +113,8 @@ test.each([
   [ERRORS.HOST_UNREACHABLE, 'ssh'],
   [ERRORS.HOST_KEY_CHANGED, 'host key'],
   [ERRORS.AUTH_FAILED, 'login'],
+  [ERRORS.KEY_UNUSABLE, 'login'],
+  [ERRORS.SSH_MISSING, 'ssh'],
 ])('$code belongs to the check %s', (definition, check) => {
   expect(connectionFinding('air', new CodedError(definition, 'no'))).toMatchObject({ check, result: 'fail' });
 });

@@ -1,6 +1,7 @@
 import type { CodedError } from '@mlxfleet/protocol';
 import { errorRow } from '../actions/error-row.ts';
 import type { ResolvedHost } from '../config/resolved-host.ts';
+import { errorKind, type ErrorKind, ERRORS } from '../errors.ts';
 import { formatBytes, formatSeconds } from '../output/quantities.ts';
 import { type HostFacts, platformOf } from '../phases/facts.ts';
 import { fail, type Finding, ok, warn } from './finding.ts';
@@ -22,14 +23,10 @@ export interface Visit {
   readonly endedMs: number;
 }
 
-/** The check that an error of connecting belongs to. */
-const CHECK_OF_CODE: Readonly<Record<string, string>> = {
-  HOST_KEY_UNKNOWN: 'host key',
-  HOST_KEY_CHANGED: 'host key',
-  HOST_KEY_REVOKED: 'host key',
-  HOST_CERTIFICATE_UNSUPPORTED: 'host key',
-  AUTH_FAILED: 'login',
-  PASSPHRASE_NEEDED: 'login',
+/** The check that an error of connecting belongs to; all others are ssh's. */
+const CHECK_OF_KIND: Readonly<Partial<Record<ErrorKind, string>>> = {
+  'host-key': 'host key',
+  login: 'login',
 };
 
 const REACH_IT =
@@ -38,8 +35,9 @@ const REACH_IT =
 /** The finding of a host that was not reached. */
 export function connectionFinding(name: string, error: CodedError): Finding {
   const { code, message, hint } = errorRow(error, name);
-  const advice = code === 'HOST_UNREACHABLE' ? REACH_IT : (hint ?? `Run: mlxfleet -v doctor ${name}`);
-  return fail(CHECK_OF_CODE[code] ?? 'ssh', message, advice);
+  const advice =
+    code === ERRORS.HOST_UNREACHABLE.code ? REACH_IT : (hint ?? `Run: mlxfleet -v doctor ${name}`);
+  return fail(CHECK_OF_KIND[errorKind(code)] ?? 'ssh', message, advice);
 }
 
 function systemFindings(name: string, facts: HostFacts): Finding[] {
