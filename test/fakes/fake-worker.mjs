@@ -21,7 +21,7 @@
 //   too-long       a prompt longer than the context
 //   mute           take the request and never answer
 
-import { mkdirSync, readFileSync, writeFileSync, writeSync } from 'node:fs';
+import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync, writeSync } from 'node:fs';
 import path from 'node:path';
 import { createInterface } from 'node:readline';
 
@@ -152,25 +152,46 @@ function say(event) {
   console.log(JSON.stringify(event));
 }
 
-/** Stands in for mlxfleet_worker.download: the id's name says how the hub behaves. */
+/**
+ * Stands in for mlxfleet_worker.download: the id's name says how the hub behaves. Files come in the real order: mark,
+ * reference, configuration, and the weights last.
+ *   unreachable    no hub
+ *   silent         a hub that never answers
+ *   cut-off        the first try ends before the weights
+ *   weightless     a repository without weights
+ *   slow           the weights take half a second
+ */
 function download(id) {
   process.stdin.resume();
   process.stdin.on('end', () => process.exit(2));
-  if (id.endsWith('/unreachable')) {
+  const name = id.split('/').at(-1);
+  if (name === 'unreachable') {
     say({ event: 'failed', message: 'the hub could not be reached' });
     process.exit(1);
   }
-  if (id.endsWith('/silent')) return;
+  if (name === 'silent') return;
   say({ event: 'found' });
   const folder = path.join(process.env.HF_HUB_CACHE, `models--${id.replace('/', '--')}`);
+  const snapshot = path.join(folder, 'snapshots', 'abc');
+  const isResumed = existsSync(snapshot);
   mkdirSync(path.join(folder, 'refs'), { recursive: true });
-  mkdirSync(path.join(folder, 'snapshots', 'abc'), { recursive: true });
-  setTimeout(() => {
-    writeFileSync(path.join(folder, 'snapshots', 'abc', 'config.json'), '{}');
-    writeFileSync(path.join(folder, 'refs', 'main'), 'abc');
-    say({ event: 'done' });
-    process.exit(0);
-  }, 100);
+  mkdirSync(snapshot, { recursive: true });
+  writeFileSync(path.join(folder, '.mlxfleet-incomplete'), '');
+  writeFileSync(path.join(folder, 'refs', 'main'), 'abc');
+  writeFileSync(path.join(snapshot, 'config.json'), '{}');
+  if (name === 'cut-off' && !isResumed) {
+    say({ event: 'failed', message: 'the download failed (ConnectionError)' });
+    process.exit(1);
+  }
+  setTimeout(
+    () => {
+      if (name !== 'weightless') writeFileSync(path.join(snapshot, 'model.safetensors'), 'weights');
+      rmSync(path.join(folder, '.mlxfleet-incomplete'), { force: true });
+      say({ event: 'done' });
+      process.exit(0);
+    },
+    name === 'slow' ? 500 : 100,
+  );
 }
 
 function serve() {

@@ -10,6 +10,7 @@ import json
 import os
 import sys
 import threading
+from pathlib import Path
 
 # What the worker needs of a repository: weights, tokenizer, template and configuration.
 PATTERNS = [
@@ -21,6 +22,9 @@ PATTERNS = [
     "*.txt",
 ]
 LOOK_UP_SECONDS = 8
+# Lies in the model's folder of the cache from the first file to the last: the agent takes a model for complete only
+# without it. A download that is cut off leaves it behind, and the next one goes on.
+INCOMPLETE_MARK = ".mlxfleet-incomplete"
 
 
 def say(event: str, **fields: str) -> None:
@@ -39,7 +43,7 @@ def end_with_stdin() -> None:
 def main(model: str) -> int:
     """Fetch the model; the result is the exit code."""
     threading.Thread(target=end_with_stdin, daemon=True).start()
-    from huggingface_hub import HfApi, snapshot_download
+    from huggingface_hub import HfApi, constants, snapshot_download
     from huggingface_hub.errors import GatedRepoError, HfHubHTTPError, RepositoryNotFoundError
 
     try:
@@ -57,8 +61,12 @@ def main(model: str) -> int:
         say("failed", message="the hub could not be reached")
         return 1
     say("found")
+    mark = Path(constants.HF_HUB_CACHE, f"models--{model.replace('/', '--')}", INCOMPLETE_MARK)
     try:
+        mark.parent.mkdir(parents=True, exist_ok=True)
+        mark.touch()
         snapshot_download(model, allow_patterns=PATTERNS)
+        mark.unlink()
     except Exception as error:  # told to the client by its kind, without paths
         say("failed", message=f"the download failed ({type(error).__name__})")
         return 1

@@ -1,6 +1,7 @@
 import { readdir, readFile, stat } from 'node:fs/promises';
 import path from 'node:path';
 import { cacheFolder, idOfCacheFolder, isModelId } from './model-id.ts';
+import { holdsAllWeights } from './weight-files.ts';
 
 /** A model on this host's disk. */
 export interface ModelLocation {
@@ -13,6 +14,9 @@ export interface ModelLocation {
 
 /** A commit hash or a branch name without anything that climbs. */
 const REVISION = /^[A-Za-z0-9][A-Za-z0-9._-]{0,100}$/;
+
+/** Lies in a cache folder while mlxfleet_worker.download fills it; one that was cut off leaves it behind. */
+const INCOMPLETE_MARK = '.mlxfleet-incomplete';
 
 /**
  * The models on disk: folders under the models root, and what Hugging Face caches hold. It looks every time, since
@@ -60,22 +64,13 @@ export class ModelCatalog {
   async #findCached(id: string, folder: string): Promise<ModelLocation | null> {
     const reference = await readFile(path.join(folder, 'refs', 'main'), 'utf8').catch(() => '');
     const revision = reference.trim();
-    return REVISION.test(revision) ? await locate(id, path.join(folder, 'snapshots', revision)) : null;
+    if (!REVISION.test(revision)) return null;
+    // Downloads write the reference and config.json long before the weights.
+    if (await exists(path.join(folder, INCOMPLETE_MARK))) return null;
+    const snapshot = path.join(folder, 'snapshots', revision);
+    const location = await locate(id, snapshot);
+    return location !== null && (await holdsAllWeights(snapshot)) ? location : null;
   }
-}
-
-/** Bytes of a model's weights; 0 when they cannot be told. */
-export async function weightBytes(folder: string): Promise<number> {
-  const files = (await names(folder)).filter((name) => name.endsWith('.safetensors'));
-  const sizes = await Promise.all(
-    files.map(
-      async (name) =>
-        await stat(path.join(folder, name))
-          .then(({ size }) => size)
-          .catch(() => 0),
-    ),
-  );
-  return sizes.reduce((sum, size) => sum + size, 0);
 }
 
 async function locate(id: string, folder: string): Promise<ModelLocation | null> {
@@ -86,4 +81,11 @@ async function locate(id: string, folder: string): Promise<ModelLocation | null>
 
 async function names(folder: string): Promise<string[]> {
   return await readdir(folder).catch(() => []);
+}
+
+async function exists(file: string): Promise<boolean> {
+  return await stat(file).then(
+    () => true,
+    () => false,
+  );
 }

@@ -1,12 +1,15 @@
-import { existsSync, mkdtempSync, rmSync } from 'node:fs';
+import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import pino from 'pino';
 import { afterAll, expect, test } from 'vitest';
-import { chat, startTestAgent } from '../test-support/test-agent.ts';
+import { chat, eventually, startTestAgent } from '../test-support/test-agent.ts';
+import { ModelCatalog } from './catalog.ts';
 import { Downloader } from './downloader.ts';
+import { weightBytes } from './weight-files.ts';
 
-const FAKE_WORKER = path.resolve(import.meta.dirname, '../../../../test/fakes/fake-worker.mjs');
+const CHECKOUT = path.resolve(import.meta.dirname, '../../../..');
+const FAKE_WORKER = path.join(CHECKOUT, 'test/fakes/fake-worker.mjs');
 const cache = mkdtempSync(path.join(tmpdir(), 'cache-'));
 afterAll(() => {
   rmSync(cache, { recursive: true, force: true });
@@ -14,8 +17,8 @@ afterAll(() => {
 
 const LOOK_UP_MS = 1500;
 
-function downloader(offline = false, python = FAKE_WORKER): Downloader {
-  const command = { python, source: '/nowhere', environment: { HF_HUB_CACHE: cache } };
+function downloader(offline = false, python = FAKE_WORKER, folder = cache): Downloader {
+  const command = { python, source: '/nowhere', environment: { HF_HUB_CACHE: folder } };
   return new Downloader(command, pino({ level: 'silent' }), offline, LOOK_UP_MS);
 }
 
@@ -66,4 +69,64 @@ test('a request for a model of the hub is served when it is there', async () => 
   } finally {
     await agent.dispose();
   }
+});
+
+test('a download that was cut off is no model, and goes on at the next request', async () => {
+  const agent = await startTestAgent({ config: { env: {} } });
+  try {
+    const ask = async (model: string) =>
+      await agent.post('/v1/chat/completions', chat('tokens=1', { model }));
+    const first = await ask('org/cut-off');
+    expect([first.status, await first.json()]).toMatchObject([
+      404,
+      { error: { code: 'model_not_found', message: /the download failed \(ConnectionError\)/ } },
+    ]);
+    const list: unknown = await (await fetch(`${agent.url}/v1/models`)).json();
+    expect(list).toMatchObject({ data: [{ id: 'm' }] });
+    expect((await fetch(`${agent.url}/v1/models/org/cut-off`)).status).toBe(404);
+    const resumed = downloader(false, FAKE_WORKER, path.join(agent.root, 'shared', 'models', 'hub', 'hub'));
+    await resumed.download('org/cut-off');
+    expect((await ask('org/cut-off')).status).toBe(200);
+    const empty = await ask('org/weightless');
+    expect([empty.status, await empty.json()]).toMatchObject([
+      404,
+      { error: { message: /no complete weights/ } },
+    ]);
+  } finally {
+    await agent.dispose();
+  }
+});
+
+test('a second request waits for the download that runs', async () => {
+  const agent = await startTestAgent({ config: { env: {} } });
+  try {
+    const ask = async () => await agent.post('/v1/chat/completions', chat('tokens=1', { model: 'org/slow' }));
+    const first = ask();
+    const folder = path.join(agent.root, 'shared', 'models', 'hub', 'hub', 'models--org--slow');
+    const snapshot = path.join(folder, 'snapshots', 'abc');
+    await eventually(() => existsSync(path.join(snapshot, 'config.json')), 'the configuration is there');
+    // The file is there and not complete, as far as anybody can tell who does not know of the download.
+    writeFileSync(path.join(snapshot, 'model.safetensors'), '');
+    rmSync(path.join(folder, '.mlxfleet-incomplete'));
+    const second = ask();
+    await second;
+    expect(readFileSync(path.join(snapshot, 'model.safetensors'), 'utf8')).toBe('weights');
+    expect([(await first).status, (await second).status]).toEqual([200, 200]);
+  } finally {
+    await agent.dispose();
+  }
+});
+
+test('the program that downloads marks the model until its last file is there', async () => {
+  const program = (environment: Readonly<Record<string, string>>): Downloader => {
+    const source = `${path.join(CHECKOUT, 'packages/agent/python')}:${path.join(CHECKOUT, 'test/fakes/hub')}`;
+    const command = { python: 'python3', source, environment: { HF_HUB_CACHE: cache, ...environment } };
+    return new Downloader(command, pino({ level: 'silent' }), false);
+  };
+  const catalog = new ModelCatalog('/nonexistent', [cache]);
+  await expect(program({ FAKE_HUB_FAILS: 'yes' }).download('org/program')).rejects.toThrow('ConnectionError');
+  expect(await weightBytes(path.join(cache, 'models--org--program', 'snapshots', 'abc'))).toBe(7);
+  expect(await catalog.find('org/program')).toBeNull();
+  await program({}).download('org/program');
+  expect(await catalog.find('org/program')).toMatchObject({ id: 'org/program' });
 });

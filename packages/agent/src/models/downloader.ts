@@ -58,6 +58,10 @@ export class Downloader {
     }
   }
 
+  isRunning(id: string): boolean {
+    return this.#running.has(id);
+  }
+
   /** Ends every download; what is there of them is taken up by the next. */
   stop(): void {
     for (const { kill } of this.#running.values()) kill();

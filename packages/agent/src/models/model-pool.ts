@@ -8,10 +8,11 @@ import type { Metrics } from '../state/metrics.ts';
 import type { Throughput } from '../state/throughput.ts';
 import type { WorkerCommand } from '../workers/worker-process.ts';
 import type { WorkerTimes } from '../workers/worker-transition.ts';
-import { type ModelCatalog, type ModelLocation, weightBytes } from './catalog.ts';
+import type { ModelCatalog, ModelLocation } from './catalog.ts';
 import type { Downloader } from './downloader.ts';
 import { fileNameOf, isHubId, isModelId } from './model-id.ts';
 import { ModelRuntime, type ModelSettings } from './model-runtime.ts';
+import { weightBytes } from './weight-files.ts';
 
 export interface ModelPoolOptions {
   readonly config: AgentConfig;
@@ -66,11 +67,7 @@ export class ModelPool {
   async acquire(id: string): Promise<ModelRuntime> {
     const known = this.#runtimes.get(id);
     if (known?.isActive === true) return known;
-    let location = await this.find(id);
-    if (location === null && isHubId(id)) {
-      await this.#options.downloader.download(id);
-      location = await this.find(id);
-    }
+    const location = await this.#findOrDownload(id);
     if (location === null) {
       this.#runtimes.delete(id);
       throw await this.#notFound(id);
@@ -104,6 +101,21 @@ export class ModelPool {
   kill(): void {
     this.#options.downloader.stop();
     for (const runtime of this.#runtimes.values()) runtime.kill();
+  }
+
+  async #findOrDownload(id: string): Promise<ModelLocation | null> {
+    const { downloader } = this.#options;
+    // While a download runs, what is there of the model may look complete and not be.
+    const location = downloader.isRunning(id) ? null : await this.find(id);
+    if (location !== null || !isHubId(id)) return location;
+    await downloader.download(id);
+    const downloaded = await this.find(id);
+    if (downloaded !== null) return downloaded;
+    throw new ApiError(
+      API_ERRORS.MODEL_NOT_FOUND,
+      `The model '${id}' was downloaded, and holds no complete weights in the format safetensors.`,
+      { param: 'model' },
+    );
   }
 
   #create(location: ModelLocation): ModelRuntime {

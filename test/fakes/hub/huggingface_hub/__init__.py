@@ -1,0 +1,28 @@
+"""A hub without network: what mlxfleet_worker.download needs of the library, with its order of files."""
+
+import os
+from pathlib import Path
+
+from . import constants
+
+__all__ = ["HfApi", "constants", "snapshot_download"]
+
+
+class HfApi:
+    """Knows every model."""
+
+    def model_info(self, repository, timeout):
+        """Say nothing: the model is there."""
+
+
+def snapshot_download(repository, allow_patterns):
+    """Write reference, configuration and weights; FAKE_HUB_FAILS ends it before the weights."""
+    folder = Path(constants.HF_HUB_CACHE, "models--" + repository.replace("/", "--"))
+    snapshot = folder / "snapshots" / "abc"
+    snapshot.mkdir(parents=True, exist_ok=True)
+    (folder / "refs").mkdir(exist_ok=True)
+    (folder / "refs" / "main").write_text("abc")
+    (snapshot / "config.json").write_text("{}")
+    (snapshot / "model.safetensors").write_text("weights")
+    if os.environ.get("FAKE_HUB_FAILS"):
+        raise ConnectionError("cut off before the tokenizer")
