@@ -5,6 +5,7 @@ from typing import NamedTuple
 import mlx.core as mx
 from mlx_lm.generate import BatchGenerator, GenerationBatch
 
+from .generation import LeanGenerationBatch
 from .memory import release_buffers, set_wired_limit
 from .pacing import PrefillPacer
 from .request import Request
@@ -126,4 +127,5 @@ class Batch:
             completion_batch_size=self._max_size,
             prefill_batch_size=self._prefill_size,
         )
+        self._generator._generation_batch = LeanGenerationBatch.empty(self._model.model, self._generator.sampler)
         set_wired_limit(self._model.model)
