@@ -1,6 +1,15 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdirSync, rmSync, writeFileSync } from 'node:fs';
+import {
+  closeSync,
+  existsSync,
+  mkdirSync,
+  openSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs';
 import net from 'node:net';
 import path from 'node:path';
 import { adminStatusSchema } from '@mlxfleet/protocol';
@@ -112,6 +121,29 @@ describe('the process', () => {
     expect(await exited).toBe(0);
     // Prompts are nobody's business but the client's.
     expect(output()).not.toContain('secret');
+  });
+
+  test('turns its log file over while it runs, when its supervisor made that its stdout', async () => {
+    root = makeRoot({ m: {} });
+    const file = path.join(root, 'logs', 'agent.log');
+    mkdirSync(path.dirname(file));
+    writeFileSync(file, `${'x'.repeat(11 * 1024 ** 2)}\n`);
+    const descriptor = openSync(file, 'a');
+    const child = spawn(
+      process.execPath,
+      [MAIN, 'serve', '--root', root, '--port', '0', '--admin-port', '0', ...WORKER],
+      { cwd: '/', stdio: ['ignore', descriptor, descriptor] },
+    );
+    closeSync(descriptor);
+    children.push(child);
+    await eventually(() => existsSync(`${file}.1`), 'the log is turned over');
+    const port = /"main":(\d+)/.exec(readFileSync(`${file}.1`, 'utf8'))?.[1] ?? '';
+    expect((await fetch(`http://127.0.0.1:${port}/health`)).status).toBe(200);
+    child.kill('SIGTERM');
+    await once(child, 'close');
+    expect(readFileSync(file, 'utf8')).toMatch(/"msg":"stopped"\}\n$/);
+    expect(statSync(file).size).toBeLessThan(10_000);
+    expect(readFileSync(`${file}.1`, 'utf8')).toMatch(/^x+\n\{.*"msg":"listening"\}\n$/);
   });
 
   test('a second signal ends it at once, and its worker', async () => {

@@ -106,7 +106,7 @@ async function serve(options: ServeOptions): Promise<void> {
     },
     worker: { python, source },
     release: release?.id ?? null,
-    log: createLog(),
+    log: createLog(path.join(options.root, 'logs', 'agent.log')),
   });
   stopOnSignals(agent);
 }
