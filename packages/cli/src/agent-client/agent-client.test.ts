@@ -1,62 +1,36 @@
 import { once } from 'node:events';
 import { mkdir, mkdtemp, rm } from 'node:fs/promises';
 import { createServer, type RequestListener, type Server } from 'node:http';
-import { createConnection } from 'node:net';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import type { Duplex } from 'node:stream';
-import { type ChatCompletionChunk, CodedError } from '@mlxfleet/protocol';
+import { type ChatCompletionChunk, CodedError, PROTOCOL_VERSION } from '@mlxfleet/protocol';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { ERRORS } from '../errors.ts';
 import type { Host } from '../hosts/host.ts';
+import { LocalHost } from '../hosts/local-host.ts';
+import { readAdminStatus } from './admin-status.ts';
 import { AgentClient } from './agent-client.ts';
+import { protocolMismatch } from './answer-error.ts';
 import { ChatClient } from './chat-client.ts';
 import { serverSentEvents } from './server-sent-events.ts';
 
-/** A host that is this machine and only opens streams. */
-class StreamHost implements Host {
-  readonly name = 'air';
-  readonly address = null;
+const host = new LocalHost('air');
 
-  async openUnixSocket(file: string): Promise<Duplex> {
-    const socket = createConnection(file);
-    await once(socket, 'connect');
-    return socket;
-  }
-
-  async openLoopbackPort(port: number): Promise<Duplex> {
-    const socket = createConnection(port, '127.0.0.1');
-    await once(socket, 'connect');
-    return socket;
-  }
-
-  async run(): Promise<never> {
-    throw new Error('this host runs nothing');
-  }
-
-  async upload(): Promise<never> {
-    throw new Error('this host takes no files');
-  }
-
-  async close(): Promise<void> {}
-}
-
-const status = {
-  status: 'running',
-  version: '9.9.9',
-  protocol_version: 1,
-  release: null,
-  pid: 1,
-  uptime_seconds: 5,
-  ports: { main: 11440, admin: 11441 },
-  model: { loaded: false, name: null, memory_gb: null },
-  models: [],
-  worker: { healthy: true, status: 'idle' },
-  workers: [],
-  requests: { running: 0, waiting: 0 },
-  tokens_per_second: null,
-  memory: { total_bytes: 1, used_bytes: 0 },
-  config: { machine_type: 'test', total_ram_gb: 1, idle_timeout_seconds: 60, memory_limit_bytes: 1 },
+const loaded = {
+  status: 'loaded',
+  model: {
+    id: 'x',
+    state: 'ready',
+    memory_bytes: 1,
+    context_length: 1,
+    pinned: false,
+    idle_timeout_seconds: null,
+    last_used_at: null,
+    requests: { running: 0, waiting: 0 },
+    error: null,
+  },
+  load_seconds: 2,
   added_in_a_later_version: true,
 };
 
@@ -88,21 +62,9 @@ describe('admin API', () => {
   });
 
   test('an answer of a later version is understood, unknown fields and all', async () => {
-    answer = json(200, status);
-    await using client = new AgentClient(new StreamHost(), root);
-    expect((await client.status()).version).toBe('9.9.9');
-    expect((await client.status()).ports.main).toBe(11440);
-  });
-
-  test('an answer of another protocol says what to upgrade', async () => {
-    await using client = new AgentClient(new StreamHost(), root);
-    answer = json(200, { protocol_version: 2, everything: 'else' });
-    await expect(client.status()).rejects.toMatchObject({
-      code: 'PROTOCOL_MISMATCH',
-      hint: expect.stringContaining('Upgrade this mlxfleet'),
-    });
-    answer = json(200, { protocol_version: 0 });
-    await expect(client.status()).rejects.toMatchObject({ hint: 'Upgrade the agent: mlxfleet deploy air' });
+    answer = json(200, loaded);
+    await using client = new AgentClient(host, root);
+    expect(await client.load({ model: 'x' })).toMatchObject({ status: 'loaded', load_seconds: 2 });
   });
 
   test('a refusal carries the agent’s words', async () => {
@@ -113,7 +75,7 @@ describe('admin API', () => {
       code: 'model_not_found',
     };
     answer = json(404, { error });
-    await using client = new AgentClient(new StreamHost(), root);
+    await using client = new AgentClient(host, root);
     await expect(client.load({ model: 'x' })).rejects.toMatchObject({
       code: 'AGENT_REFUSED',
       message: 'air: no model "x"',
@@ -126,23 +88,80 @@ describe('admin API', () => {
     ['a broken connection', (request) => request.socket.destroy()],
   ])('%s is an answer that is not understood', async (_what, listener) => {
     answer = listener;
-    await using client = new AgentClient(new StreamHost(), root);
-    await expect(client.status()).rejects.toMatchObject({ code: 'AGENT_ANSWER_BROKEN' });
+    await using client = new AgentClient(host, root);
+    await expect(client.unload({ model: 'x' })).rejects.toMatchObject({ code: 'AGENT_ANSWER_BROKEN' });
   });
 });
 
-test('an agent that does not run is advice, a host that is away keeps its own error', async () => {
-  await using client = new AgentClient(new StreamHost(), root);
-  await expect(client.status()).rejects.toMatchObject({
-    code: 'AGENT_NOT_RUNNING',
-    hint: 'Start it: mlxfleet start air',
+describe('without an agent', () => {
+  const notRunning = { code: 'AGENT_NOT_RUNNING', hint: 'Start it: mlxfleet start air' };
+
+  test('the admin API says how to start it', async () => {
+    await using client = new AgentClient(host, root);
+    await expect(client.load({ model: 'x' })).rejects.toMatchObject(notRunning);
   });
-  const away = new StreamHost();
-  away.openUnixSocket = async () => {
-    throw new CodedError(ERRORS.HOST_UNKNOWN, 'away');
+
+  test('so does chat', async () => {
+    // Nobody but root may listen on port 1, and nobody does.
+    await using client = new ChatClient(host, { port: 1, adminToken: null });
+    await expect(
+      contentOf(client.stream({ model: 'm', messages: [] }, AbortSignal.timeout(5000))),
+    ).rejects.toMatchObject(notRunning);
+  });
+
+  test('a host that is not to be used keeps its own error', async () => {
+    const closed = new LocalHost('air');
+    await closed.close();
+    await using client = new AgentClient(closed, root);
+    await expect(client.load({ model: 'x' })).rejects.toMatchObject({ code: 'HOST_CLOSED' });
+  });
+});
+
+describe('the status of an agent', () => {
+  const status = {
+    status: 'running',
+    version: '9.9.9',
+    protocol_version: PROTOCOL_VERSION,
+    release: null,
+    pid: 1,
+    uptime_seconds: 5,
+    ports: { main: 11440, admin: 11441 },
+    model: { loaded: false, name: null, memory_gb: null },
+    models: [],
+    worker: { healthy: true, status: 'idle' },
+    workers: [],
+    requests: { running: 0, waiting: 0 },
+    tokens_per_second: null,
+    memory: { total_bytes: 1, used_bytes: 0 },
+    config: { machine_type: 'test', total_ram_gb: 1, idle_timeout_seconds: 60, memory_limit_bytes: 1 },
   };
-  await using other = new AgentClient(away, root);
-  await expect(other.status()).rejects.toMatchObject({ message: 'away' });
+
+  test('of our protocol version is read, fields of a later version and all', () => {
+    const text = JSON.stringify({ ...status, added_in_a_later_version: true });
+    expect(readAdminStatus(text)).toMatchObject({ status: { version: '9.9.9' }, protocolVersion: 1 });
+  });
+
+  test('of another protocol version is not, even where it looks the same', () => {
+    expect(readAdminStatus(JSON.stringify({ ...status, protocol_version: 2 }))).toEqual({
+      status: null,
+      protocolVersion: 2,
+    });
+  });
+
+  test.each(['', '<html>', '{}', '{"protocol_version":"1"}'])('%j names no version', (text) => {
+    expect(readAdminStatus(text)).toEqual({ status: null, protocolVersion: null });
+  });
+
+  test('another version says what to upgrade', () => {
+    expect(protocolMismatch('air', PROTOCOL_VERSION)).toBeNull();
+    expect(protocolMismatch('air', PROTOCOL_VERSION + 1)).toMatchObject({
+      code: 'PROTOCOL_MISMATCH',
+      hint: expect.stringContaining('Upgrade this mlxfleet'),
+    });
+    expect(protocolMismatch('air', PROTOCOL_VERSION - 1)?.hint).toBe(
+      'Upgrade the agent: mlxfleet deploy air',
+    );
+  });
 });
 
 function chunk(content: string): string {
@@ -155,12 +174,12 @@ function chunk(content: string): string {
   })}\n\n`;
 }
 
-async function listen(): Promise<ChatClient> {
+async function listen(via: Host = host): Promise<ChatClient> {
   server.listen(0, '127.0.0.1');
   await once(server, 'listening');
   const address = server.address();
   if (address === null || typeof address === 'string') throw new Error('not listening on a port');
-  return new ChatClient(new StreamHost(), { port: address.port, adminToken: 'token' });
+  return new ChatClient(via, { port: address.port, adminToken: 'token' });
 }
 
 async function contentOf(chunks: AsyncIterable<ChatCompletionChunk>): Promise<string> {
@@ -192,6 +211,40 @@ describe('chat', () => {
     await expect(contentOf(client.stream(question, signal))).rejects.toMatchObject({
       code: 'AGENT_ANSWER_BROKEN',
     });
+  });
+
+  test.each<[string, RequestListener]>([
+    ['before it answers', (request) => request.socket.destroy()],
+    [
+      'in the middle of an answer',
+      (request, response) => {
+        response.write(chunk('half'), () => request.socket.destroy());
+      },
+    ],
+  ])('an agent that is gone %s is an error for people', async (_when, listener) => {
+    await using client = await listen();
+    answer = listener;
+    await expect(contentOf(client.stream(question, signal))).rejects.toMatchObject({
+      code: 'AGENT_ANSWER_BROKEN',
+      message: 'air: the agent ended the connection',
+    });
+  });
+
+  test('a connection to the host that is lost keeps its own error', async () => {
+    const streams: Duplex[] = [];
+    const losing = new (class extends LocalHost {
+      override async openLoopbackPort(port: number): Promise<Duplex> {
+        const stream = await super.openLoopbackPort(port);
+        streams.push(stream);
+        return stream;
+      }
+    })('air');
+    await using client = await listen(losing);
+    answer = (_request, response) => response.write(chunk('half'));
+    const chunks = client.stream(question, signal);
+    await chunks.next();
+    for (const stream of streams) stream.destroy(new CodedError(ERRORS.CONNECTION_LOST, 'air: lost'));
+    await expect(chunks.next()).rejects.toMatchObject({ code: 'CONNECTION_LOST' });
   });
 
   test('an error inside the stream is the agent’s', async () => {

@@ -1,4 +1,4 @@
-import { CodedError, openAiErrorSchema } from '@mlxfleet/protocol';
+import { CodedError, openAiErrorSchema, PROTOCOL_VERSION } from '@mlxfleet/protocol';
 import { ERRORS } from '../errors.ts';
 
 /** What an agent says instead of an answer, as an error for a person. */
@@ -16,23 +16,28 @@ export function answerError(host: string, status: number, body: unknown): CodedE
   });
 }
 
-/** Advice for answers of another version, by the protocol version that the agent names. */
-export function protocolMismatch(host: string, theirs: number, ours: number): CodedError {
+/** Advice for an agent of another protocol version; null when it names ours, or none. */
+export function protocolMismatch(host: string, theirs: number | null): CodedError | null {
+  if (theirs === null || theirs === PROTOCOL_VERSION) return null;
   const advice =
-    theirs < ours
+    theirs < PROTOCOL_VERSION
       ? `Upgrade the agent: mlxfleet deploy ${host}`
       : 'Upgrade this mlxfleet; start, stop, logs, exec and rollback still work.';
   return new CodedError(
     ERRORS.PROTOCOL_MISMATCH,
-    `${host}: the agent speaks protocol version ${theirs}, this mlxfleet ${ours}`,
+    `${host}: the agent speaks protocol version ${theirs}, this mlxfleet ${PROTOCOL_VERSION}`,
     { hint: advice },
   );
 }
 
-/** Advice for a connection that did not come about although the host was reached. */
-export function notRunning(host: string, cause: unknown): CodedError {
+/**
+ * What it means that a stream to the agent could not be opened. A host that was reached rejects with AGENT_UNHEALTHY,
+ * since nobody listens there; a host that is away has codes of its own.
+ */
+export function connectError(host: string, error: unknown): unknown {
+  if (!(error instanceof CodedError) || error.code !== ERRORS.AGENT_UNHEALTHY.code) return error;
   return new CodedError(ERRORS.AGENT_NOT_RUNNING, `${host}: the agent does not run`, {
     hint: `Start it: mlxfleet start ${host}`,
-    cause,
+    cause: error,
   });
 }

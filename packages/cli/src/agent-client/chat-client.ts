@@ -7,8 +7,8 @@ import {
 import type { Client } from 'undici';
 import { ERRORS } from '../errors.ts';
 import type { Host } from '../hosts/host.ts';
-import { answerError, notRunning } from './answer-error.ts';
-import { clientOver } from './host-connection.ts';
+import { answerError } from './answer-error.ts';
+import { clientOver, exchangeError } from './host-connection.ts';
 import { serverSentEvents } from './server-sent-events.ts';
 
 export interface ChatTurn {
@@ -42,17 +42,22 @@ export class ChatClient implements AsyncDisposable {
       'content-type': 'application/json',
       ...(options.adminToken === null ? {} : { 'x-admin-token': options.adminToken }),
     };
-    this.#client = clientOver(async () => {
-      try {
-        return await host.openLoopbackPort(options.port);
-      } catch (error) {
-        throw error instanceof CodedError ? error : notRunning(host.name, error);
-      }
-    });
+    this.#client = clientOver(host.name, async () => host.openLoopbackPort(options.port));
   }
 
-  /** Streams the chunks of one answer. Leaving the loop, or the signal, ends the generation on the host. */
+  /**
+   * Streams the chunks of one answer. Leaving the loop, or the signal, ends the generation on the host. Rejects with
+   * AGENT_NOT_RUNNING, AGENT_REFUSED or AGENT_ANSWER_BROKEN, or with the host's own error.
+   */
   async *stream(question: ChatQuestion, signal: AbortSignal): AsyncGenerator<ChatCompletionChunk> {
+    try {
+      yield* this.#exchange(question, signal);
+    } catch (error) {
+      throw exchangeError(this.#host, error, signal);
+    }
+  }
+
+  async *#exchange(question: ChatQuestion, signal: AbortSignal): AsyncGenerator<ChatCompletionChunk> {
     const response = await this.#client.request({
       method: 'POST',
       path: '/v1/chat/completions',

@@ -221,7 +221,7 @@ describeUnless(sshdObstacle(), 'SshHost against a real sshd', () => {
     });
     cleanups.push(() => served.kill());
     await once(served.stdout, 'data');
-    const client: Client = clientOver(async () => host.openUnixSocket(at('http.sock')));
+    const client: Client = clientOver('box', async () => host.openUnixSocket(at('http.sock')));
     const first = await client.request({ method: 'GET', path: '/short' });
     expect(await first.body.text()).toBe('short');
     const endless = await client.request({ method: 'GET', path: '/endless' });
