@@ -5,6 +5,7 @@ import {
   JSON_SCHEMA_VERSION,
   type StatusDocument,
 } from '@mlxfleet/protocol';
+import { protocolMismatch } from '../agent-client/answer-error.ts';
 import { ERRORS } from '../errors.ts';
 import { gatherFacts, type HostFacts } from '../phases/facts.ts';
 import { errorRow } from './error-row.ts';
@@ -85,6 +86,17 @@ function emptyRow(name: string, address: string | null): Omit<HostStatus, 'state
 function statusRow(name: string, address: string | null, facts: HostFacts): HostStatus {
   const { admin, current } = facts;
   const { state, problem } = judge(facts);
+  const mismatch = protocolMismatch(name, facts.agentProtocol);
+  if (mismatch !== null && state !== 'stopped' && current !== null) {
+    const { id: release, version } = current;
+    return {
+      ...emptyRow(name, address),
+      state: 'degraded',
+      release,
+      version,
+      error: errorRow(mismatch, name),
+    };
+  }
   return {
     ...emptyRow(name, address),
     state,

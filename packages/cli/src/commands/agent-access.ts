@@ -1,5 +1,6 @@
 import { type AdminStatus, CodedError } from '@mlxfleet/protocol';
 import type { Target } from '../actions/target.ts';
+import { protocolMismatch } from '../agent-client/answer-error.ts';
 import { ERRORS } from '../errors.ts';
 import { gatherFacts } from '../phases/facts.ts';
 import { quote } from '../remote-commands/quote.ts';
@@ -14,7 +15,7 @@ export interface AgentAccess {
 
 /**
  * Looks for the agent of a host.
- * @throws CodedError NOTHING_DEPLOYED or AGENT_NOT_RUNNING with what to do.
+ * @throws CodedError NOTHING_DEPLOYED, AGENT_NOT_RUNNING or PROTOCOL_MISMATCH with what to do.
  */
 export async function findAgent(target: Target, signal: AbortSignal): Promise<AgentAccess> {
   const { host, settings } = target;
@@ -29,6 +30,8 @@ export async function findAgent(target: Target, signal: AbortSignal): Promise<Ag
       hint: `Start it: mlxfleet start ${settings.name}`,
     });
   }
+  const mismatch = protocolMismatch(settings.name, facts.agentProtocol);
+  if (mismatch !== null) throw mismatch;
   return { root: facts.system.root, status: facts.admin };
 }
 

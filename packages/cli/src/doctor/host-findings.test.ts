@@ -1,4 +1,4 @@
-import { CodedError } from '@mlxfleet/protocol';
+import { CodedError, PROTOCOL_VERSION } from '@mlxfleet/protocol';
 import { expect, test } from 'vitest';
 import { parseInventory } from '../config/parse-inventory.ts';
 import { resolveHosts } from '../config/resolve-hosts.ts';
@@ -87,7 +87,7 @@ test('sleep switched off altogether is fine', () => {
   expect(findings({ fact: 'sleep', minutes: 10, disabled: 1 })['sleep']).toBe('ok');
 });
 
-test('an installed host whose service is stopped, or runs without an answer', () => {
+test('an installed host whose service is stopped, runs without an answer, or speaks another version', () => {
   const current = {
     fact: 'current',
     id: 'x',
@@ -107,6 +107,11 @@ test('an installed host whose service is stopped, or runs without an answer', ()
     agentElapsed: '10:00',
   };
   expect(findings(mac, current, running)['service']).toMatch(/^fail: See: mlxfleet logs air/);
+  const newer = { fact: 'admin', status: JSON.stringify({ protocol_version: PROTOCOL_VERSION + 1 }) };
+  const taken = { fact: 'port', port: 11_440, listening: true };
+  const found = findings(mac, current, running, newer, taken);
+  expect(found['service']).toMatch(/^fail: Upgrade this mlxfleet/);
+  expect(found['port 11440']).toBe('ok');
 });
 
 test.each([

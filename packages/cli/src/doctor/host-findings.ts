@@ -1,5 +1,6 @@
 import type { CodedError } from '@mlxfleet/protocol';
 import { errorRow } from '../actions/error-row.ts';
+import { protocolMismatch } from '../agent-client/answer-error.ts';
 import type { ResolvedHost } from '../config/resolved-host.ts';
 import { errorKind, type ErrorKind, ERRORS } from '../errors.ts';
 import { formatBytes, formatSeconds } from '../output/quantities.ts';
@@ -127,7 +128,11 @@ function portFindings(settings: ResolvedHost, { facts, ports }: HostObservations
   const { admin } = facts;
   return ports.map(({ port, listening }) => {
     const check = `port ${port}`;
-    const isOurs = admin !== null && (admin.ports.main === port || admin.ports.admin === port);
+    // An agent of another version answers too, but does not tell its ports in a way that is understood.
+    const isOurs =
+      admin === null
+        ? listening && facts.agentProtocol !== null
+        : admin.ports.main === port || admin.ports.admin === port;
     if (isOurs) return ok(check, 'served by the agent');
     if (!listening) return ok(check, 'free');
     const key = port === settings.agentConfig.admin.port ? 'admin.port' : 'api.port';
@@ -137,11 +142,14 @@ function portFindings(settings: ResolvedHost, { facts, ports }: HostObservations
 
 function serviceFindings(name: string, { facts }: HostObservations): Finding[] {
   const { service, current, admin, lock } = facts;
+  const mismatch = protocolMismatch(name, facts.agentProtocol);
   const findings: Finding[] = [];
   if (current === null) {
     findings.push(ok('service', 'not installed yet'));
   } else if (service?.state !== 'running') {
     findings.push(warn('service', 'stopped', `Start it: mlxfleet start ${name}`));
+  } else if (mismatch !== null) {
+    findings.push(fail('service', errorRow(mismatch, name).message, mismatch.hint));
   } else if (admin === null) {
     findings.push(fail('service', 'runs, but the agent does not answer', `See: mlxfleet logs ${name}`));
   } else {

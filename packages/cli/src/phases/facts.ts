@@ -1,11 +1,6 @@
-import {
-  type AdminStatus,
-  adminStatusSchema,
-  CodedError,
-  type Platform,
-  releaseStateSchema,
-} from '@mlxfleet/protocol';
+import { type AdminStatus, CodedError, type Platform, releaseStateSchema } from '@mlxfleet/protocol';
 import { z } from 'zod';
+import { readAdminStatus } from '../agent-client/admin-status.ts';
 import type { ResolvedHost } from '../config/resolved-host.ts';
 import { ERRORS } from '../errors.ts';
 import type { Host } from '../hosts/host.ts';
@@ -105,8 +100,10 @@ export interface HostFacts {
   readonly configuration: FactOf<'configuration'> | null;
   readonly lock: FactOf<'lock'> | null;
   readonly service: FactOf<'service'> | null;
-  /** The running agent's own word; null when none answers. */
+  /** The running agent's own word; null when none answers, or one of another protocol version. */
   readonly admin: AdminStatus | null;
+  /** Protocol version that the running agent names; null when none answers. */
+  readonly agentProtocol: number | null;
 }
 
 /** Parts of the facts; each costs the host a few milliseconds. */
@@ -171,6 +168,7 @@ export function parseFacts(messages: readonly unknown[]): HostFacts {
   const all = <Kind extends Fact['fact']>(kind: Kind): FactOf<Kind>[] =>
     facts.filter((fact): fact is FactOf<Kind> => fact.fact === kind);
   const one = <Kind extends Fact['fact']>(kind: Kind): FactOf<Kind> | null => all(kind)[0] ?? null;
+  const agent = readAdminStatus(one('admin')?.status ?? '');
   return {
     system: one('system'),
     python: one('python'),
@@ -182,17 +180,9 @@ export function parseFacts(messages: readonly unknown[]): HostFacts {
     configuration: one('configuration'),
     lock: one('lock'),
     service: one('service'),
-    admin: parseAdmin(one('admin')?.status),
+    admin: agent.status,
+    agentProtocol: agent.protocolVersion,
   };
-}
-
-function parseAdmin(line: string | undefined): AdminStatus | null {
-  if (line === undefined) return null;
-  try {
-    return adminStatusSchema.parse(JSON.parse(line));
-  } catch {
-    return null;
-  }
 }
 
 /**

@@ -1,0 +1,50 @@
+import { PROTOCOL_VERSION } from '@mlxfleet/protocol';
+import { expect, test } from 'vitest';
+import { parseInventory } from '../config/parse-inventory.ts';
+import { resolveHosts } from '../config/resolve-hosts.ts';
+import type { ResolvedHost } from '../config/resolved-host.ts';
+import { FakeHost } from '../hosts/testing/fake-host.ts';
+import { status } from './status.ts';
+import type { Target } from './target.ts';
+
+const CURRENT = {
+  fact: 'current',
+  id: '20260101T000000Z-00000000',
+  version: '1.0.0',
+  contentHash: null,
+  state: 'good',
+  textEnvironment: null,
+  visionEnvironment: null,
+};
+const RUNNING = {
+  fact: 'service',
+  kind: 'detached',
+  state: 'running',
+  supervisorPid: 1,
+  agentPid: 2,
+  agentElapsed: '10:00',
+};
+
+function settings(): ResolvedHost {
+  const [host] = resolveHosts(parseInventory('i', 'version: 1\nhosts: {air: {}}'));
+  if (host === undefined) throw new Error('no host');
+  return host;
+}
+
+function hostThatSays(...messages: readonly object[]): Target {
+  return { settings: settings(), host: new FakeHost('air', () => ({ messages })) };
+}
+
+const { signal } = new AbortController();
+
+test.each([
+  [PROTOCOL_VERSION + 1, 'Upgrade this mlxfleet; start, stop, logs, exec and rollback still work.'],
+  [PROTOCOL_VERSION - 1, 'Upgrade the agent: mlxfleet deploy air'],
+])('an agent of protocol version %i is degraded and says what to upgrade', async (version, hint) => {
+  const word = JSON.stringify({ protocol_version: version, status: 'humming' });
+  const target = hostThatSays(CURRENT, RUNNING, { fact: 'admin', status: word });
+  const { hosts } = await status([target], signal);
+  expect(hosts).toMatchObject([
+    { state: 'degraded', release: CURRENT.id, error: { code: 'PROTOCOL_MISMATCH', hint } },
+  ]);
+});
