@@ -136,8 +136,13 @@ describe('the process', () => {
     );
     closeSync(descriptor);
     children.push(child);
-    await eventually(() => existsSync(`${file}.1`), 'the log is turned over');
-    const port = /"main":(\d+)/.exec(readFileSync(`${file}.1`, 'utf8'))?.[1] ?? '';
+    let port = '';
+    await eventually(() => {
+      port = existsSync(`${file}.1`)
+        ? (/"main":(\d+)/.exec(readFileSync(`${file}.1`, 'utf8'))?.[1] ?? '')
+        : '';
+      return port !== '';
+    }, 'the log is turned over');
     expect((await fetch(`http://127.0.0.1:${port}/health`)).status).toBe(200);
     child.kill('SIGTERM');
     await once(child, 'close');
