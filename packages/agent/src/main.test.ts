@@ -138,17 +138,15 @@ describe('the process', () => {
     children.push(child);
     let port = '';
     await eventually(() => {
-      port = existsSync(`${file}.1`)
-        ? (/"main":(\d+)/.exec(readFileSync(`${file}.1`, 'utf8'))?.[1] ?? '')
-        : '';
-      return port !== '';
+      port = /"main":(\d+)/.exec(readFileSync(file, 'utf8'))?.[1] ?? '';
+      return port !== '' && existsSync(`${file}.1`);
     }, 'the log is turned over');
     expect((await fetch(`http://127.0.0.1:${port}/health`)).status).toBe(200);
     child.kill('SIGTERM');
     await once(child, 'close');
     expect(readFileSync(file, 'utf8')).toMatch(/"msg":"stopped"\}\n$/);
     expect(statSync(file).size).toBeLessThan(10_000);
-    expect(readFileSync(`${file}.1`, 'utf8')).toMatch(/^x+\n\{.*"msg":"listening"\}\n$/);
+    expect(statSync(`${file}.1`).size).toBeGreaterThan(11 * 1024 ** 2);
   });
 
   test('a second signal ends it at once, and its worker', async () => {
