@@ -83,6 +83,7 @@ export class ModelRuntime {
         memory_limit_bytes: options.settings.memoryLimitBytes,
         max_batch_size: options.settings.maxBatchSize,
       },
+      modelBytes: () => this.#reservedBytes,
       listener: this.#workerListener(options),
       ...(options.times === undefined ? {} : { times: options.times }),
     });

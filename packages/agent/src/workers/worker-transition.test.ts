@@ -3,6 +3,7 @@ import { describe, expect, test } from 'vitest';
 import {
   backoff,
   INITIAL_STATUS,
+  loadDeadline,
   transition,
   WORKER_TIMES,
   type WorkerEffect,
@@ -18,13 +19,14 @@ function after(...events: WorkerEvent[]): { status: WorkerStatus; effects: strin
   return { status, effects: effects.map(({ type }) => type), all: [...effects] };
 }
 
-const READY: WorkerEvent[] = [{ type: 'start' }, { type: 'process-ready' }, { type: 'loaded' }];
+const PROCESS_READY: WorkerEvent = { type: 'process-ready', modelBytes: 40e9 };
+const READY: WorkerEvent[] = [{ type: 'start' }, PROCESS_READY, { type: 'loaded' }];
 const EXITED: WorkerEvent = { type: 'exited', description: 'signal SIGKILL' };
 
 describe('worker transitions', () => {
   test('start, load, serve', () => {
     expect(after({ type: 'start' }).effects).toEqual(['spawn', 'timer']);
-    expect(after(...READY.slice(0, 2)).effects).toEqual(['clear-timer', 'send-load']);
+    expect(after(...READY.slice(0, 2)).effects).toEqual(['timer', 'send-load']);
     expect(after(...READY)).toMatchObject({ status: { state: 'ready' }, effects: ['timer', 'tell-ready'] });
   });
 
@@ -46,11 +48,7 @@ describe('worker transitions', () => {
   });
 
   test('a failed load is told at once, and the backoff begins when the process has ended', () => {
-    const failed = after(
-      { type: 'start' },
-      { type: 'process-ready' },
-      { type: 'load-failed', message: 'no' },
-    );
+    const failed = after({ type: 'start' }, PROCESS_READY, { type: 'load-failed', message: 'no' });
     expect(failed).toMatchObject({
       status: { state: 'stopping' },
       effects: ['terminate', 'timer', 'tell-load-failed'],
@@ -59,6 +57,13 @@ describe('worker transitions', () => {
       status: { state: 'backoff', lastExit: 'no' },
       effects: [{ type: 'timer' }],
     });
+  });
+
+  test('a load has a deadline, later for a larger model', () => {
+    const [timer] = after({ type: 'start' }, PROCESS_READY).all;
+    // 40 GB within an hour and a quarter: only what hangs takes longer.
+    expect(timer).toEqual({ type: 'timer', event: 'load-overdue', ms: 4_300_000 });
+    expect(loadDeadline(0, WORKER_TIMES)).toBe(300_000);
   });
 
   test('a crash while loading is a failed load', () => {
@@ -91,7 +96,7 @@ describe('worker transitions', () => {
     const event = fc.oneof(
       fc.constantFrom<WorkerEvent>(
         { type: 'start' },
-        { type: 'process-ready' },
+        PROCESS_READY,
         { type: 'loaded' },
         { type: 'stop' },
         { type: 'grace-elapsed' },

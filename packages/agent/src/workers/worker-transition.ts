@@ -5,7 +5,7 @@ import type { WorkerState } from '@mlxfleet/protocol';
  *
  * ```
  * stopped  --start-->            starting   spawn
- * starting --process ready-->    loading    send the load frame
+ * starting --process ready-->    loading    send the load frame, timer
  * loading  --loaded-->           ready      tell the model
  * starting, loading, ready
  *          --exited-->           backoff    failure told, timer
@@ -13,6 +13,7 @@ import type { WorkerState } from '@mlxfleet/protocol';
  *          --stop-->             stopping   terminate, grace timer;  then exited --> stopped
  * starting, loading
  *          --load failed-->      stopping   failure told, terminate; then exited --> backoff
+ *          (a load that is overdue counts as failed)
  * stopping --grace elapsed-->    stopping   kill
  * backoff  --elapsed, wanted-->  starting   spawn
  * backoff  --elapsed-->          stopped
@@ -44,7 +45,8 @@ export const INITIAL_STATUS: WorkerStatus = {
 
 export type WorkerEvent =
   | { readonly type: 'start' }
-  | { readonly type: 'process-ready' }
+  /** With the size of the model that it is to load, in bytes. */
+  | { readonly type: 'process-ready'; readonly modelBytes: number }
   | { readonly type: 'loaded' }
   | { readonly type: 'load-failed'; readonly message: string }
   | { readonly type: 'misbehaved'; readonly reason: string }
@@ -69,13 +71,17 @@ export type WorkerEffect =
   | { readonly type: 'tell-crashed'; readonly message: string }
   | { readonly type: 'tell-stopped' };
 
-/** `start-overdue` is reported as misbehaviour. */
-export type WorkerTimer = 'start-overdue' | 'grace-elapsed' | 'backoff-elapsed' | 'steady';
+/** `start-overdue` is reported as misbehaviour, `load-overdue` as a failed load. */
+export type WorkerTimer = 'start-overdue' | 'load-overdue' | 'grace-elapsed' | 'backoff-elapsed' | 'steady';
 
 /** All durations in milliseconds. */
 export interface WorkerTimes {
   /** From the start of the process to its first frame: an interpreter on a cold disk takes its time. */
   readonly start: number;
+  /** For a load, whatever the size of the model. */
+  readonly load: number;
+  /** Bytes a millisecond that the slowest disk is thought to read; each model has as much more time to load. */
+  readonly slowestRead: number;
   /** From SIGTERM to SIGKILL. Long, since killing a process that holds wired memory can leak it until reboot. */
   readonly grace: number;
   /** A worker that has served for so long starts again with the shortest backoff. */
@@ -86,6 +92,8 @@ export interface WorkerTimes {
 
 export const WORKER_TIMES: WorkerTimes = {
   start: 120_000,
+  load: 300_000,
+  slowestRead: 10_000,
   grace: 15_000,
   steady: 60_000,
   firstBackoff: 1000,
@@ -108,7 +116,10 @@ export function transition(status: WorkerStatus, event: WorkerEvent, times: Work
       return status.state === 'starting'
         ? {
             status: { ...status, state: 'loading' },
-            effects: [{ type: 'clear-timer' }, { type: 'send-load' }],
+            effects: [
+              { type: 'timer', event: 'load-overdue', ms: loadDeadline(event.modelBytes, times) },
+              { type: 'send-load' },
+            ],
           }
         : unchanged(status);
     case 'loaded':
@@ -215,4 +226,9 @@ function exited(status: WorkerStatus, description: string, times: WorkerTimes): 
 /** Milliseconds before the next start after so many failures in a row. */
 export function backoff(failures: number, times: WorkerTimes): number {
   return Math.min(times.firstBackoff * 2 ** (failures - 1), times.longestBackoff);
+}
+
+/** Milliseconds after which a load counts as hanging. */
+export function loadDeadline(modelBytes: number, times: WorkerTimes): number {
+  return Math.ceil(times.load + modelBytes / times.slowestRead);
 }

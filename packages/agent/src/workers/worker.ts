@@ -40,6 +40,8 @@ export interface WorkerListener {
 export interface WorkerOptions {
   readonly command: WorkerCommand;
   readonly loadFrame: LoadFrame;
+  /** Bytes of what is to be loaded, asked for when the process is ready. */
+  readonly modelBytes: () => number;
   readonly logFile: LogFile;
   readonly log: Logger;
   readonly listener: WorkerListener;
@@ -212,8 +214,11 @@ export class Worker {
         return;
       case 'ready':
         this.#options.log.info({ versions: frame.versions, device: frame.device }, 'worker process ready');
-        if (frame.protocol_version === PROTOCOL_VERSION) this.#handle({ type: 'process-ready' });
-        else this.#handle({ type: 'load-failed', message: versionMismatch(frame.protocol_version) });
+        if (frame.protocol_version === PROTOCOL_VERSION) {
+          this.#handle({ type: 'process-ready', modelBytes: this.#options.modelBytes() });
+        } else {
+          this.#handle({ type: 'load-failed', message: versionMismatch(frame.protocol_version) });
+        }
         return;
       case 'loaded':
         this.#memoryBytes = frame.memory_bytes;
@@ -243,6 +248,9 @@ export class Worker {
       this.#timer = null;
       if (event === 'start-overdue') {
         this.#handle({ type: 'misbehaved', reason: `it did not start within ${String(ms / 1000)} s` });
+      } else if (event === 'load-overdue') {
+        const seconds = String(Math.round(ms / 100) / 10);
+        this.#handle({ type: 'load-failed', message: `the worker did not load it within ${seconds} s` });
       } else if (event === 'backoff-elapsed') {
         this.#handle({ type: event, wanted: this.#options.listener.isWanted() });
       } else {
