@@ -1,10 +1,12 @@
+import { EventEmitter } from 'node:events';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { PROTOCOL_VERSION } from '@mlxfleet/protocol';
 import { expect, test } from 'vitest';
 import { parseInventory } from '../config/parse-inventory.ts';
 import { resolveHosts } from '../config/resolve-hosts.ts';
 import type { ResolvedHost } from '../config/resolved-host.ts';
 import { FakeHost } from '../hosts/testing/fake-host.ts';
-import { status } from './status.ts';
+import { type QuestionEvents, status } from './status.ts';
 import type { Target } from './target.ts';
 
 const CURRENT = {
@@ -47,4 +49,19 @@ test.each([
   expect(hosts).toMatchObject([
     { state: 'degraded', release: CURRENT.id, error: { code: 'PROTOCOL_MISMATCH', hint } },
   ]);
+});
+
+test.each([
+  ['stands still', true, { state: 'not-installed', error: null }],
+  ['runs on', false, { state: 'unreachable', error: { code: 'STATUS_TIMEOUT' } }],
+])('the deadline %s while a question is open', async (_what, isTold, expected) => {
+  const questions: QuestionEvents = new EventEmitter();
+  const host = new FakeHost('air', async () => {
+    const answer = sleep(300);
+    if (isTold) questions.emit('asked', answer);
+    await answer;
+    return { messages: [] };
+  });
+  const { hosts } = await status([{ settings: settings(), host }], signal, 100, questions);
+  expect(hosts).toMatchObject([expected]);
 });

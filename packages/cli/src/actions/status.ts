@@ -1,3 +1,4 @@
+import type { EventEmitter } from 'node:events';
 import {
   type AdminStatus,
   CodedError,
@@ -8,6 +9,7 @@ import {
 import { protocolMismatch } from '../agent-client/answer-error.ts';
 import { ERRORS } from '../errors.ts';
 import { gatherFacts, type HostFacts } from '../phases/facts.ts';
+import { Deadline, DeadlinePassed } from '../ssh/deadline.ts';
 import { errorRow } from './error-row.ts';
 import type { Target } from './target.ts';
 
@@ -19,51 +21,52 @@ export const STATUS_DEADLINE_MS = 8000;
 /** How long an agent that does not answer yet counts as starting: a first start of new binaries is slow. */
 const START_SECONDS = 60;
 
-/** State of all hosts, asked at the same time: one connection and one session each. */
+/** Says that a person is asked something; the promise ends with the answer. */
+export type QuestionEvents = EventEmitter<{ asked: [answer: Promise<unknown>] }>;
+
+/**
+ * State of all hosts, asked at the same time: one connection and one session each. The deadline stands still while one of
+ * the `questions` is open: nobody types a passphrase in eight seconds.
+ */
 export async function status(
   targets: readonly Target[],
   signal: AbortSignal,
   deadlineMs: number = STATUS_DEADLINE_MS,
+  questions?: QuestionEvents,
 ): Promise<StatusDocument> {
-  const hosts = await Promise.all(targets.map(async (target) => hostStatus(target, signal, deadlineMs)));
-  return { schemaVersion: JSON_SCHEMA_VERSION, hosts };
+  const deadline = new Deadline(deadlineMs, signal);
+  const standStill = (answer: Promise<unknown>): void => {
+    deadline.pauseDuring(answer).catch(() => undefined);
+  };
+  questions?.on('asked', standStill);
+  try {
+    const hosts = await Promise.all(targets.map(async (target) => hostStatus(target, signal, deadline)));
+    return { schemaVersion: JSON_SCHEMA_VERSION, hosts };
+  } finally {
+    questions?.off('asked', standStill);
+    deadline.end();
+  }
 }
 
 async function hostStatus(
   { host, settings }: Target,
   signal: AbortSignal,
-  deadlineMs: number,
+  deadline: Deadline,
 ): Promise<HostStatus> {
-  const late = new AbortController();
-  const timer = setTimeout(() => {
-    late.abort(
-      new CodedError(
-        ERRORS.STATUS_TIMEOUT,
-        `${settings.name}: no answer within ${String(deadlineMs / 1000)} s`,
-      ),
-    );
-  }, deadlineMs);
-  const either = AbortSignal.any([signal, late.signal]);
+  const { name, address } = settings;
   try {
-    const asked = gatherFacts(host, settings, ['current', 'service', 'admin'], { signal: either });
     // A connection that hangs does not look at the signal.
-    const aborted = new Promise<null>((resolve) => {
-      either.addEventListener('abort', () => resolve(null), { once: true });
-    });
-    const facts = await Promise.race([asked, aborted]);
-    if (facts !== null) return statusRow(settings.name, settings.address, facts);
-    asked.catch(() => undefined);
-    either.throwIfAborted();
-    throw new Error('not reached: an aborted signal throws');
+    const facts = await deadline.race(
+      gatherFacts(host, settings, ['current', 'service', 'admin'], { signal: deadline.signal }),
+    );
+    return statusRow(name, address, facts);
   } catch (error) {
     signal.throwIfAborted();
-    return {
-      ...emptyRow(settings.name, settings.address),
-      state: 'unreachable',
-      error: errorRow(error, settings.name),
-    };
-  } finally {
-    clearTimeout(timer);
+    const known =
+      error instanceof DeadlinePassed
+        ? new CodedError(ERRORS.STATUS_TIMEOUT, `${name}: ${error.message}`, { cause: error })
+        : error;
+    return { ...emptyRow(name, address), state: 'unreachable', error: errorRow(known, name) };
   }
 }
 

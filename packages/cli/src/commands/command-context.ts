@@ -33,6 +33,8 @@ export interface OpenOptions {
   readonly acceptNew: boolean;
   /** For each connection to be made; ssh_config's ConnectTimeout or 10 s when unset. */
   readonly connectDeadlineMs?: number;
+  /** Told when a person is asked something about a connection; the promise ends with the answer. */
+  readonly onQuestion?: (answer: Promise<unknown>) => void;
 }
 
 /**

@@ -20,7 +20,7 @@ export async function openTargets(
     env,
     signal,
     ...(options.connectDeadlineMs === undefined ? {} : { deadlineMs: options.connectDeadlineMs }),
-    ...(hasTerminal() ? terminalQuestions(output, signal) : {}),
+    ...(hasTerminal() ? terminalQuestions(output, signal, options.onQuestion) : {}),
   });
   return selection.selected.flatMap((settings, index) => {
     const host = hosts[index];

@@ -1,6 +1,7 @@
+import { EventEmitter } from 'node:events';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { CodedError, type StatusDocument } from '@mlxfleet/protocol';
-import { STATUS_DEADLINE_MS, status } from '../actions/status.ts';
+import { type QuestionEvents, STATUS_DEADLINE_MS, status } from '../actions/status.ts';
 import type { Target } from '../actions/target.ts';
 import { ERRORS } from '../errors.ts';
 import { EXIT } from '../exit-codes.ts';
@@ -39,12 +40,13 @@ async function watch(
   context: CommandContext,
   targets: readonly Target[],
   timeoutMs: number,
+  questions: QuestionEvents,
 ): Promise<number> {
   const { output } = context;
   const signal = AbortSignal.any([context.signal, output.closed]);
   let exitCode: number = EXIT.done;
   while (!signal.aborted) {
-    const document = await status(targets, signal, timeoutMs);
+    const document = await status(targets, signal, timeoutMs, questions);
     exitCode = statusExitCode(document);
     const text = statusText(output, document);
     output.print(output.isTerminal ? CLEAR_SCREEN + text : text);
@@ -69,9 +71,15 @@ export async function runStatus(
   const timeoutMs = options.timeout === undefined ? STATUS_DEADLINE_MS : options.timeout * 1000;
   // Connecting ends first, since it knows the reason why a host does not answer.
   const connectDeadlineMs = timeoutMs * CONNECT_SHARE;
-  return withNamedTargets(context, names, { acceptNew: false, connectDeadlineMs }, async (targets) => {
-    if (isWatching) return watch(context, targets, timeoutMs);
-    const document = await status(targets, signal, timeoutMs);
+  const questions: QuestionEvents = new EventEmitter();
+  const open = {
+    acceptNew: false,
+    connectDeadlineMs,
+    onQuestion: (answer: Promise<unknown>) => void questions.emit('asked', answer),
+  };
+  return withNamedTargets(context, names, open, async (targets) => {
+    if (isWatching) return watch(context, targets, timeoutMs, questions);
+    const document = await status(targets, signal, timeoutMs, questions);
     if (output.json) output.document(document);
     else output.print(statusText(output, document));
     return statusExitCode(document);

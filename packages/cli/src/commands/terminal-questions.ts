@@ -56,12 +56,21 @@ async function askTerminal(question: string, options: AskOptions): Promise<strin
   }
 }
 
-/** Questions of connecting, asked at the person's terminal while whatever is drawn there stands aside. */
-export function terminalQuestions(output: Output, signal: AbortSignal): Prompts {
+/**
+ * Questions of connecting, asked at the person's terminal while whatever is drawn there stands aside.
+ * @param onQuestion told of each question; the promise ends with the answer.
+ */
+export function terminalQuestions(
+  output: Output,
+  signal: AbortSignal,
+  onQuestion: (answer: Promise<unknown>) => void = () => undefined,
+): Prompts {
   const ask = async (question: string, hidden: boolean): Promise<string | null> => {
     const resume = output.standAside();
     try {
-      return await askTerminal(question, { hidden, signal });
+      const answer = askTerminal(question, { hidden, signal });
+      onQuestion(answer);
+      return await answer;
     } finally {
       resume();
     }
