@@ -38,7 +38,16 @@ lock_renewed() {
 # Sets LOCK_STATE to free, held, dead (its process is gone) or expired (no renewal for the length of a lease).
 lock_judge() {
   LOCK_STATE=free
-  lock_read_holder 2>/dev/null || return 0
+  if ! lock_read_holder 2>/dev/null; then
+    # It appears complete, by a link: one without an id was emptied by a power cut. A second look, or it is a newer one.
+    if ! [ -r "$ROOT/deploy/lock/holder" ] || lock_read_holder 2>/dev/null || ! [ -r "$ROOT/deploy/lock/holder" ]; then
+      return 0
+    fi
+    HOLDER_NAME=nobody
+    HOLDER_COMMAND='an empty file'
+    LOCK_STATE=dead
+    return 0
+  fi
   if [ "$HOLDER_BOOT" = "$(boot_id)" ] && ! kill -0 "$HOLDER_PID" 2>/dev/null; then
     LOCK_STATE=dead
     return 0
@@ -132,6 +141,7 @@ lock_take() {
   fi
   lock_candidate="$ROOT/deploy/lock/candidate.$$"
   lock_waited=0
+  lock_refusals=0
   while :; do
     lock_text="id=$CHANGE_ID
 holder=$OPERATOR
@@ -156,9 +166,21 @@ operator_pid=$OPERATOR_PID
     fi
     lock_judge
     case $LOCK_STATE in
+      free)
+        # Released a moment ago; or `ln` cannot work here, as on exFAT and some network shares.
+        lock_refusals=$((lock_refusals + 1))
+        if [ "$lock_refusals" -ge 5 ]; then
+          rm -f "$lock_candidate"
+          report_failure ROOT_NOT_WRITABLE \
+            "cannot make the lock $ROOT/deploy/lock/holder: the filesystem has to allow hard links"
+          exit 1
+        fi
+        sleep 0.2
+        ;;
       dead) lock_take_over ;;
       expired) if lock_expired_for_good; then lock_take_over; fi ;;
       held)
+        lock_refusals=0
         if [ "$lock_waited" -ge "$WAIT_LOCK" ]; then
           rm -f "$lock_candidate"
           lock_refuse

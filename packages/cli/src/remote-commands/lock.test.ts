@@ -1,5 +1,6 @@
 import { spawn } from 'node:child_process';
-import { mkdir, readdir, readFile, writeFile } from 'node:fs/promises';
+import { mkdir, readdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
 import { describe, expect, test, type TestContext } from 'vitest';
 import { changeService } from '../actions/change-service.ts';
 import { StandInHost, standInSettings } from '../actions/testing/stand-ins.ts';
@@ -74,6 +75,23 @@ describe.concurrent('the lock of a host', () => {
     expect(outcomes).toHaveLength(3);
     expect(await readdir(host.path('deploy/lock'))).toEqual([]);
   });
+});
+
+test('on a filesystem without hard links is refused with the reason, not tried for ever', async (context) => {
+  const host = await newHost(context);
+  await writeFile(join(host.folder, 'bin/ln'), '#!/bin/sh\nexit 1\n', { mode: 0o755 });
+  const refused = stop(host);
+  await expect(refused).rejects.toMatchObject({ code: 'ROOT_NOT_WRITABLE' });
+  await expect(refused).rejects.toThrow('hard links');
+  expect(await readdir(host.path('deploy/lock'))).toEqual([]);
+  await rm(join(host.folder, 'bin/ln'));
+});
+
+test('that a power cut left empty is taken over', async (context) => {
+  const host = await newHost(context);
+  await writeFile(host.path('deploy/lock/holder'), '');
+  expect(await stop(host)).toEqual({ outcome: 'unchanged', detail: 'stopped already' });
+  expect(await readdir(host.path('deploy/lock'))).toEqual([]);
 });
 
 describe.concurrent('unlock', () => {
