@@ -16,7 +16,7 @@ apply_interrupted() {
   trap : TERM INT HUP
   # Still waiting for the lock: everything here is somebody else's.
   [ "$LOCKED" = yes ] || exit 130
-  [ -z "$CHILD" ] || kill -TERM "$CHILD" 2>/dev/null
+  end_child
   if [ "$SWITCHED" = recorded ]; then
     lock_release
     exit 0

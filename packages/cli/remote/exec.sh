@@ -3,7 +3,8 @@
 # A command of the operator's, with nothing on its stdin and this script's own settings taken back.
 
 exec_interrupted() {
-  [ -z "$CHILD" ] || kill -TERM "$CHILD" 2>/dev/null
+  trap '' TERM INT HUP
+  end_child
   exit 130
 }
 

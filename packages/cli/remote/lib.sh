@@ -172,6 +172,23 @@ wait_child() {
   return "$CHILD_STATUS"
 }
 
+# Ends CHILD and everything that it has started; every handler of a signal calls it. Not by a process group: dash makes
+# none without a terminal. All are looked up before the first is told, since the children of one that ended are nobody's.
+end_child() {
+  [ -n "$CHILD" ] || return 0
+  end_descendants=$(ps -ax -o pid= -o ppid= 2>/dev/null | awk -v top="$CHILD" '
+    { parent[$1] = $2 }
+    END {
+      for (pid in parent) {
+        above = pid
+        for (steps = 0; steps < 64 && above != top && (above in parent); steps++) above = parent[above]
+        if (above == top && pid != top) print pid
+      }
+    }')
+  # shellcheck disable=SC2086 # one id a word
+  kill -TERM "$CHILD" $end_descendants 2>/dev/null
+}
+
 # Sends this script TERM when the operator's end of stdin closes: the operator was interrupted or lost. The operator
 # therefore holds stdin open (`holdStdin`) for scripts that call this.
 watch_operator() {

@@ -10,7 +10,7 @@ LOGS_SINCE='
 }'
 
 logs_interrupted() {
-  [ -z "$CHILD" ] || kill "$CHILD" 2>/dev/null
+  end_child
   exit 0
 }
 

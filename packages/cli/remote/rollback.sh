@@ -13,7 +13,7 @@ rollback_fail() {
 rollback_interrupted() {
   trap : TERM INT HUP
   [ "$LOCKED" = yes ] || exit 130
-  [ -z "$CHILD" ] || kill -TERM "$CHILD" 2>/dev/null
+  end_child
   report_failure INTERRUPTED 'interrupted before the release was confirmed'
   if [ "$SWITCHED" = yes ]; then undo_switch '' 130; fi
   lock_release

@@ -5,6 +5,8 @@
 READY_SECONDS=60
 
 service_action_interrupted() {
+  trap : TERM INT HUP
+  end_child
   lock_release
   exit 130
 }

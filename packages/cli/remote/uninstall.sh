@@ -4,6 +4,8 @@
 # unless PURGE_MODELS=yes.
 
 uninstall_interrupted() {
+  trap : TERM INT HUP
+  end_child
   lock_release
   exit 130
 }

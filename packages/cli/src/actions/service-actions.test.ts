@@ -31,6 +31,12 @@ function isAlive(pid: number): boolean {
   return stdout.trim() !== '' && !stdout.startsWith('Z');
 }
 
+/** Command lines of running processes that contain a text. */
+function processesOf(text: string): string[] {
+  const { stdout } = spawnSync('ps', ['-axww', '-o', 'stat=', '-o', 'args='], { encoding: 'utf8' });
+  return stdout.split('\n').filter((line) => line.includes(text) && !line.startsWith('Z'));
+}
+
 /** One host from its first day to its last; each test goes on where the one before ended. */
 describe('the life of a host', () => {
   test('before anything is deployed', async () => {
@@ -141,6 +147,14 @@ describe('the life of a host', () => {
     expect(seen.toSorted()).toEqual(["stdout: it's  $HOME", 'stderr: oops'].toSorted());
     const line = await execOnHost(host.target, ['echo $((1 + 1)); cat'], () => undefined, signal);
     expect(line.stdout).toBe('2\n');
+  });
+
+  test('an interrupted command ends with everything that it started', async () => {
+    const controller = new AbortController();
+    const command = [`sh -c 'sleep 3187; echo' & echo up; sleep 3187; echo`];
+    const running = execOnHost(host.target, command, () => controller.abort(), controller.signal);
+    await expect(running).rejects.toThrow(/abort/i);
+    await expect.poll(() => processesOf('sleep 3187'), { timeout: 5000 }).toEqual([]);
   });
 
   test('removal keeps models and what is not ours, and nothing else', async () => {
