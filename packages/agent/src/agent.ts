@@ -2,7 +2,7 @@ import { constants } from 'node:fs';
 import { access, mkdir, rm } from 'node:fs/promises';
 import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { type AgentConfig, CodedError } from '@mlxfleet/protocol';
+import { type AgentConfig, CodedError, isLoopbackAddress, memoryTier } from '@mlxfleet/protocol';
 import type { FastifyInstance } from 'fastify';
 import type { Logger } from 'pino';
 import { adminApp } from './admin-app.ts';
@@ -13,8 +13,6 @@ import { listenOnPort, listenOnSocket, refuseSecondAgent } from './listen.ts';
 import { ModelCatalog } from './models/catalog.ts';
 import { Downloader } from './models/downloader.ts';
 import { ModelPool } from './models/model-pool.ts';
-import { isLoopbackBind } from './plugins/host-names.ts';
-import { memoryTier } from './scheduler/memory-tier.ts';
 import { readOrMakeAdminToken } from './state/admin-token.ts';
 import { type AgentServices, Lifecycle } from './state/agent-state.ts';
 import { machineType, totalMemory } from './state/host-facts.ts';
@@ -105,7 +103,7 @@ interface Folders {
 }
 
 function refuseUnprotectedBind({ api }: AgentConfig): void {
-  if (isLoopbackBind(api.bind) || api.key_hashes.length > 0 || api.anonymous) return;
+  if (isLoopbackAddress(api.bind) || api.key_hashes.length > 0 || api.anonymous) return;
   throw new CodedError(
     PROCESS_ERRORS.BIND_UNPROTECTED,
     `the API would listen on ${api.bind} and ask nobody for a key`,

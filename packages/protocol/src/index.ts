@@ -65,6 +65,9 @@ export {
   type ValidateDocument,
   validateDocumentSchema,
 } from './json-output.ts';
+export { isLoopbackAddress } from './loopback-address.ts';
+export { type MemoryTier, memoryTier } from './memory-tier.ts';
+export { nearestName } from './nearest-name.ts';
 export {
   type ChatCompletion,
   type ChatCompletionChunk,

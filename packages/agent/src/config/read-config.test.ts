@@ -1,5 +1,4 @@
 import { describe, expect, test } from 'vitest';
-import { nearestName } from './nearest-name.ts';
 import { parseConfig, readConfig } from './read-config.ts';
 
 describe('shared/config.yaml', () => {
@@ -36,10 +35,4 @@ describe('shared/config.yaml', () => {
   test('a file that is no file', () => {
     expect(() => readConfig('/')).toThrow('cannot read /');
   });
-});
-
-test('the nearest name', () => {
-  expect(nearestName('prot', ['port', 'bind'])).toBe('port');
-  expect(nearestName('PORT', ['port'])).toBe('port');
-  expect(nearestName('zebra', ['port', 'bind'])).toBeNull();
 });

@@ -1,8 +1,7 @@
 import { readFileSync } from 'node:fs';
-import { type AgentConfig, agentConfigSchema, CodedError, keysAt } from '@mlxfleet/protocol';
+import { type AgentConfig, agentConfigSchema, CodedError, keysAt, nearestName } from '@mlxfleet/protocol';
 import { type Document, isNode, LineCounter, parseDocument } from 'yaml';
 import { PROCESS_ERRORS } from '../errors.ts';
-import { nearestName } from './nearest-name.ts';
 
 /** Enough for any honest file; a few kilobytes of nested aliases can stand for gigabytes. */
 const MOST_ALIASES = 100;

@@ -1,8 +1,9 @@
+import { isLoopbackAddress } from '@mlxfleet/protocol';
 import type { FastifyInstance } from 'fastify';
 import { ApiError } from '../api-error.ts';
 import { API_ERRORS } from '../errors.ts';
 import { bearer, matches, sha256 } from './api-key.ts';
-import { hostName, isLoopbackName } from './host-names.ts';
+import { hostName } from './host-names.ts';
 
 /**
  * Rules of the admin API over TCP: the Host header is a loopback name, a write comes from no web page and carries the
@@ -12,7 +13,7 @@ export function installAdminGuard(app: FastifyInstance, adminToken: string): voi
   const accepted = [sha256(adminToken)];
   app.addHook('onRequest', async (request) => {
     const { host, origin } = request.headers;
-    if (host !== undefined && !isLoopbackName(hostName(host))) {
+    if (host !== undefined && !isLoopbackAddress(hostName(host))) {
       throw new ApiError(API_ERRORS.HOST_NOT_ALLOWED, 'The admin API is reached by localhost only.');
     }
     if (request.method === 'GET' || request.method === 'HEAD') return;

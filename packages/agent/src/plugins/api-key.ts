@@ -1,8 +1,9 @@
 import { createHash, timingSafeEqual } from 'node:crypto';
+import { isLoopbackAddress } from '@mlxfleet/protocol';
 import type { FastifyInstance, FastifyRequest } from 'fastify';
 import { ApiError } from '../api-error.ts';
 import { API_ERRORS } from '../errors.ts';
-import { hostName, isLoopbackBind, isLoopbackName, isPrivateName } from './host-names.ts';
+import { hostName, isPrivateName } from './host-names.ts';
 
 export interface ApiKeyOptions {
   /** Address that the API listens on. */
@@ -20,7 +21,7 @@ const OPEN_ROUTES: ReadonlySet<string> = new Set(['/health', '/ready', '/metrics
 export function installApiKey(app: FastifyInstance, options: ApiKeyOptions): void {
   const hashes = options.keyHashes.map((hash) => Buffer.from(hash, 'hex'));
   const adminHash = sha256(options.adminToken);
-  const guardNames = hashes.length === 0 && isLoopbackBind(options.bind);
+  const guardNames = hashes.length === 0 && isLoopbackAddress(options.bind);
   app.addHook('onRequest', async (request) => {
     if (guardNames) refuseForeignName(request);
     // The route that the router found, not the URL as it came: `/%761/models` and `http://x/v1/models` lead there too.
@@ -65,5 +66,5 @@ function refuseForeignName(request: FastifyRequest): void {
 function isFromHere(request: FastifyRequest): boolean {
   const { remoteAddress, localAddress } = request.socket;
   const remote = remoteAddress?.replace(/^::ffff:/, '') ?? '';
-  return isLoopbackName(remote) || (remote !== '' && remote === localAddress?.replace(/^::ffff:/, ''));
+  return isLoopbackAddress(remote) || (remote !== '' && remote === localAddress?.replace(/^::ffff:/, ''));
 }

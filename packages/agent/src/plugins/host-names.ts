@@ -1,5 +1,6 @@
 import { isIP } from 'node:net';
 import os from 'node:os';
+import { isLoopbackAddress } from '@mlxfleet/protocol';
 
 /**
  * Names in a Host header that cannot be those of a foreign web site. A page at evil.example may point its own name at
@@ -12,17 +13,8 @@ export function hostName(header: string): string {
   return (bracketed ?? header.replace(/:\d*$/, '')).toLowerCase().replace(/\.$/, '');
 }
 
-export function isLoopbackName(name: string): boolean {
-  return name === 'localhost' || name === '::1' || (isIP(name) === 4 && name.startsWith('127.'));
-}
-
 /** Addresses, this host's own name, and the endings that no public site can have. */
 export function isPrivateName(name: string): boolean {
-  if (isLoopbackName(name) || isIP(name) !== 0 || name === os.hostname().toLowerCase()) return true;
+  if (isLoopbackAddress(name) || isIP(name) !== 0 || name === os.hostname().toLowerCase()) return true;
   return ['.localhost', '.local', '.internal'].some((ending) => name.endsWith(ending));
-}
-
-/** Whether an address to listen on stays on this machine. */
-export function isLoopbackBind(bind: string): boolean {
-  return isLoopbackName(bind.toLowerCase());
 }
