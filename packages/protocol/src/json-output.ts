@@ -85,6 +85,16 @@ export const initDocumentSchema = z.strictObject({
 });
 export type InitDocument = z.infer<typeof initDocumentSchema>;
 
+/** Something about an inventory, with its place. */
+const inventoryProblem = z.strictObject({
+  line: z.int().positive(),
+  column: z.int().positive(),
+  /** Keys joined by dots; empty for the file as a whole. */
+  path: z.string(),
+  message: z.string(),
+  suggestion: z.string().nullable(),
+});
+
 /** Printed by `validate`, valid or not. */
 export const validateDocumentSchema = z.strictObject({
   schemaVersion,
@@ -92,16 +102,9 @@ export const validateDocumentSchema = z.strictObject({
   valid: z.boolean(),
   /** Names of the hosts; empty when not valid. */
   hosts: z.array(z.string()),
-  problems: z.array(
-    z.strictObject({
-      line: z.int().positive(),
-      column: z.int().positive(),
-      /** Keys joined by dots; empty for the file as a whole. */
-      path: z.string(),
-      message: z.string(),
-      suggestion: z.string().nullable(),
-    }),
-  ),
+  problems: z.array(inventoryProblem),
+  /** Valid, and does nothing or not all in this version; empty when not valid. */
+  warnings: z.array(inventoryProblem),
 });
 export type ValidateDocument = z.infer<typeof validateDocumentSchema>;
 

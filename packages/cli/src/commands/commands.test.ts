@@ -159,6 +159,17 @@ test('problems of an inventory are a document with places', async () => {
   expect(stderr).toContain('bad.yaml:3:8  hosts.a.adress  unknown key  (did you mean "address"?)');
 });
 
+test('what an inventory says and this version does not do is a warning', async () => {
+  await writeFile(path.join(folder, 'mini.yaml'), 'version: 1\nhosts:\n  mini: { service: system }\n');
+  const { exitCode, stdout, stderr } = await mlxfleet('validate', '-i', 'mini.yaml', '--json');
+  expect(exitCode).toBe(0);
+  expect(validateDocumentSchema.parse(JSON.parse(stdout))).toMatchObject({
+    valid: true,
+    warnings: [{ line: 3, path: 'hosts.mini.service' }],
+  });
+  expect(stderr).toMatch(/^warning: mini\.yaml:3:20 {2}hosts\.mini\.service/);
+});
+
 test('without an inventory every command says how to write one', async () => {
   await rm(path.join(folder, 'inventory.yaml'));
   for (const command of ['status', 'deploy', 'doctor', 'validate']) {

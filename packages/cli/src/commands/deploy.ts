@@ -1,9 +1,12 @@
 import { deploy } from '../actions/deploy.ts';
 import type { DeploySettings } from '../actions/deploy-settings.ts';
 import { hostsNamed } from '../config/effective-host.ts';
+import { formatProblem } from '../config/inventory-problem.ts';
+import { displayPath } from '../config/load-inventory.ts';
 import { resolveHosts, resolveHostsWithSecrets } from '../config/resolve-hosts.ts';
 import { selectHosts } from '../config/select-hosts.ts';
 import { plainLine } from '../output/plain-text.ts';
+import { printWarning } from '../output/print-error.ts';
 import { type CommandContext, inventoryOf } from './command-context.ts';
 import { changeSettings } from './change-settings.ts';
 import { DEFAULT_MAX_PARALLEL, showRollout } from './rollout.ts';
@@ -26,8 +29,9 @@ export async function runDeploy(
   names: readonly string[],
   options: DeployOptions,
 ): Promise<number> {
-  const { signal, env } = context;
-  const { inventory } = await inventoryOf(context);
+  const { signal, env, output, cwd } = context;
+  const { file, inventory, warnings } = await inventoryOf(context);
+  for (const warning of warnings) printWarning(output, formatProblem(displayPath(file, cwd), warning));
   const all = resolveHosts(inventory);
   const named = selectHosts(all, names).map((host) => host.name);
   const selected = await resolveHostsWithSecrets(inventory, named, { env, signal });

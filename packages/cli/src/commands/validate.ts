@@ -1,9 +1,9 @@
 import { JSON_SCHEMA_VERSION, type ValidateDocument } from '@mlxfleet/protocol';
 import { findInventory } from '../config/find-inventory.ts';
-import { InventoryInvalidError } from '../config/inventory-problem.ts';
+import { formatProblem, InventoryInvalidError } from '../config/inventory-problem.ts';
 import { displayPath, loadInventory } from '../config/load-inventory.ts';
 import { EXIT } from '../exit-codes.ts';
-import { printError } from '../output/print-error.ts';
+import { printError, printWarning } from '../output/print-error.ts';
 import type { CommandContext } from './command-context.ts';
 
 /** `mlxfleet validate`. */
@@ -12,7 +12,7 @@ export async function runValidate(context: CommandContext): Promise<number> {
   const search = { option: context.options.inventory, cwd, env };
   const file = displayPath(findInventory(search), cwd);
   try {
-    const { inventory } = await loadInventory(search);
+    const { inventory, warnings } = await loadInventory(search);
     const hosts = Object.keys(inventory.hosts);
     const document: ValidateDocument = {
       schemaVersion: JSON_SCHEMA_VERSION,
@@ -20,7 +20,9 @@ export async function runValidate(context: CommandContext): Promise<number> {
       valid: true,
       hosts,
       problems: [],
+      warnings: [...warnings],
     };
+    for (const warning of warnings) printWarning(output, formatProblem(file, warning));
     if (output.json) output.document(document);
     else
       output.print(
@@ -36,6 +38,7 @@ export async function runValidate(context: CommandContext): Promise<number> {
       valid: false,
       hosts: [],
       problems: [...error.problems],
+      warnings: [],
     };
     if (output.json) output.document(document);
     return EXIT.usage;

@@ -2,6 +2,7 @@ import type { Inventory } from '@mlxfleet/protocol';
 import { type EffectiveHost, effectiveHosts, hostsNamed } from './effective-host.ts';
 import { nearest } from './nearest.ts';
 import { isDirectJump, isLoopback } from './network-address.ts';
+import { refusedInThisVersion } from './not-in-this-version.ts';
 import type { Path } from './yaml-source.ts';
 
 /** A problem that shows only when parts of the inventory are seen together. */
@@ -220,5 +221,6 @@ export function crossProblems(inventory: Inventory): CrossProblem[] {
     ...unknownNames(hosts, inventory.rollout?.canary, ['rollout', 'canary']),
     ...models(inventory, hosts),
     ...smokeTest(inventory),
+    ...refusedInThisVersion(inventory),
   ];
 }

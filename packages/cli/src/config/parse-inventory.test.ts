@@ -142,6 +142,16 @@ test.each<[string, string, RegExp]>([
     'version: 1\ndefaults: {api: {bind: "::"}}\nhosts: {a: {}, b: {}}',
     /:2:24 {2}defaults.api.bind {2}anybody/,
   ],
+  [
+    'a hook',
+    'version: 1\nhosts: {a: {}}\nhooks: {pre-deploy: [{run: "true"}]}',
+    /:3:21 {2}hooks.pre-deploy {2}hooks are not in this version/,
+  ],
+  [
+    'a revert',
+    'version: 1\nhosts: {a: {}}\nrollout: {on_failure: revert}',
+    /:3:23 {2}rollout.on_failure {2}revert is not in this version/,
+  ],
 ])('%s is named with its place', (_what, text, expected) => {
   const problems = problemsOf(text);
   expect(problems.join('\n')).toMatch(expected);
@@ -173,4 +183,23 @@ test.each([
   ['one address with two ssh ports', 'version: 1\nhosts: {a: {address: x}, b: {address: x, port: 2222}}'],
 ])('%s are accepted', (_what, text) => {
   expect(problemsOf(text)).toEqual([]);
+});
+
+test.each([
+  ['version: 1\nhosts:\n  mini: { service: system }', /^i:3:20 {2}hosts.mini.service {2}system is not in/],
+  ['version: 1\ndefaults: {service: launchd}\nhosts: {a: {}}', /^i:2:21 {2}defaults.service {2}launchd/],
+  ['version: 1\nhosts: {a: {vision: true}}', /^i:2:21 {2}hosts.a.vision {2}nothing uses/],
+])('%j is valid with a warning', (text, expected) => {
+  const warnings: string[] = [];
+  parseInventory('i', text, (warning) => warnings.push(formatProblem('i', warning)));
+  expect(warnings).toHaveLength(1);
+  expect(warnings[0]).toMatch(expected);
+});
+
+test('what this version does gives no warning', () => {
+  const text =
+    'version: 1\ndefaults: {service: detached, vision: false}\nhosts: {a: {}}\nhooks: {post-deploy: []}\n';
+  const warnings: unknown[] = [];
+  parseInventory('i', text, (warning) => warnings.push(warning));
+  expect(warnings).toEqual([]);
 });

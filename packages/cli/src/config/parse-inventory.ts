@@ -1,6 +1,7 @@
 import { type Inventory, inventorySchema } from '@mlxfleet/protocol';
-import { crossProblems } from './cross-checks.ts';
+import { type CrossProblem, crossProblems } from './cross-checks.ts';
 import { InventoryInvalidError, type InventoryProblem } from './inventory-problem.ts';
+import { warningsOfThisVersion } from './not-in-this-version.ts';
 import { schemaProblems } from './schema-problems.ts';
 import { formatPath, YamlSource } from './yaml-source.ts';
 
@@ -31,11 +32,21 @@ function toValue(file: string, source: YamlSource): unknown {
   }
 }
 
+function placed(source: YamlSource, { path, message, suggestion = null }: CrossProblem): InventoryProblem {
+  const { line, column } = source.placeOfValue(path);
+  return { line, column, path: formatPath(path), message, suggestion };
+}
+
 /**
  * The inventory in a YAML text. `file` is how problems name it. Throws an InventoryInvalidError that carries every
  * problem: YAML first, then the schema, then what parts say of each other.
+ * @param onWarning told, in the order of the file, what is valid and does nothing or not all in this version.
  */
-export function parseInventory(file: string, text: string): Inventory {
+export function parseInventory(
+  file: string,
+  text: string,
+  onWarning: (warning: InventoryProblem) => void = () => undefined,
+): Inventory {
   const source = new YamlSource(text);
   const yamlProblems = source.problems();
   if (yamlProblems.length > 0) throw new InventoryInvalidError(file, inOrder(yamlProblems));
@@ -55,11 +66,9 @@ export function parseInventory(file: string, text: string): Inventory {
     const problems = schemaProblems(source, value, parsed.error.issues);
     throw new InventoryInvalidError(file, inOrder(problems));
   }
-  const problems = crossProblems(parsed.data).map((problem): InventoryProblem => {
-    const { line, column } = source.placeOfValue(problem.path);
-    const { message, suggestion = null } = problem;
-    return { line, column, path: formatPath(problem.path), message, suggestion };
-  });
+  const problems = crossProblems(parsed.data).map((problem) => placed(source, problem));
   if (problems.length > 0) throw new InventoryInvalidError(file, inOrder(problems));
+  const warnings = [...warningsOfThisVersion(parsed.data)].map((warning) => placed(source, warning));
+  for (const warning of inOrder(warnings)) onWarning(warning);
   return parsed.data;
 }

@@ -40,6 +40,11 @@ export function printError(output: Output, error: unknown, options: PrintErrorOp
   if (hint !== null) output.notice(`${output.paintError('cyan', 'hint:')}  ${plainText(hint)}`);
 }
 
+/** Says what works and may not be what the person wants. */
+export function printWarning(output: Output, message: string): void {
+  output.notice(`${output.paintError('yellow', 'warning:')} ${plainText(message)}`);
+}
+
 /** What to do about errors that the rows of a table have told. */
 export function printHints(
   output: Output,
