@@ -2,6 +2,7 @@ import { once } from 'node:events';
 import { existsSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import http from 'node:http';
 import net from 'node:net';
+import os from 'node:os';
 import path from 'node:path';
 import { createHash } from 'node:crypto';
 import { agentConfigSchema, adminHealthSchema, adminStatusSchema } from '@mlxfleet/protocol';
@@ -123,6 +124,34 @@ describe('keys', () => {
     });
     const agent = await start({ config: { api: { bind: '0.0.0.0', port: 0, anonymous: true } } });
     expect((await fetch(`${agent.url}/v1/models`)).status).toBe(200);
+  });
+
+  test.each(['127.0.0.1', '0.0.0.0'])('without keys a foreign Host header is refused on %s', async (bind) => {
+    const agent = await start({ config: { api: { bind, port: 0, anonymous: true } } });
+    const { main: port } = agent.services.ports;
+    const ask = async (host: string) => await call({ port, path: '/v1/models', headers: { host } });
+    for (const host of [
+      'localhost:11440',
+      `10.1.2.3:${String(port)}`,
+      '[fd00::1]:11440',
+      os.hostname(),
+      'studio.local',
+      'host.docker.internal:11440',
+    ]) {
+      expect([host, (await ask(host)).status]).toEqual([host, 200]);
+    }
+    expect(await ask('evil.example')).toMatchObject({
+      status: 403,
+      body: { error: { code: 'host_not_allowed', message: /api\.keys/ } },
+    });
+    expect((await ask('10.1.2.3.evil.example')).status).toBe(403);
+  });
+
+  test('with keys any name will do', async () => {
+    const agent = await start({ config: { api: { port: 0, key_hashes: [hash('one')] } } });
+    const headers = { host: 'llm.example', authorization: 'Bearer one' };
+    const { main: port } = agent.services.ports;
+    expect((await call({ port, path: '/v1/models', headers })).status).toBe(200);
   });
 });
 

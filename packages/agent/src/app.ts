@@ -14,7 +14,6 @@ const TEXT_BODY_BYTES = 16 * 1024 * 1024;
 export function mainApp(services: AgentServices): FastifyInstance {
   const app = baseApp(services.log);
   installApiKey(app, {
-    bind: services.config.api.bind,
     keyHashes: services.config.api.key_hashes,
     adminToken: services.facts.adminToken,
   });

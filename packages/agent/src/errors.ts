@@ -127,7 +127,7 @@ export const API_ERRORS = {
     status: 403,
     type: 'permission_error',
     when: 'The Host header names a foreign host: a web page may be pointing its own name at this machine.',
-    hint: 'Use localhost or the address of the host. A name of its own needs api.keys and a wider bind.',
+    hint: 'Use localhost, the address of the host, or its .local name. Any other name needs api.keys.',
   },
   ORIGIN_NOT_ALLOWED: {
     code: 'ORIGIN_NOT_ALLOWED',

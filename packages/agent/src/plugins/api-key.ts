@@ -6,8 +6,6 @@ import { API_ERRORS } from '../errors.ts';
 import { hostName, isPrivateName } from './host-names.ts';
 
 export interface ApiKeyOptions {
-  /** Address that the API listens on. */
-  readonly bind: string;
   /** SHA-256 of each accepted key, hexadecimal; none means that any key, or none, is accepted. */
   readonly keyHashes: readonly string[];
   /** Accepted in place of a key from this machine, in the header x-admin-token. */
@@ -21,9 +19,9 @@ const OPEN_ROUTES: ReadonlySet<string> = new Set(['/health', '/ready', '/metrics
 export function installApiKey(app: FastifyInstance, options: ApiKeyOptions): void {
   const hashes = options.keyHashes.map((hash) => Buffer.from(hash, 'hex'));
   const adminHash = sha256(options.adminToken);
-  const guardNames = hashes.length === 0 && isLoopbackAddress(options.bind);
   app.addHook('onRequest', async (request) => {
-    if (guardNames) refuseForeignName(request);
+    // Also beyond loopback: a page in a browser of the same network reaches this API as well.
+    if (hashes.length === 0) refuseForeignName(request);
     // The route that the router found, not the URL as it came: `/%761/models` and `http://x/v1/models` lead there too.
     const route = request.routeOptions.url;
     if (hashes.length === 0 || route === undefined || OPEN_ROUTES.has(route)) return;
@@ -59,7 +57,10 @@ export function sha256(text: string): Buffer {
 function refuseForeignName(request: FastifyRequest): void {
   const header = request.headers.host;
   if (header === undefined || isPrivateName(hostName(header))) return;
-  throw new ApiError(API_ERRORS.HOST_NOT_ALLOWED, 'The Host header names a foreign host.');
+  throw new ApiError(
+    API_ERRORS.HOST_NOT_ALLOWED,
+    'The Host header names a foreign host. Use localhost, an address or a .local name; under any other name this API serves only with keys (api.keys).',
+  );
 }
 
 /** A connection from this machine to itself has loopback, or the same address at both ends. */

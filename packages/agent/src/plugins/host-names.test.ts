@@ -25,3 +25,15 @@ test('names that only this network has', () => {
     expect(isPrivateName(name)).toBe(false);
   }
 });
+
+test("the machine's own names", () => {
+  for (const machine of ['Studio', 'studio.local', 'studio.corp.example']) {
+    expect(
+      ['studio', 'studio.local', 'studio.lan'].filter((name) => isPrivateName(name, machine)),
+    ).toHaveLength(3);
+    expect(isPrivateName('other.lan', machine)).toBe(false);
+    expect(isPrivateName('studio.corp.example', machine)).toBe(machine.endsWith('.example'));
+    expect(isPrivateName('studio.evil.example', machine)).toBe(false);
+  }
+  expect(['', '.lan'].some((name) => isPrivateName(name, ''))).toBe(false);
+});

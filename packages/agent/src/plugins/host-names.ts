@@ -13,8 +13,17 @@ export function hostName(header: string): string {
   return (bracketed ?? header.replace(/:\d*$/, '')).toLowerCase().replace(/\.$/, '');
 }
 
-/** Addresses, this host's own name, and the endings that no public site can have. */
-export function isPrivateName(name: string): boolean {
-  if (isLoopbackAddress(name) || isIP(name) !== 0 || name === os.hostname().toLowerCase()) return true;
-  return ['.localhost', '.local', '.internal'].some((ending) => name.endsWith(ending));
+/** Endings that no public site can have: `host.docker.internal` is this machine as its containers see it. */
+const PRIVATE_ENDINGS = ['.localhost', '.local', '.internal'] as const;
+
+/**
+ * Addresses, the endings that no public site can have, and the machine's own names: in full, short, and with `.lan`, as
+ * home routers call it.
+ */
+export function isPrivateName(name: string, machine = os.hostname()): boolean {
+  if (isLoopbackAddress(name) || isIP(name) !== 0) return true;
+  if (PRIVATE_ENDINGS.some((ending) => name.endsWith(ending))) return true;
+  const full = machine.toLowerCase();
+  const short = full.split('.', 1)[0] ?? '';
+  return short !== '' && [full, short, `${short}.lan`].includes(name);
 }
