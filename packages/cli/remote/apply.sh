@@ -297,7 +297,7 @@ main() {
   restart_agent || apply_fail SERVICE_FAILED 'the service did not start'
   step_done
   step_begin gate
-  gate "$RELEASE" || apply_fail GATE_FAILED "release $RELEASE did not pass the health gate"
+  gate_completion "$RELEASE" || apply_fail GATE_FAILED "release $RELEASE did not pass the health gate"
   step_done
   apply_record
   apply_prune

@@ -71,7 +71,7 @@ main() {
     GATE_WANTED=$GATE_SECONDS
     GATE_SECONDS=2
     service_status
-    if [ "$SERVICE_STATE" = running ] && gate "$TARGET"; then
+    if [ "$SERVICE_STATE" = running ] && gate_completion "$TARGET"; then
       json_new
       json_text event unchanged
       json_text release "$TARGET"
@@ -92,7 +92,7 @@ main() {
   restart_agent || rollback_fail SERVICE_FAILED 'the service did not start'
   step_done
   step_begin gate
-  gate "$TARGET" || rollback_fail GATE_FAILED "release $TARGET did not pass the health gate"
+  gate_completion "$TARGET" || rollback_fail GATE_FAILED "release $TARGET did not pass the health gate"
   step_done
   SWITCHED=recorded
   audit "$TARGET" rolled-back

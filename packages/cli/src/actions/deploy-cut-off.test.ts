@@ -138,7 +138,7 @@ describeUnless(mountObstacle, 'a disk that fills up', () => {
     const bad = deployStandIn(host, {
       version: '1.1.0',
       settings: { clean: true },
-      host: { env: { UV_STAND_IN_SLEEP: '1' } },
+      host: { env: { UV_STAND_IN_SLEEP: '4' } },
     });
     await expect.poll(async () => readdir(host.path('envs')), { timeout: 5000 }).toHaveLength(2);
     fill();

@@ -1,7 +1,14 @@
 import type { DeployObserver, DeployStep } from '../actions/deploy-observer.ts';
 import { formatSeconds } from '../output/quantities.ts';
 import { type ScriptMessage, textField, textFieldOrNull } from '../remote-commands/message-fields.ts';
-import { type FailureMessage, failureOf, type UndoneMessage, undoneOf } from './host-failure.ts';
+import {
+  type FailureMessage,
+  failureOf,
+  gateFailureOf,
+  type UndoneMessage,
+  undoneOf,
+  withGateReason,
+} from './host-failure.ts';
 
 /** Steps of the host's scripts, under the steps that people see. */
 const SHOWN_AS: ReadonlyMap<string, DeployStep> = new Map([
@@ -60,7 +67,9 @@ export class ChangeProgress {
   }
 
   take(message: ScriptMessage): void {
-    this.failure ??= this.#explain(failureOf(message));
+    const failure = failureOf(message);
+    if (failure !== null) this.failure ??= withGateReason(failure, this.#gateFailure);
+    this.#gateFailure ??= gateFailureOf(message);
     this.undone ??= undoneOf(message);
     const gate = message['gate'];
     if (typeof gate === 'object' && gate !== null) this.#takeGate({ ...gate });
@@ -93,9 +102,6 @@ export class ChangeProgress {
   #takeGate(event: ScriptMessage): void {
     if (event['event'] === 'completion') this.#gateDetail = describeCompletion(event);
     if (event['event'] === 'ready') this.#gateDetail = 'ready; no model to ask';
-    if (event['event'] === 'failed' && typeof event['message'] === 'string') {
-      this.#gateFailure ??= event['message'];
-    }
   }
 
   /** The script has ended: the last step that people see is complete. */
@@ -116,18 +122,14 @@ export class ChangeProgress {
       const doing = DOING.get(step)?.(detail);
       if (doing !== undefined) this.#observer.hostStep(this.#host, shown, 'progress', doing);
       if (step === 'switch') this.#switchDetail = detail;
+      // What an earlier look through the gate said explains nothing now.
+      if (step === 'gate') this.#gateFailure = null;
     }
     if (state === 'done' && step === 'environment') {
       const seconds = (performance.now() - this.#began) / 1000;
       this.#stageDetails.push(`${detail} env built in ${formatSeconds(seconds)}`);
     }
     if (state === 'done' && step === 'undo') this.#finishShown(detail === '' ? 'done' : 'failed', detail);
-  }
-
-  /** The gate itself knows best why it stayed shut. */
-  #explain(failure: FailureMessage | null): FailureMessage | null {
-    if (failure?.step !== 'gate' || this.#gateFailure === null) return failure;
-    return { ...failure, message: `${failure.message}: ${this.#gateFailure}` };
   }
 
   #finishShown(state: 'done' | 'failed', detail?: string): void {

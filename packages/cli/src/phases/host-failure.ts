@@ -43,6 +43,20 @@ export function undoneOf(message: ScriptMessage): UndoneMessage | null {
   };
 }
 
+/** Why the health gate stayed shut, in its own words; null for every other message. */
+export function gateFailureOf(message: ScriptMessage): string | null {
+  const { gate } = message;
+  if (typeof gate !== 'object' || gate === null) return null;
+  const event: ScriptMessage = { ...gate };
+  return event['event'] === 'failed' ? textFieldOrNull(event, 'message') : null;
+}
+
+/** A failure at the gate, with the gate's own reason: it knows best. */
+export function withGateReason(failure: FailureMessage, reason: string | null): FailureMessage {
+  if (failure.step !== 'gate' || reason === null) return failure;
+  return { ...failure, message: `${failure.message}: ${reason}` };
+}
+
 /**
  * Text of an error with what a person needs to act: what failed, the last lines, and what state the host is in now.
  * `untouched` says that state when the host had nothing to put back.
