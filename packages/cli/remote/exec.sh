@@ -1,5 +1,5 @@
 # shellcheck shell=sh
-# shellcheck disable=SC2154 # values of the caller
+# shellcheck disable=SC2154,SC2034 # values of the caller; variables of other parts
 # A command of the operator's, with nothing on its stdin and this script's own settings taken back.
 
 exec_interrupted() {

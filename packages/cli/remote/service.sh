@@ -2,8 +2,6 @@
 # shellcheck disable=SC2154,SC2034,SC1010 # values of the caller; variables of other parts
 # start, stop or restart of the agent; ACTION names which. A start has succeeded once the agent can serve.
 
-READY_SECONDS=60
-
 service_action_interrupted() {
   trap : TERM INT HUP
   end_child
@@ -21,9 +19,14 @@ service_action_fail() {
 # Whoever starts the agent wants to use it next.
 service_wait_ready() {
   service_release=$(current_id)
-  run_child "$ROOT/current/runtime/node" "$ROOT/current/agent/control.mjs" gate --root "$ROOT" \
-    --release "$service_release" --ready-only --timeout "$READY_SECONDS" && return 0
-  tail -n 20 "$ROOT/logs/agent.log" >>"$STEP_LOG" 2>/dev/null
+  STEP=gate
+  gate "$service_release" --ready-only && return 0
+  # A release from before --ready-only takes it for wrong usage: that its service runs has to do.
+  if [ "$gate_status" = 2 ]; then
+    service_status
+    [ "$SERVICE_STATE" != running ] || return 0
+  fi
+  agent_log_since_start >"$STEP_LOG" 2>/dev/null
   service_action_fail SERVICE_FAILED 'the agent was started but does not serve'
 }
 
@@ -46,6 +49,7 @@ main() {
   STEP=service
   service_status
   service_before=$SERVICE_STATE
+  agent_log_mark
   case $ACTION in
     start)
       service_start || service_action_fail SERVICE_FAILED 'the service did not start'

@@ -1,6 +1,12 @@
 import { CodedError } from '@mlxfleet/protocol';
 import { ERRORS } from '../errors.ts';
-import { failureError, type FailureMessage, failureOf } from '../phases/host-failure.ts';
+import {
+  failureError,
+  type FailureMessage,
+  failureOf,
+  gateFailureOf,
+  withGateReason,
+} from '../phases/host-failure.ts';
 import { changeVariables } from '../remote-commands/change-variables.ts';
 import type { ScriptMessage } from '../remote-commands/message-fields.ts';
 import { runJsonScript } from '../remote-commands/run-script.ts';
@@ -23,6 +29,7 @@ export async function changeHost(
 ): Promise<ScriptMessage> {
   const { name } = target.settings;
   let failure: FailureMessage | null = null;
+  let gateReason: string | null = null;
   let outcome: ScriptMessage | null = null;
   const remote = script([...hostScriptParts(target.settings), part], {
     ...changeVariables(settings, target.settings, variables['ACTION'] ?? part),
@@ -32,12 +39,13 @@ export async function changeHost(
     target.host,
     remote,
     (message) => {
+      gateReason ??= gateFailureOf(message);
       failure ??= failureOf(message);
       if (message['event'] === event) outcome = message;
     },
     { holdStdin: true, signal },
   );
-  if (failure !== null) throw failureError(name, failure, describe(failure));
+  if (failure !== null) throw failureError(name, failure, describe(withGateReason(failure, gateReason)));
   if (outcome === null) {
     throw new CodedError(ERRORS.SCRIPT_BROKEN, `${name}: ${answer.stderr.trim().slice(-400)}`);
   }

@@ -87,6 +87,48 @@ describe('the life of a host', () => {
     expect(await readdir(host.path('run'))).not.toContain('supervisor.pid');
   });
 
+  describe('a start that does not come to serve', () => {
+    let control: string;
+
+    beforeAll(async () => {
+      control = await readFile(host.path('current/agent/control.mjs'), 'utf8');
+      await change('stop');
+    });
+
+    afterAll(async () => {
+      await writeFile(host.path('current/agent/control.mjs'), control);
+      await change('start');
+    });
+
+    test('shows why, with the last words of this start alone', async () => {
+      await writeFile(host.path('logs/agent.log'), 'words of an earlier start\n');
+      await writeFile(
+        host.path('current/agent/control.mjs'),
+        `setTimeout(() => { console.log('{"event":"failed","message":"still loading"}'); process.exit(1); }, 300);`,
+      );
+      const failure = await change('start').catch((error: unknown) => String(error));
+      expect(failure).toContain('the agent was started but does not serve: still loading');
+      expect(failure).toContain('stand-in 1.0.0 (healthy) starts');
+      expect(failure).not.toContain('words of an earlier start');
+      await change('stop');
+    });
+
+    test('tells how a health check ended that gave no reason', async () => {
+      await writeFile(host.path('current/agent/control.mjs'), 'process.exit(9)');
+      await expect(change('start')).rejects.toThrow('gave no reason: it ended with exit code 9');
+      await change('stop');
+    });
+
+    test('is enough for a release from before --ready-only, if the service runs', async () => {
+      await writeFile(
+        host.path('current/agent/control.mjs'),
+        `if (process.argv.includes('--ready-only')) process.exit(2);`,
+      );
+      expect(await change('start')).toEqual({ outcome: 'changed', detail: 'started' });
+      await change('stop');
+    });
+  });
+
   test('logs are shown by number and by age', async () => {
     const now = Date.now();
     const lines = [
