@@ -6,6 +6,8 @@ export interface ApiErrorOptions extends CodedErrorOptions {
   readonly param?: string | null;
   /** Seconds after which a retry makes sense. */
   readonly retryAfter?: number;
+  /** The whole story for those who run the host, paths included. Only the admin API tells it. */
+  readonly details?: string;
 }
 
 /** An expected failure of one HTTP request. Its message is shown to the client: no host paths, no prompt text. */
@@ -14,12 +16,14 @@ export class ApiError extends CodedError {
   readonly definition: ApiErrorDefinition;
   readonly param: string | null;
   readonly retryAfter: number | null;
+  readonly details: string | null;
 
   constructor(definition: ApiErrorDefinition, message: string, options: ApiErrorOptions = {}) {
     super(definition, message, options);
     this.definition = definition;
     this.param = options.param ?? null;
     this.retryAfter = options.retryAfter ?? null;
+    this.details = options.details ?? null;
   }
 
   get status(): number {

@@ -197,7 +197,7 @@ export const API_ERRORS = {
     status: 503,
     type: 'service_unavailable_error',
     when: 'The worker could not load the model.',
-    hint: 'The message repeats what the worker said; its log has more.',
+    hint: 'The message has the reason in short; `mlxfleet status` and the log of the worker have all of it.',
   },
   WORKER_CRASHED: {
     code: 'WORKER_CRASHED',

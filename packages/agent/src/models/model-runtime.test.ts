@@ -59,7 +59,30 @@ describe('loading', () => {
   test('a worker that dies while it loads says why', async () => {
     const agent = await start({ models: { m: { crash_on_load: true } } });
     const answer = await agent.post(CHAT, chat('a'));
-    expect(await answer.json()).toMatchObject({ error: { message: /exit code 7; loading m/ } });
+    expect(await answer.json()).toMatchObject({
+      error: { message: "The model 'm' could not be loaded: exit code 7" },
+    });
+    expect(runtimeOf(agent).status().error).toMatch(/exit code 7; loading m$/);
+  });
+
+  test('clients are told why without paths, the admin API all of it', async () => {
+    const said = 'FileNotFoundError: no weights in /home/ann/models/m\nTraceback: /usr/lib/x.py';
+    const agent = await start({ models: { m: { load_error: said } } });
+    const message = "The model 'm' could not be loaded: FileNotFoundError: no weights in m";
+    const full = `The model 'm' could not be loaded: ${said}`;
+    expect(await (await agent.post(CHAT, chat('a'))).json()).toMatchObject({ error: { message } });
+    // Told again while the failure is fresh.
+    expect(await (await agent.post(CHAT, chat('a'))).json()).toMatchObject({ error: { message } });
+    expect(runtimeOf(agent).status().error).toBe(full);
+    const token = readFileSync(path.join(agent.root, 'shared', 'admin-token'), 'utf8').trim();
+    const load = await fetch(`${agent.adminUrl}/admin/load`, {
+      method: 'POST',
+      headers: { 'content-type': 'application/json', 'x-admin-token': token },
+      body: '{"model":"m"}',
+    });
+    expect([load.status, await load.json()]).toMatchObject([503, { error: { message: full } }]);
+    const status: unknown = await (await fetch(`${agent.adminUrl}/admin/status`)).json();
+    expect(status).toMatchObject({ models: [{ error: full }] });
   });
 
   test('a load that hangs is given up, and its worker is ended', async () => {
@@ -109,12 +132,15 @@ describe('a worker that dies', () => {
     const [stream, plain] = await Promise.all([streamed, crashing]);
     expect([plain.status, await plain.json()]).toMatchObject([
       503,
-      { error: { code: 'worker_crashed', message: /exit code 9; .*the fake crashes as told/ } },
+      { error: { code: 'worker_crashed', message: /this request \(exit code 9\)\.$/ } },
     ]);
     const events = readEvents(await stream.text());
     expect(JSON.parse(events.at(-1) ?? '')).toMatchObject({ error: { code: 'worker_crashed' } });
     expect((await waiting).status).toBe(200);
-    expect(runtimeOf(agent).workerStatus()).toMatchObject({ restarts: 1, last_exit: /exit code 9/ });
+    expect(runtimeOf(agent).workerStatus()).toMatchObject({
+      restarts: 1,
+      last_exit: /exit code 9; .*the fake crashes as told/,
+    });
   });
 
   test('garbage from a worker replaces it', async () => {

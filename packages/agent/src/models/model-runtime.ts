@@ -1,3 +1,4 @@
+import os from 'node:os';
 import type { ModelState, ModelStatus, StepOutput, WorkerStatus } from '@mlxfleet/protocol';
 import type { Logger } from 'pino';
 import { ApiError } from '../api-error.ts';
@@ -12,6 +13,7 @@ import { Worker, type WorkerListener } from '../workers/worker.ts';
 import type { WorkerCommand } from '../workers/worker-process.ts';
 import type { WorkerTimes } from '../workers/worker-transition.ts';
 import type { ModelLocation } from './catalog.ts';
+import { publicReason } from './public-reason.ts';
 
 export interface ModelSettings {
   readonly pin: boolean;
@@ -234,7 +236,7 @@ export class ModelRuntime {
       idle_timeout_seconds: this.#pinned || idleTimeoutMs === null ? null : idleTimeoutMs / 1000,
       last_used_at: this.#lastUsedAt?.toISOString() ?? null,
       requests: { running: this.#running.size, waiting: this.#queue.size },
-      error: this.#loadError?.message ?? null,
+      error: this.#loadError?.details ?? this.#loadError?.message ?? null,
     };
   }
 
@@ -267,12 +269,14 @@ export class ModelRuntime {
         for (const waiter of this.#takeLoadWaiters()) waiter.resolve();
         this.#pump();
       },
-      loadFailed: (message) => {
+      loadFailed: (message, details) => {
         this.#options.metrics.workerFailures.inc({ model_name: this.id });
+        const sentence = `The model '${this.id}' could not be loaded: `;
         this.#failLoad(
           new ApiError(
             API_ERRORS.MODEL_LOAD_FAILED,
-            `The model '${this.id}' could not be loaded: ${message}`,
+            sentence + publicReason(message, [this.location.path, os.homedir()]),
+            { details: sentence + details },
           ),
         );
         this.#stopWhenIdle();
@@ -439,7 +443,8 @@ function requestError(
     context_length: API_ERRORS.CONTEXT_LENGTH_EXCEEDED,
     internal: API_ERRORS.INTERNAL_ERROR,
   }[kind];
-  return new ApiError(definition, message, { param });
+  // What fails inside the worker is told in the words of a library.
+  return new ApiError(definition, kind === 'internal' ? publicReason(message) : message, { param });
 }
 
 function asApiError(error: unknown): ApiError {

@@ -21,7 +21,7 @@ function after(...events: WorkerEvent[]): { status: WorkerStatus; effects: strin
 
 const PROCESS_READY: WorkerEvent = { type: 'process-ready', modelBytes: 40e9 };
 const READY: WorkerEvent[] = [{ type: 'start' }, PROCESS_READY, { type: 'loaded' }];
-const EXITED: WorkerEvent = { type: 'exited', description: 'signal SIGKILL' };
+const EXITED: WorkerEvent = { type: 'exited', description: 'signal SIGKILL', lastWords: '' };
 
 describe('worker transitions', () => {
   test('start, load, serve', () => {
@@ -35,7 +35,7 @@ describe('worker transitions', () => {
     expect(status).toMatchObject({ state: 'backoff', failures: 1, lastExit: 'signal SIGKILL' });
     expect(all).toEqual([
       { type: 'timer', event: 'backoff-elapsed', ms: 1000 },
-      { type: 'tell-crashed', message: 'signal SIGKILL' },
+      { type: 'tell-crashed', message: 'signal SIGKILL', details: 'signal SIGKILL' },
     ]);
   });
 
@@ -64,6 +64,12 @@ describe('worker transitions', () => {
     // 40 GB within an hour and a quarter: only what hangs takes longer.
     expect(timer).toEqual({ type: 'timer', event: 'load-overdue', ms: 4_300_000 });
     expect(loadDeadline(0, WORKER_TIMES)).toBe(300_000);
+  });
+
+  test('last words are for the status, and not for clients', () => {
+    const { status, all } = after(...READY, { ...EXITED, lastWords: 'in /home/ann' });
+    expect(status.lastExit).toBe('signal SIGKILL; in /home/ann');
+    expect(all).toContainEqual({ type: 'tell-crashed', message: 'signal SIGKILL', details: status.lastExit });
   });
 
   test('a crash while loading is a failed load', () => {

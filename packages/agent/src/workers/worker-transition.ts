@@ -50,7 +50,8 @@ export type WorkerEvent =
   | { readonly type: 'loaded' }
   | { readonly type: 'load-failed'; readonly message: string }
   | { readonly type: 'misbehaved'; readonly reason: string }
-  | { readonly type: 'exited'; readonly description: string }
+  /** `lastWords` are the last lines of its log, or empty. */
+  | { readonly type: 'exited'; readonly description: string; readonly lastWords: string }
   | { readonly type: 'stop' }
   | { readonly type: 'grace-elapsed' }
   | { readonly type: 'backoff-elapsed'; readonly wanted: boolean }
@@ -67,8 +68,9 @@ export type WorkerEffect =
   | { readonly type: 'timer'; readonly event: WorkerTimer; readonly ms: number }
   | { readonly type: 'clear-timer' }
   | { readonly type: 'tell-ready' }
-  | { readonly type: 'tell-load-failed'; readonly message: string }
-  | { readonly type: 'tell-crashed'; readonly message: string }
+  /** `details` are for those who run the host: they hold the last lines of the log, with paths and tracebacks. */
+  | { readonly type: 'tell-load-failed'; readonly message: string; readonly details: string }
+  | { readonly type: 'tell-crashed'; readonly message: string; readonly details: string }
   | { readonly type: 'tell-stopped' };
 
 /** `start-overdue` is reported as misbehaviour, `load-overdue` as a failed load. */
@@ -136,7 +138,7 @@ export function transition(status: WorkerStatus, event: WorkerEvent, times: Work
             effects: [
               { type: 'terminate' },
               { type: 'timer', event: 'grace-elapsed', ms: times.grace },
-              { type: 'tell-load-failed', message: event.message },
+              { type: 'tell-load-failed', message: event.message, details: event.message },
             ],
           }
         : unchanged(status);
@@ -144,11 +146,15 @@ export function transition(status: WorkerStatus, event: WorkerEvent, times: Work
       return isAlive(status)
         ? {
             status: { ...status, state: 'stopping', failing: true, lastExit: event.reason },
-            effects: [{ type: 'kill' }, { type: 'clear-timer' }, tellFailure(status, event.reason)],
+            effects: [
+              { type: 'kill' },
+              { type: 'clear-timer' },
+              tellFailure(status, event.reason, event.reason),
+            ],
           }
         : unchanged(status);
     case 'exited':
-      return exited(status, event.description, times);
+      return exited(status, event, times);
     case 'stop':
       return stop(status, times);
     case 'grace-elapsed':
@@ -174,8 +180,8 @@ function isAlive(status: WorkerStatus): boolean {
   return isStarting(status) || status.state === 'ready';
 }
 
-function tellFailure(status: WorkerStatus, message: string): WorkerEffect {
-  return isStarting(status) ? { type: 'tell-load-failed', message } : { type: 'tell-crashed', message };
+function tellFailure(status: WorkerStatus, message: string, details: string): WorkerEffect {
+  return { type: isStarting(status) ? 'tell-load-failed' : 'tell-crashed', message, details };
 }
 
 function spawn(status: WorkerStatus, times: WorkerTimes): Transition {
@@ -207,20 +213,28 @@ function stop(status: WorkerStatus, times: WorkerTimes): Transition {
   };
 }
 
-function exited(status: WorkerStatus, description: string, times: WorkerTimes): Transition {
+function exited(
+  status: WorkerStatus,
+  { description, lastWords }: Extract<WorkerEvent, { type: 'exited' }>,
+  times: WorkerTimes,
+): Transition {
   if (status.state === 'stopping' && !status.failing) return stopped({ ...status, failures: 0 });
   if (status.state !== 'stopping' && !isAlive(status)) return unchanged(status);
   const failures = status.failures + 1;
+  const details = lastWords === '' ? description : `${description}; ${lastWords}`;
   const failed: WorkerStatus = {
     ...status,
     state: 'backoff',
     failing: false,
     failures,
-    lastExit: status.failing ? status.lastExit : description,
+    lastExit: status.failing ? status.lastExit : details,
   };
   const timer: WorkerEffect = { type: 'timer', event: 'backoff-elapsed', ms: backoff(failures, times) };
   // A worker that was stopped for its failing has told of it already.
-  return { status: failed, effects: status.failing ? [timer] : [timer, tellFailure(status, description)] };
+  return {
+    status: failed,
+    effects: status.failing ? [timer] : [timer, tellFailure(status, description, details)],
+  };
 }
 
 /** Milliseconds before the next start after so many failures in a row. */

@@ -26,7 +26,8 @@ type FrameOf<Type extends WorkerReply['type']> = Extract<WorkerReply, { type: Ty
 /** What a worker tells the model that it serves. */
 export interface WorkerListener {
   ready(loaded: FrameOf<'loaded'>): void;
-  loadFailed(message: string): void;
+  /** `details` say more, for those who run the host only. */
+  loadFailed(message: string, details: string): void;
   /** It died while it served; what it held is lost. */
   crashed(message: string): void;
   stopped(): void;
@@ -53,7 +54,7 @@ const PING_MS = 5000;
 const UNHEALTHY_MS = 15_000;
 /** Silent for so long, it is replaced. A prefill step of a large model on a slow host takes its time. */
 const SILENT_MS = 180_000;
-/** Lines of its log that an error repeats. */
+/** Lines of its log that the status repeats. */
 const LAST_WORDS = 3;
 
 /** Supervises one worker process at a time: carries out what `transition` decides. */
@@ -164,11 +165,11 @@ export class Worker {
         if (this.#loaded !== null) listener.ready(this.#loaded);
         return;
       case 'tell-load-failed':
-        this.#options.log.error({ reason: effect.message }, 'the model could not be loaded');
-        listener.loadFailed(effect.message);
+        this.#options.log.error({ reason: effect.details }, 'the model could not be loaded');
+        listener.loadFailed(effect.message, effect.details);
         return;
       case 'tell-crashed':
-        this.#options.log.error({ reason: effect.message }, 'the worker died');
+        this.#options.log.error({ reason: effect.details }, 'the worker died');
         listener.crashed(effect.message);
         return;
       case 'tell-stopped':
@@ -233,8 +234,8 @@ export class Worker {
   #onExit(description: string): void {
     this.#process = null;
     this.#memoryBytes = null;
-    const words = this.#options.logFile.lastLines(LAST_WORDS).join(' | ');
-    this.#handle({ type: 'exited', description: words === '' ? description : `${description}; ${words}` });
+    const lastWords = this.#options.logFile.lastLines(LAST_WORDS).join(' | ');
+    this.#handle({ type: 'exited', description, lastWords });
   }
 
   #send(frame: WorkerRequest): void {

@@ -1,5 +1,6 @@
 import { type AdminLoadResponse, adminLoadRequestSchema } from '@mlxfleet/protocol';
 import type { FastifyInstance } from 'fastify';
+import { ApiError } from '../../api-error.ts';
 import type { AgentServices } from '../../state/agent-state.ts';
 import { parseBody } from '../parse-body.ts';
 
@@ -12,11 +13,17 @@ export function adminLoad(app: FastifyInstance, { lifecycle, pool }: AgentServic
     const runtime = await pool.acquire(model);
     if (pin) runtime.setPinned(true);
     const wasReady = runtime.isReady;
-    await runtime.load();
+    await runtime.load().catch(rethrowInFull);
     return {
       status: wasReady ? 'already_loaded' : 'loaded',
       model: runtime.status(),
       load_seconds: wasReady ? 0 : (performance.now() - start) / 1000,
     };
   });
+}
+
+/** Who may load models may know the paths of this host. */
+function rethrowInFull(error: unknown): never {
+  if (!(error instanceof ApiError) || error.details === null) throw error;
+  throw new ApiError(error.definition, error.details, { cause: error });
 }
