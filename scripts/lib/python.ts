@@ -1,3 +1,4 @@
+import { PYTHON_RANGE_TEXT, PYTHON_VERSIONS } from '@mlxfleet/protocol';
 import { capture } from './command.ts';
 import { SetupError } from './setup-error.ts';
 
@@ -8,14 +9,10 @@ export interface Python {
   readonly version: string;
 }
 
-const OLDEST_MINOR = 11;
-/** The newest that the locked wheels exist for. */
-const NEWEST_MINOR = 14;
-
 let found: Promise<Python> | undefined;
 
 /**
- * A Python 3.11 or later on this machine: MLXFLEET_PYTHON when set, else the first that fits on PATH.
+ * A Python that the worker runs on, on this machine: MLXFLEET_PYTHON when set, else the first that fits on PATH.
  * @throws {SetupError} when there is none.
  */
 export function findPython(): Promise<Python> {
@@ -25,17 +22,18 @@ export function findPython(): Promise<Python> {
 
 async function search(): Promise<Python> {
   const wanted = process.env['MLXFLEET_PYTHON'];
-  const names = wanted ? [wanted] : ['python3', 'python3.13', 'python3.12', 'python3.11', 'python3.14'];
+  const names = wanted
+    ? [wanted]
+    : ['python3', ...PYTHON_VERSIONS.toReversed().map((version) => `python${version}`)];
   const seen: string[] = [];
   for (const name of names) {
     const python = await inspect(name);
     if (python === null) continue;
-    const minor = Number(python.version.split('.')[1]);
-    if (python.version.startsWith('3.') && minor >= OLDEST_MINOR && minor <= NEWEST_MINOR) return python;
+    if (PYTHON_VERSIONS.includes(python.version)) return python;
     seen.push(`${python.executable} is ${python.version}`);
   }
   throw new SetupError(
-    `Python 3.${OLDEST_MINOR} to 3.${NEWEST_MINOR} is needed${seen.length > 0 ? ` (${seen.join(', ')})` : ' and none was found'}.`,
+    `Python ${PYTHON_RANGE_TEXT} is needed${seen.length > 0 ? ` (${seen.join(', ')})` : ' and none was found'}.`,
     process.platform === 'darwin'
       ? 'Install one, for example: brew install python@3.12'
       : 'Install one, for example: apt-get install python3 python3-venv, or set MLXFLEET_PYTHON to its path.',

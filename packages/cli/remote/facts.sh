@@ -70,7 +70,7 @@ python_of_environment() {
 facts_python() {
   if [ "$PYTHON_PROBE" != always ] && python_of_environment; then return 0; fi
   python_seen=
-  for python_version in "$PYTHON_PREFERRED" 3.13 3.12 3.11; do
+  for python_version in "$PYTHON_PREFERRED" $PYTHON_VERSIONS; do
     case " $python_seen " in *" $python_version "*) continue ;; esac
     python_seen="$python_seen $python_version"
     for python_name in "python$python_version" python3; do

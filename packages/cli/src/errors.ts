@@ -1,4 +1,4 @@
-import type { ErrorDefinition } from '@mlxfleet/protocol';
+import { type ErrorDefinition, PYTHON_RANGE_TEXT } from '@mlxfleet/protocol';
 
 /**
  * What an error means for the command that meets it: exit codes, outcomes and doctor's checks follow from it.
@@ -212,7 +212,7 @@ export const ERRORS = {
     code: 'PYTHON_MISSING',
     kind: 'failed',
     when: 'A host has no fitting Python and none could be installed.',
-    hint: 'Install Python 3.11 to 3.13 on the host.',
+    hint: `Install Python ${PYTHON_RANGE_TEXT} on the host.`,
   },
   STAGE_FAILED: {
     code: 'STAGE_FAILED',

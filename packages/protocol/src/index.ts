@@ -100,6 +100,7 @@ export {
 } from './openai/generation-options.ts';
 export { type Model, type ModelList, modelListSchema, modelSchema } from './openai/models.ts';
 export { UNSUPPORTED_CHAT_OPTIONS, UNSUPPORTED_COMPLETION_OPTIONS } from './openai/unsupported-options.ts';
+export { PYTHON_RANGE, PYTHON_RANGE_TEXT, PYTHON_VERSIONS } from './python-range.ts';
 export {
   type EnvironmentKind,
   environmentKindSchema,

@@ -70,6 +70,8 @@ describe('inventory', () => {
     ['a version that is not 1', { ...smallest, version: 2 }],
     ['a ttl without a unit that exists', { ...smallest, models: [{ id: 'a/b', ttl: '10 parsecs' }] }],
     ['a ttl of zero', { ...smallest, models: [{ id: 'a/b', ttl: '0s' }] }],
+    ['a Python that is too old', { ...smallest, python: { version: '3.10' } }],
+    ['a Python without wheels', { ...smallest, python: { version: '3.14' } }],
     ['an environment name with a dash', { ...smallest, env: { 'A-B': 'c' } }],
   ])('refuses %s', (_what, value) => {
     expect(issuePaths(value)).not.toEqual([]);

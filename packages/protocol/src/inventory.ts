@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { durationSchema } from './duration.ts';
+import { PYTHON_RANGE_TEXT, PYTHON_VERSIONS } from './python-range.ts';
 
 /**
  * inventory.yaml: the hosts that a person owns and what should run on them. Unknown keys are errors everywhere, so a
@@ -106,6 +107,10 @@ const hookSchema = z.strictObject({
   on: z.enum(['local', 'remote']).optional().meta({ default: 'local' }),
 });
 
+const PYTHON_VERSION = new RegExp(
+  `^(${PYTHON_VERSIONS.map((version) => version.replace('.', String.raw`\.`)).join('|')})$`,
+);
+
 export const inventorySchema = z.strictObject({
   version: z.literal(1),
   defaults: z.strictObject(hostSettings).optional(),
@@ -127,7 +132,7 @@ export const inventorySchema = z.strictObject({
     .strictObject({
       version: z
         .string()
-        .regex(/^3\.\d+$/, 'expected a version such as "3.12"')
+        .regex(PYTHON_VERSION, `expected a Python version from ${PYTHON_RANGE_TEXT}, as text`)
         .optional()
         .meta({ description: 'Preferred Python', default: '3.12' }),
       index_url: z.url().optional().meta({ description: 'Package index instead of the default one' }),

@@ -14,6 +14,7 @@ import OpenAI from 'openai';
 import { stringify } from 'yaml';
 import { ensureTinyText } from '../../../scripts/lib/models.ts';
 import { cliBundle } from '../../../scripts/lib/paths.ts';
+import { findPython } from '../../../scripts/lib/python.ts';
 import { ensureWheelhouse } from '../../../scripts/lib/wheelhouse.ts';
 import { sharedPath } from '../fleet/boot-script.ts';
 import { Fleet, type FleetOptions } from '../fleet/fleet.ts';
@@ -52,7 +53,8 @@ export class FleetCli {
       defaults: { api: { bind: '0.0.0.0', anonymous: true } },
       hosts: this.fleet.inventoryHosts(),
       models: [{ id: MODEL }],
-      python: { find_links: sharedPath('wheels') },
+      // The wheels are of this machine's Python.
+      python: { find_links: sharedPath('wheels'), version: (await findPython()).version },
       smoke_test: { model: MODEL },
       ...changes,
     };

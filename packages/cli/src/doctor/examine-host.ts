@@ -1,4 +1,4 @@
-import { CodedError } from '@mlxfleet/protocol';
+import { CodedError, PYTHON_VERSIONS } from '@mlxfleet/protocol';
 import type { Target } from '../actions/target.ts';
 import { ERRORS } from '../errors.ts';
 import { runJsonScript } from '../remote-commands/run-script.ts';
@@ -16,6 +16,7 @@ export async function examineHost({ host, settings }: Target, signal: AbortSigna
     CONTENT_HASH: '',
     PYTHON_PROBE: 'always',
     PYTHON_PREFERRED: settings.python.version,
+    PYTHON_VERSIONS: PYTHON_VERSIONS.toReversed().join(' '),
     PORTS: `${api.port} ${admin.port}`,
     FIND_LINKS: settings.python.findLinks ?? '',
   });

@@ -1,4 +1,4 @@
-import type { CodedError } from '@mlxfleet/protocol';
+import { type CodedError, PYTHON_RANGE_TEXT } from '@mlxfleet/protocol';
 import { errorRow } from '../actions/error-row.ts';
 import { protocolMismatch } from '../agent-client/answer-error.ts';
 import type { ResolvedHost } from '../config/resolved-host.ts';
@@ -100,7 +100,7 @@ function pythonFindings(settings: ResolvedHost, { facts }: HostObservations): Fi
   return [
     warn(
       'python',
-      'no Python 3.11 to 3.13 found',
+      `no Python ${PYTHON_RANGE_TEXT} found`,
       `A deploy tries to install ${settings.python.version} with uv, which needs the internet on the host.`,
     ),
   ];

@@ -1,4 +1,10 @@
-import { type AdminStatus, CodedError, type Platform, releaseStateSchema } from '@mlxfleet/protocol';
+import {
+  type AdminStatus,
+  CodedError,
+  type Platform,
+  PYTHON_VERSIONS,
+  releaseStateSchema,
+} from '@mlxfleet/protocol';
 import { z } from 'zod';
 import { readAdminStatus } from '../agent-client/admin-status.ts';
 import type { ResolvedHost } from '../config/resolved-host.ts';
@@ -140,6 +146,7 @@ export async function gatherFacts(
     ROOT: settings.root,
     FACTS: parts.join(' '),
     PYTHON_PREFERRED: settings.python.version,
+    PYTHON_VERSIONS: PYTHON_VERSIONS.toReversed().join(' '),
     PYTHON_PROBE: probePython ? 'always' : 'needed',
     CONTENT_HASH: contentHash,
   });

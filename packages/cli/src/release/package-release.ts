@@ -1,6 +1,11 @@
 import { chmod, copyFile, mkdir, readFile, rm, stat, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
-import { PROTOCOL_VERSION, type ReleaseManifest, releaseManifestSchema } from '@mlxfleet/protocol';
+import {
+  PROTOCOL_VERSION,
+  PYTHON_RANGE,
+  type ReleaseManifest,
+  releaseManifestSchema,
+} from '@mlxfleet/protocol';
 import { cacheFolder } from './cache-folder.ts';
 import { hashFile } from './hash-file.ts';
 import type { Payload } from './payload.ts';
@@ -19,9 +24,6 @@ export interface PackagedRelease {
   readonly manifest: ReleaseManifest;
   readonly blob: Blob;
 }
-
-/** Range of Python versions that the worker runs on. */
-const PYTHON_RANGE = { minimum: '3.11', below: '3.14' } as const;
 
 /**
  * Packs a payload as a release. The same payload keeps its id on this machine, so that every host gets the same release;
