@@ -194,6 +194,18 @@ describe('the admin API', () => {
     expect(foreign.status).toBe(403);
   });
 
+  test('a load that fails pins nothing', async () => {
+    const agent = await start({ models: { m: { load_error: 'bad weights' } } });
+    const load = await fetch(`${agent.adminUrl}/admin/load`, {
+      method: 'POST',
+      headers: { ...JSON_TYPE, 'x-admin-token': token(agent) },
+      body: '{"model":"m","pin":true}',
+    });
+    expect(load.status).toBe(503);
+    expect(agent.services.pool.peek('m')?.status().pinned).toBe(false);
+    await eventually(() => agent.services.pool.peek('m')?.isActive === false, 'the worker rests');
+  });
+
   test('the socket needs no token; load, pin, unload', async () => {
     const agent = await start();
     expect(statSync(agent.socketPath).mode & 0o777).toBe(0o600);

@@ -11,9 +11,10 @@ export function adminLoad(app: FastifyInstance, { lifecycle, pool }: AgentServic
     lifecycle.refuseWhenDraining();
     const start = performance.now();
     const runtime = await pool.acquire(model);
-    if (pin) runtime.setPinned(true);
     const wasReady = runtime.isReady;
     await runtime.load().catch(rethrowInFull);
+    // Not before: a pinned model is loaded again and again, also one that never can be.
+    if (pin) runtime.setPinned(true);
     return {
       status: wasReady ? 'already_loaded' : 'loaded',
       model: runtime.status(),
