@@ -41,8 +41,6 @@ export function createMetrics() {
   return {
     promptTokens: counter('vllm:prompt_tokens_total', 'Prompt tokens.'),
     generationTokens: counter('vllm:generation_tokens_total', 'Completion tokens.'),
-    prefixQueries: counter('vllm:prefix_cache_queries_total', 'Prompt tokens looked up in the prefix cache.'),
-    prefixHits: counter('vllm:prefix_cache_hits_total', 'Prompt tokens found in the prefix cache.'),
     success: new Counter({
       name: 'vllm:request_success_total',
       help: 'Completions that ended by themselves.',

@@ -171,8 +171,6 @@ export class Generation {
     const metrics = this.#metrics;
     metrics.promptTokens.inc(labels, usage.prompt_tokens);
     metrics.generationTokens.inc(labels, usage.completion_tokens);
-    metrics.prefixQueries.inc(labels, usage.prompt_tokens);
-    metrics.prefixHits.inc(labels, usage.prompt_tokens_details.cached_tokens);
     metrics.queueTime.observe(labels, timings.queue_seconds);
     metrics.prefillTime.observe(labels, timings.prefill_seconds);
     metrics.decodeTime.observe(labels, timings.decode_seconds);

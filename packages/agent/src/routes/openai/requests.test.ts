@@ -274,6 +274,8 @@ describe('the other routes', () => {
     ]) {
       expect(metrics).toMatch(line);
     }
+    // There is no such cache yet, and its rate of hits would be taken for bad.
+    expect(metrics).not.toContain('prefix_cache');
   });
 
   test('a foreign Host header is refused on a loopback bind without keys', async () => {
