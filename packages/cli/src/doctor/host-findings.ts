@@ -1,4 +1,4 @@
-import { type CodedError, PYTHON_RANGE_TEXT } from '@mlxfleet/protocol';
+import { type CodedError, memoryTier, PYTHON_RANGE_TEXT } from '@mlxfleet/protocol';
 import { errorRow } from '../actions/error-row.ts';
 import { protocolMismatch } from '../agent-client/answer-error.ts';
 import type { ResolvedHost } from '../config/resolved-host.ts';
@@ -58,17 +58,11 @@ function systemFindings(name: string, facts: HostFacts): Finding[] {
   return [ok('system', detail)];
 }
 
-/** Sizes of memory from which a host keeps models longer; the agent has the same tiers. */
-function memoryTier(bytes: number): string {
-  const gib = bytes / GIBIBYTE + 0.5;
-  if (gib >= 64) return 'models unload after 10 min idle';
-  return gib >= 24 ? 'models unload after 5 min idle' : 'models unload after 3 min idle';
-}
-
 function memoryFindings(facts: HostFacts): Finding[] {
   const bytes = facts.system?.ramBytes ?? null;
   if (bytes === null) return [];
-  const detail = `${formatBytes(bytes)}; ${memoryTier(bytes)}`;
+  const { idleTimeoutSeconds, memoryLimitBytes } = memoryTier(bytes);
+  const detail = `${formatBytes(bytes)}; models may use ${formatBytes(memoryLimitBytes)} and unload after ${formatSeconds(idleTimeoutSeconds)} idle`;
   return bytes < SMALLEST_RAM_BYTES - GIBIBYTE / 2
     ? [warn('memory', detail, 'Only very small models fit.')]
     : [ok('memory', detail)];
