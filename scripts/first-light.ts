@@ -1,8 +1,9 @@
 import path from 'node:path';
+import { DEFAULTS } from '@mlxfleet/protocol';
 import { buildBundles } from './lib/build-bundles.ts';
 import { runCommandLine } from './lib/first-light/command-line.ts';
 import { howToCall } from './lib/first-light/how-to-call.ts';
-import { API_PORT, assertPortsFree, placeModel, writeLocalInventory } from './lib/first-light/local-fleet.ts';
+import { assertPortsFree, placeModel, writeLocalInventory } from './lib/first-light/local-fleet.ts';
 import { StopRequest } from './lib/first-light/stop-request.ts';
 import { ensureSmolLM2 } from './lib/models.ts';
 import { checkout } from './lib/paths.ts';
@@ -37,7 +38,7 @@ await runMain(async () => {
     const answered = await runCommandLine([...mlxfleet, ...ask], stop);
     if (answered !== 0) return stop.isRequested ? INTERRUPTED : answered;
     process.stdout.write(
-      howToCall(`http://127.0.0.1:${API_PORT}/v1`, MODEL, path.relative(checkout, inventoryFile)),
+      howToCall(`http://127.0.0.1:${DEFAULTS.apiPort}/v1`, MODEL, path.relative(checkout, inventoryFile)),
     );
     await stop.wait();
     return 0;

@@ -1,19 +1,20 @@
 import { z } from 'zod';
+import { DEFAULTS } from './defaults.ts';
 
 /** `shared/config.yaml` on a host: written by a deploy from the inventory, read by the agent when it starts. */
 export const agentConfigSchema = z.strictObject({
   version: z.literal(1),
   api: z
     .strictObject({
-      bind: z.string().default('127.0.0.1'),
-      port: z.int().min(0).max(65_535).default(11_440),
+      bind: z.string().default(DEFAULTS.bind),
+      port: z.int().min(0).max(65_535).default(DEFAULTS.apiPort),
       /** Without keys, a bind beyond loopback needs this said. */
       anonymous: z.boolean().default(false),
       /** SHA-256 of each accepted key, hexadecimal: the host never stores a key. */
       key_hashes: z.array(z.string().regex(/^[0-9a-f]{64}$/)).default([]),
     })
     .prefault({}),
-  admin: z.strictObject({ port: z.int().min(0).max(65_535).default(11_441) }).prefault({}),
+  admin: z.strictObject({ port: z.int().min(0).max(65_535).default(DEFAULTS.adminPort) }).prefault({}),
   models: z
     .array(
       z.strictObject({

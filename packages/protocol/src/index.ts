@@ -25,6 +25,7 @@ export {
   adminUnloadResponseSchema,
 } from './admin/unload.ts';
 export { type AgentConfig, agentConfigSchema } from './agent-config.ts';
+export { DEFAULTS } from './defaults.ts';
 export { durationSchema } from './duration.ts';
 export { CodedError, type CodedErrorOptions, type ErrorDefinition } from './errors/coded-error.ts';
 export { type DeployOutcome, deployOutcomeSchema, type HostState, hostStateSchema } from './host.ts';

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { DEFAULTS } from './defaults.ts';
 import { durationSchema } from './duration.ts';
 import { PYTHON_RANGE_TEXT, PYTHON_VERSIONS } from './python-range.ts';
 
@@ -26,8 +27,8 @@ export const secretReferenceSchema = z.union([
 export type SecretReference = z.infer<typeof secretReferenceSchema>;
 
 const apiSchema = z.strictObject({
-  port: port.optional().meta({ description: 'Port of the OpenAI API', default: 11440 }),
-  bind: z.string().min(1).optional().meta({ description: 'Address to listen on', default: '127.0.0.1' }),
+  port: port.optional().meta({ description: 'Port of the OpenAI API', default: DEFAULTS.apiPort }),
+  bind: z.string().min(1).optional().meta({ description: 'Address to listen on', default: DEFAULTS.bind }),
   anonymous: z
     .boolean()
     .optional()
@@ -36,7 +37,9 @@ const apiSchema = z.strictObject({
 });
 
 const adminSchema = z.strictObject({
-  port: port.optional().meta({ description: 'Port of the admin API, on loopback only', default: 11441 }),
+  port: port
+    .optional()
+    .meta({ description: 'Port of the admin API, on loopback only', default: DEFAULTS.adminPort }),
 });
 
 const environmentSchema = z.record(
@@ -61,7 +64,7 @@ const hostSettings = {
     .string()
     .regex(/^(~\/|\/).+/, 'expected an absolute path or one that begins with ~/')
     .optional()
-    .meta({ description: 'Folder on the host where everything lives', default: '~/.mlxfleet' }),
+    .meta({ description: 'Folder on the host where everything lives', default: DEFAULTS.root }),
   service: serviceKindSchema
     .optional()
     .meta({ description: 'How the agent runs; default: what the host has' }),
@@ -77,7 +80,7 @@ const hostSettings = {
     .min(1)
     .max(100)
     .optional()
-    .meta({ description: 'Good releases to keep', default: 5 }),
+    .meta({ description: 'Good releases to keep', default: DEFAULTS.keepReleases }),
 };
 
 export const inventoryHostSchema = z.strictObject({
@@ -123,7 +126,7 @@ export const inventorySchema = z.strictObject({
         .array(name)
         .optional()
         .meta({ description: 'Hosts or labels that are deployed first, one by one' }),
-      max_parallel: z.int().min(1).max(64).optional().meta({ default: 4 }),
+      max_parallel: z.int().min(1).max(64).optional().meta({ default: DEFAULTS.maxParallel }),
       on_failure: z.enum(['stop', 'revert']).optional().meta({ default: 'stop' }),
     })
     .optional(),
@@ -134,7 +137,7 @@ export const inventorySchema = z.strictObject({
         .string()
         .regex(PYTHON_VERSION, `expected a Python version from ${PYTHON_RANGE_TEXT}, as text`)
         .optional()
-        .meta({ description: 'Preferred Python', default: '3.12' }),
+        .meta({ description: 'Preferred Python', default: DEFAULTS.python }),
       index_url: z.url().optional().meta({ description: 'Package index instead of the default one' }),
       find_links: z
         .string()

@@ -5,6 +5,7 @@ test('the public surface is what this list says', () => {
   expect(Object.keys(protocol).toSorted()).toMatchInlineSnapshot(`
     [
       "CodedError",
+      "DEFAULTS",
       "IGNORED_FIELDS",
       "JSON_SCHEMA_VERSION",
       "PROTOCOL_VERSION",

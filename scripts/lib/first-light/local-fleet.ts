@@ -2,13 +2,10 @@ import { cp, mkdir, readFile, rename, rm, stat, writeFile } from 'node:fs/promis
 import net from 'node:net';
 import os from 'node:os';
 import path from 'node:path';
+import { DEFAULTS } from '@mlxfleet/protocol';
 import { stringify } from 'yaml';
 import { cacheFolder } from '../paths.ts';
 import { SetupError } from '../setup-error.ts';
-
-/** Port of the OpenAI API unless an inventory says otherwise. */
-export const API_PORT = 11_440;
-const ADMIN_PORT = 11_441;
 
 /** This machine as the only host of an inventory. */
 export interface LocalFleet {
@@ -20,7 +17,7 @@ export interface LocalFleet {
 /** Writes the inventory for this machine; MLXFLEET_ROOT moves the root away from ~/.mlxfleet. */
 export async function writeLocalInventory(smokeTestModel: string): Promise<LocalFleet> {
   const chosen = process.env['MLXFLEET_ROOT'];
-  const root = chosen ? path.resolve(chosen) : path.join(os.homedir(), '.mlxfleet');
+  const root = chosen ? path.resolve(chosen) : path.join(os.homedir(), DEFAULTS.root.replace('~/', ''));
   const inventoryFile = path.join(cacheFolder, 'first-light', 'inventory.yaml');
   await mkdir(path.dirname(inventoryFile), { recursive: true });
   const inventory = {
@@ -50,11 +47,11 @@ export async function placeModel(modelFolder: string, root: string): Promise<voi
  */
 export async function assertPortsFree(root: string): Promise<void> {
   if (await isAgentRunning(root)) return;
-  for (const port of [API_PORT, ADMIN_PORT]) {
+  for (const port of [DEFAULTS.apiPort, DEFAULTS.adminPort]) {
     if (await isFree(port)) continue;
     throw new SetupError(
       `Port ${port} is in use by another program.`,
-      `mlxfleet serves on ${API_PORT} and ${ADMIN_PORT}. Stop the program that holds the port, then run npm start again. ` +
+      `mlxfleet serves on ${DEFAULTS.apiPort} and ${DEFAULTS.adminPort}. Stop the program that holds the port, then run npm start again. ` +
         `To see which it is: ${process.platform === 'darwin' ? `lsof -nP -iTCP:${port} -sTCP:LISTEN` : `ss -ltnp sport = :${port}`}`,
     );
   }

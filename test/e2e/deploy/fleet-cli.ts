@@ -3,6 +3,7 @@ import { once } from 'node:events';
 import { writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import {
+  DEFAULTS,
   type DeployDocument,
   deployDocumentSchema,
   type ReleasesDocument,
@@ -124,7 +125,7 @@ export class FleetCli {
 
   /** The official client, pointed at a host's API over the network. */
   client(host: string): OpenAI {
-    const baseURL = `http://${this.fleet.host(host).address}:11440/v1`;
+    const baseURL = `http://${this.fleet.host(host).address}:${DEFAULTS.apiPort}/v1`;
     return new OpenAI({ baseURL, apiKey: 'any', maxRetries: 0, timeout: 60_000 });
   }
 

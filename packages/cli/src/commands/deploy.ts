@@ -1,3 +1,4 @@
+import { DEFAULTS } from '@mlxfleet/protocol';
 import { deploy } from '../actions/deploy.ts';
 import type { DeploySettings } from '../actions/deploy-settings.ts';
 import { hostsNamed } from '../config/effective-host.ts';
@@ -9,7 +10,7 @@ import { plainLine } from '../output/plain-text.ts';
 import { printWarning } from '../output/print-error.ts';
 import { type CommandContext, inventoryOf } from './command-context.ts';
 import { changeSettings } from './change-settings.ts';
-import { DEFAULT_MAX_PARALLEL, showRollout } from './rollout.ts';
+import { showRollout } from './rollout.ts';
 import { withTargets } from './with-targets.ts';
 
 export interface DeployOptions {
@@ -39,7 +40,7 @@ export async function runDeploy(
   const settings: DeploySettings = {
     ...changeSettings(context, options),
     canary: hostsNamed(all, inventory.rollout?.canary ?? []).map((host) => host.name),
-    maxParallel: options.maxParallel ?? inventory.rollout?.max_parallel ?? DEFAULT_MAX_PARALLEL,
+    maxParallel: options.maxParallel ?? inventory.rollout?.max_parallel ?? DEFAULTS.maxParallel,
     dryRun,
     clean: options.clean === true,
     onlyStage: options.onlyStage === true,

@@ -1,7 +1,8 @@
+import { DEFAULTS } from '@mlxfleet/protocol';
 import { rollback } from '../actions/rollback.ts';
 import { changeSettings } from './change-settings.ts';
 import { type CommandContext, inventoryOf, selectionOf } from './command-context.ts';
-import { DEFAULT_MAX_PARALLEL, showRollout } from './rollout.ts';
+import { showRollout } from './rollout.ts';
 import { withTargets } from './with-targets.ts';
 
 export interface RollbackOptions {
@@ -22,7 +23,7 @@ export async function runRollback(
   const selection = await selectionOf(context, names);
   const settings = {
     ...changeSettings(context, options),
-    maxParallel: options.maxParallel ?? rollout?.max_parallel ?? DEFAULT_MAX_PARALLEL,
+    maxParallel: options.maxParallel ?? rollout?.max_parallel ?? DEFAULTS.maxParallel,
     ...(options.to === undefined ? {} : { to: options.to }),
   };
   const shown = selection.selected.map((host) => host.name);

@@ -15,9 +15,6 @@ async function reporterFor(context: CommandContext, hosts: readonly string[]): P
   return liveReporter(hosts, output);
 }
 
-/** Hosts at a time where neither the inventory nor the command line says. */
-export const DEFAULT_MAX_PARALLEL = 4;
-
 /** What a rollout came to. */
 export interface RolloutResult {
   readonly document: DeployDocument;

@@ -4,7 +4,6 @@ import path from 'node:path';
 import { inspect } from 'node:util';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { findInventory } from './find-inventory.ts';
-import { nearest } from './nearest.ts';
 import { parseInventory } from './parse-inventory.ts';
 import { readInventoryFile } from './read-inventory-file.ts';
 import { resolveHosts, resolveHostsWithSecrets } from './resolve-hosts.ts';
@@ -155,16 +154,6 @@ test('a secret does not show itself', () => {
   const secret = new Secret('sk-123');
   const shown = [JSON.stringify({ secret }), inspect({ secret }), String(secret)];
   expect(shown.join()).not.toContain('sk-123');
-});
-
-test.each([
-  ['adress', ['address', 'api'], 'address'],
-  ['depoly', ['deploy', 'doctor'], 'deploy'],
-  ['keep-releases', ['keep_releases'], 'keep_releases'],
-  ['zzz', ['address', 'api'], null],
-  ['', ['a'], null],
-])('nearest to %j', (word, candidates, expected) => {
-  expect(nearest(word, candidates)).toBe(expected);
 });
 
 describe('inventories in the repository', async () => {

@@ -1,7 +1,5 @@
-import type { Inventory } from '@mlxfleet/protocol';
+import { DEFAULTS, type Inventory, isLoopbackAddress, nearestName } from '@mlxfleet/protocol';
 import { type EffectiveHost, effectiveHosts, hostsNamed } from './effective-host.ts';
-import { nearest } from './nearest.ts';
-import { isDirectJump, isLoopback } from './network-address.ts';
 import { refusedInThisVersion } from './not-in-this-version.ts';
 import type { Path } from './yaml-source.ts';
 
@@ -13,10 +11,6 @@ export interface CrossProblem {
 }
 
 const DEFAULT_SSH_PORT = 22;
-const DEFAULT_ROOT = '~/.mlxfleet';
-const DEFAULT_BIND = '127.0.0.1';
-const DEFAULT_API_PORT = 11_440;
-const DEFAULT_ADMIN_PORT = 11_441;
 
 function isLocal(host: EffectiveHost): boolean {
   return host.connection === 'local';
@@ -29,7 +23,7 @@ function machineKey(host: EffectiveHost): string {
 }
 
 function rootKey(host: EffectiveHost): string {
-  const root = (host.root ?? DEFAULT_ROOT).replace(/\/+$/, '');
+  const root = (host.root ?? DEFAULTS.root).replace(/\/+$/, '');
   return root.startsWith('~') ? `${host.user ?? ''} ${root}` : root;
 }
 
@@ -56,7 +50,7 @@ function* unknownNames(
     yield {
       path: [...path, index],
       message: `"${name}" is neither a host nor a label`,
-      suggestion: nearest(name, known),
+      suggestion: nearestName(name, known),
     };
   }
 }
@@ -90,8 +84,8 @@ function* sameMachine(inventory: Inventory, hosts: readonly EffectiveHost[]): Ge
     }
     roots.set(root, host.name);
 
-    const apiPort = host.api?.port ?? DEFAULT_API_PORT;
-    const adminPort = host.admin?.port ?? DEFAULT_ADMIN_PORT;
+    const apiPort = host.api?.port ?? DEFAULTS.apiPort;
+    const adminPort = host.admin?.port ?? DEFAULTS.adminPort;
     if (apiPort === adminPort) {
       const path = settingPath(inventory, host, 'api', 'port');
       yield { path, message: `the API and the admin API cannot both use port ${apiPort}` };
@@ -112,6 +106,11 @@ function* sameMachine(inventory: Inventory, hosts: readonly EffectiveHost[]): Ge
   }
 }
 
+/** A jump that names a machine by itself rather than a host of the inventory: user@host, host:port or host.domain. */
+function isDirectJump(jump: string): boolean {
+  return /[@:.]/.test(jump);
+}
+
 function* jumps(hosts: readonly EffectiveHost[]): Generator<CrossProblem> {
   const byName = new Map(hosts.map((host) => [host.name, host]));
   for (const host of hosts) {
@@ -123,7 +122,7 @@ function* jumps(hosts: readonly EffectiveHost[]): Generator<CrossProblem> {
       yield {
         path,
         message: `"${host.jump}" is no host of this inventory (another machine is written user@host:port)`,
-        suggestion: nearest(
+        suggestion: nearestName(
           host.jump,
           [...byName.keys()].filter((name) => name !== host.name),
         ),
@@ -164,9 +163,9 @@ function* uselessSshSettings(inventory: Inventory): Generator<CrossProblem> {
 function* openBinds(inventory: Inventory, hosts: readonly EffectiveHost[]): Generator<CrossProblem> {
   const reported = new Set<string>();
   for (const host of hosts) {
-    const bind = host.api?.bind ?? DEFAULT_BIND;
+    const bind = host.api?.bind ?? DEFAULTS.bind;
     const hasKeys = (host.api?.keys ?? []).length > 0;
-    if (isLoopback(bind) || hasKeys || host.api?.anonymous === true) continue;
+    if (isLoopbackAddress(bind) || hasKeys || host.api?.anonymous === true) continue;
     const path = settingPath(inventory, host, 'api', 'bind');
     if (reported.has(path.join('\n'))) continue;
     reported.add(path.join('\n'));
@@ -205,7 +204,7 @@ function* smokeTest(inventory: Inventory): Generator<CrossProblem> {
   yield {
     path: ['smoke_test', 'model'],
     message: `"${wanted}" is not among the models of this inventory`,
-    suggestion: nearest(wanted, ids),
+    suggestion: nearestName(wanted, ids),
   };
 }
 

@@ -1,14 +1,13 @@
 import {
   type AgentConfig,
   agentConfigSchema,
+  DEFAULTS,
   type Inventory,
   type SecretReference,
 } from '@mlxfleet/protocol';
 import { type EffectiveHost, effectiveHosts, hostsNamed } from './effective-host.ts';
 import type { ResolvedHost } from './resolved-host.ts';
 import { resolveSecret, type SecretContext } from './resolve-secret.ts';
-
-const DEFAULT_PYTHON = '3.12';
 
 function agentModels(inventory: Inventory, host: EffectiveHost): AgentConfig['models'] {
   const here = (inventory.models ?? []).filter((model) => hostsNamed([host], model.hosts).length > 0);
@@ -54,15 +53,15 @@ function resolveHost(inventory: Inventory, host: EffectiveHost, keyHashes: reado
     address: isLocal ? null : (host.address ?? host.name),
     connection: host.connection ?? 'ssh',
     ...sshOnly,
-    root: host.root ?? '~/.mlxfleet',
+    root: host.root ?? DEFAULTS.root,
     ...(host.service === undefined ? {} : { service: host.service }),
     vision: host.vision ?? false,
     labels: host.labels ?? [],
-    keepReleases: host.keep_releases ?? 5,
+    keepReleases: host.keep_releases ?? DEFAULTS.keepReleases,
     agentConfig: agentConfig(inventory, host, keyHashes),
     env: host.env ?? {},
     python: {
-      version: inventory.python?.version ?? DEFAULT_PYTHON,
+      version: inventory.python?.version ?? DEFAULTS.python,
       indexUrl: inventory.python?.index_url ?? null,
       findLinks: inventory.python?.find_links ?? null,
     },

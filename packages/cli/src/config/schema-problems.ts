@@ -1,6 +1,5 @@
-import { inventorySchema, keysAt } from '@mlxfleet/protocol';
+import { inventorySchema, keysAt, nearestName } from '@mlxfleet/protocol';
 import type { InventoryProblem } from './inventory-problem.ts';
-import { nearest } from './nearest.ts';
 import { formatPath, type Path, type YamlSource } from './yaml-source.ts';
 
 /** The part of a schema issue that wording needs. */
@@ -104,7 +103,7 @@ function translate(source: YamlSource, root: unknown, issue: Issue, base: Path):
       const { line, column } = source.placeOfKey(keyPath) ?? source.placeOfValue(path);
       const message =
         key === '<<' ? 'merge keys are not supported; put what hosts share in "defaults"' : 'unknown key';
-      return { line, column, path: formatPath(keyPath), message, suggestion: nearest(key, free) };
+      return { line, column, path: formatPath(keyPath), message, suggestion: nearestName(key, free) };
     });
   }
 
@@ -118,7 +117,7 @@ function translate(source: YamlSource, root: unknown, issue: Issue, base: Path):
     if (isSecretPath(path)) {
       const message = 'a secret is never written here: expected { env: NAME } or { command: "…" }';
       const keys = typeof value === 'object' && value !== null ? Object.keys(value) : [];
-      return [{ ...problem, message, suggestion: nearest(keys[0] ?? '', ['env', 'command']) }];
+      return [{ ...problem, message, suggestion: nearestName(keys[0] ?? '', ['env', 'command']) }];
     }
     if (issue.message !== 'Invalid input') return [{ ...problem, message: issue.message }];
     const inner = bestBranch(issue).flatMap((branchIssue) => translate(source, root, branchIssue, path));
@@ -127,7 +126,7 @@ function translate(source: YamlSource, root: unknown, issue: Issue, base: Path):
 
   const suggestion =
     issue.code === 'invalid_value' && typeof value === 'string'
-      ? nearest(value, (issue.values ?? []).map(String))
+      ? nearestName(value, (issue.values ?? []).map(String))
       : null;
   return [{ ...problem, message: wording(issue, value, path), suggestion }];
 }

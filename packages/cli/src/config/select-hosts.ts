@@ -1,7 +1,6 @@
-import { CodedError } from '@mlxfleet/protocol';
+import { CodedError, nearestName } from '@mlxfleet/protocol';
 import { ERRORS } from '../errors.ts';
 import { hostsNamed } from './effective-host.ts';
-import { nearest } from './nearest.ts';
 import type { ResolvedHost } from './resolved-host.ts';
 
 function knownNames(hosts: readonly ResolvedHost[]): string[] {
@@ -14,7 +13,7 @@ export function selectHosts(hosts: readonly ResolvedHost[], names: readonly stri
   const unknown = names.filter((name) => !known.includes(name));
   const [first] = unknown;
   if (first !== undefined) {
-    const meant = nearest(first, known);
+    const meant = nearestName(first, known);
     const listed = unknown.map((name) => `"${name}"`).join(', ');
     const verb = unknown.length === 1 ? 'is neither a host nor a label' : 'are neither hosts nor labels';
     throw new CodedError(ERRORS.HOST_UNKNOWN, `${listed} ${verb} of this inventory`, {

@@ -1,3 +1,4 @@
+import { DEFAULTS } from '@mlxfleet/protocol';
 import { stringify } from 'yaml';
 
 /** A host to write into a new inventory. */
@@ -39,12 +40,12 @@ version: 1
 # What every host has unless it says otherwise.
 defaults:
   # Where everything lives on a host.
-  root: ~/.mlxfleet
+  root: ${DEFAULTS.root}
   # The OpenAI API. On loopback only the host itself reaches it. To serve your network, say for a host:
   #   api: { bind: 0.0.0.0, keys: [{ env: MLXFLEET_KEY }] }
-  api: { port: 11440, bind: 127.0.0.1 }
+  api: { port: ${DEFAULTS.apiPort}, bind: ${DEFAULTS.bind} }
   # Good releases that a host keeps to go back to.
-  keep_releases: 5
+  keep_releases: ${DEFAULTS.keepReleases}
 
 # ssh works as your ~/.ssh/config says. A host may also set: user, port, identity, jump, labels, service, env.
 hosts:
@@ -53,7 +54,7 @@ rollout:
   # Hosts or labels that are deployed first; when one fails, the others are not touched.
   canary: [${canary === undefined ? '' : scalar(canary)}]
   # Then this many hosts at a time.
-  max_parallel: 4
+  max_parallel: ${DEFAULTS.maxParallel}
 
 # Models to have ready. Others are loaded when a request names them.
 models: []
