@@ -2,10 +2,12 @@
 # shellcheck disable=SC2154,SC2034,SC2016 # values of the caller; variables of other parts; awk code is quoted
 # Lines of a log file, as they are. Follows until the operator goes away.
 
-# Lines of the agent carry their time as "time":<milliseconds>; a line without one belongs to the line before it.
+# Lines of the agent carry their time as "time":<milliseconds>, those of a worker begin with an ISO time, which is
+# compared as text; a line without a time belongs to the line before it.
 LOGS_SINCE='
 {
-  if (match($0, /"time":[0-9]+/)) shown = substr($0, RSTART + 7, RLENGTH - 7) / 1000 >= cutoff
+  if (match($0, /^[0-9][0-9][0-9][0-9]-[0-9][0-9]-[0-9][0-9]T[0-9][0-9]:[0-9][0-9]:[0-9][0-9]/)) shown = substr($0, 1, 19) >= iso
+  else if (match($0, /"time":[0-9]+/)) shown = substr($0, RSTART + 7, RLENGTH - 7) / 1000 >= cutoff
   if (shown) print
 }'
 
@@ -36,7 +38,10 @@ main() {
   trap logs_interrupted TERM INT HUP
   watch_operator
   if [ -n "$SINCE_SECONDS" ]; then
-    awk -v cutoff="$(($(now_seconds) - SINCE_SECONDS))" "$LOGS_SINCE" "$logs_file" | tail -n "$LINES_WANTED"
+    logs_cutoff=$(($(now_seconds) - SINCE_SECONDS))
+    # GNU and busybox, then BSD.
+    logs_iso=$(date -u -d "@$logs_cutoff" +%Y-%m-%dT%H:%M:%S 2>/dev/null || date -u -r "$logs_cutoff" +%Y-%m-%dT%H:%M:%S)
+    awk -v cutoff="$logs_cutoff" -v iso="$logs_iso" "$LOGS_SINCE" "$logs_file" | tail -n "$LINES_WANTED"
   else
     tail -n "$LINES_WANTED" "$logs_file"
   fi

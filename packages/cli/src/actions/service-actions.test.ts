@@ -1,5 +1,6 @@
 import { spawnSync } from 'node:child_process';
-import { mkdir, readdir, readFile, stat, writeFile } from 'node:fs/promises';
+import { mkdir, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { changeService } from './change-service.ts';
 import { execOnHost } from './exec-on-host.ts';
@@ -153,6 +154,10 @@ describe('the life of a host', () => {
     expect(await shown({ sinceSeconds: 60 })).toEqual(lines.slice(2));
     await writeFile(host.path('logs/worker-org--a_model.log'), 'from the worker\n');
     expect(await shown({ worker: 'org/a model' })).toEqual(['from the worker']);
+    const stamp = (ago: number): string => new Date(now - ago).toISOString().replace(/\.\d+/, '');
+    const words = [`${stamp(7_200_000)} old`, 'Traceback, as old', `${stamp(5000)} new`, 'Traceback, as new'];
+    await writeFile(host.path('logs/worker-org--a_model.log'), `${words.join('\n')}\n`);
+    expect(await shown({ worker: 'org/a model', sinceSeconds: 60 })).toEqual(words.slice(2));
     await expect(shown({ worker: 'gone' })).rejects.toMatchObject({ code: 'NO_LOGS' });
   });
 
@@ -199,6 +204,23 @@ describe('the life of a host', () => {
     await expect.poll(() => processesOf('sleep 3187'), { timeout: 5000 }).toEqual([]);
   });
 
+  test('a removal that cannot remove everything says what is left, and can be run again', async () => {
+    // A rm that leaves one folder alone.
+    const rmThatFails = `#!/bin/sh
+case "$*" in */logs) echo "rm: cannot remove: Operation not permitted" >&2; exit 1 ;; esac
+exec /bin/rm "$@"
+`;
+    await writeFile(join(host.folder, 'bin/rm'), rmThatFails, { mode: 0o755 });
+    const removing = uninstallHost(host.target, { purgeModels: false }, standInSettings, signal);
+    await expect(removing).rejects.toMatchObject({ code: 'ROOT_NOT_WRITABLE' });
+    await expect(removing).rejects.toThrow(/could not remove .*\/logs\n {2}\| rm: cannot remove/);
+    await rm(join(host.folder, 'bin/rm'));
+    expect(await readdir(host.path('deploy/lock'))).toEqual([]);
+    const again = await uninstallHost(host.target, { purgeModels: false }, standInSettings, signal);
+    expect(again.outcome).toBe('changed');
+    await deployStandIn(host, { version: '1.0.0' });
+  });
+
   test('removal keeps models and what is not ours, and nothing else', async () => {
     await mkdir(host.path('shared/models/tiny'), { recursive: true });
     await writeFile(host.path('notes.txt'), 'mine');
@@ -207,6 +229,12 @@ describe('the life of a host', () => {
     expect((await readdir(host.root)).toSorted()).toEqual(['notes.txt', 'shared']);
     expect(await readdir(host.path('shared'))).toEqual(['models']);
     expect(await stateNow()).toBe('not-installed');
+    await mkdir(host.path('logs'));
+    expect(await uninstallHost(host.target, { purgeModels: true }, standInSettings, signal)).toEqual({
+      outcome: 'changed',
+      detail: 'removed, models too',
+    });
+    expect((await readdir(host.root)).toSorted()).toEqual(['logs', 'notes.txt']);
     await deployStandIn(host, { version: '1.0.0' });
     await uninstallHost(host.target, { purgeModels: true }, standInSettings, signal);
     expect(await readdir(host.root)).toEqual(['notes.txt']);
