@@ -15,6 +15,7 @@
 //   tokens=N       end by itself after N tokens
 //   crash=N        exit with code 9 after N tokens
 //   garbage=N      send a line that is no frame after N tokens
+//   gather=N       put N tokens into each step frame, an output each
 //   flood=N        send tokens of N characters
 //   fail           a request that fails inside the worker
 //   invalid        a request that the worker refuses
@@ -94,13 +95,14 @@ function generate(frame) {
   send({ type: 'started', id: frame.id, prompt_tokens: text.split(/\s/).length, cached_tokens: 0 });
   const last = Math.min(option(text, 'tokens') ?? Infinity, frame.max_tokens ?? 5);
   let count = 0;
-  const timer = setInterval(() => {
+  const flood = option(text, 'flood');
+  /** The next token's output. */
+  const emit = () => {
     if (option(text, 'crash') === count) {
       console.error('the fake crashes as told');
       process.exit(9);
     }
     if (option(text, 'garbage') === count) send('this is no frame\n');
-    const flood = option(text, 'flood');
     const output = {
       id: frame.id,
       text: flood === null ? `t${count} ` : 'x'.repeat(flood),
@@ -116,7 +118,12 @@ function generate(frame) {
         timings: { queue_seconds: 0, prefill_seconds: 0.01, decode_seconds: count / 1000 },
       };
     }
-    send({ type: 'step', outputs: [output] });
+    return output;
+  };
+  const timer = setInterval(() => {
+    const outputs = [emit()];
+    while (outputs.length < (option(text, 'gather') ?? 1) && count < last) outputs.push(emit());
+    send({ type: 'step', outputs });
   }, fake.step_ms ?? 2);
   running.set(frame.id, timer);
 }

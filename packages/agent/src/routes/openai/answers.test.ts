@@ -35,6 +35,12 @@ function running(): number {
   return agent.services.pool.peek('m')?.runningCount ?? 0;
 }
 
+/** Completion tokens of model m so far, by the metrics. */
+async function generationTokens(): Promise<number> {
+  const metrics = await (await fetch(`${agent.url}/metrics`)).text();
+  return Number(/^vllm:generation_tokens_total\{model_name="m"\} (\d+)$/m.exec(metrics)?.[1] ?? 0);
+}
+
 describe('whole answers', () => {
   test('chat', async () => {
     const response = await agent.post(CHAT, chat('one two tokens=3'));
@@ -112,6 +118,35 @@ describe('streams', () => {
       .map((event) => chatCompletionChunkSchema.strict().parse(JSON.parse(event)));
     expect(chunks.every((chunk) => !('usage' in chunk))).toBe(true);
     expect(chunks.at(-1)?.timings?.tokens_per_second).toBeGreaterThan(0);
+  });
+
+  test('steps that the worker gathered into one frame are events of their own, in order', async () => {
+    const before = await generationTokens();
+    const response = await agent.post(
+      CHAT,
+      chat('gather=4 tokens=10', {
+        stream: true,
+        return_token_ids: true,
+        stream_options: { include_usage: true },
+      }),
+    );
+    const all = readEvents(await response.text());
+    const chunks = all.slice(0, -1).map((event) => chatCompletionChunkSchema.parse(JSON.parse(event)));
+    const deltas = chunks.filter(({ choices }) => (choices[0]?.delta.content ?? '') !== '');
+    expect(deltas.map(({ choices }) => choices[0]?.delta.content)).toEqual(
+      Array.from({ length: 10 }, (_, index) => `t${String(index)} `),
+    );
+    expect(deltas.map(({ choices }) => choices[0]?.token_ids)).toEqual(
+      Array.from({ length: 10 }, (_, index) => [index]),
+    );
+    expect(chunks.at(-2)?.choices[0]?.finish_reason).toBe('stop');
+    expect(chunks.at(-1)?.usage).toMatchObject({ completion_tokens: 10 });
+    expect((await generationTokens()) - before).toBe(10);
+    const whole = await agent.post(CHAT, chat('gather=4 tokens=10'));
+    expect(await whole.json()).toMatchObject({
+      choices: [{ message: { content: 't0 t1 t2 t3 t4 t5 t6 t7 t8 t9 ' } }],
+      usage: { completion_tokens: 10 },
+    });
   });
 
   test('choices are interleaved, each complete', async () => {
