@@ -1,7 +1,7 @@
 import http from 'node:http';
 
 /** One streamed chat completion as its client saw it. */
-export interface StreamSample {
+interface StreamSample {
   /** From sending the request to the first content chunk, milliseconds; null when none came. */
   readonly firstTokenMs: number | null;
   readonly totalMs: number;
