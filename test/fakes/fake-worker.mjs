@@ -121,8 +121,8 @@ function generate(frame) {
     return output;
   };
   const timer = setInterval(() => {
-    const outputs = [emit()];
-    while (outputs.length < (option(text, 'gather') ?? 1) && count < last) outputs.push(emit());
+    const room = Math.min(option(text, 'gather') ?? 1, last - count);
+    const outputs = Array.from({ length: Math.max(1, room) }, emit);
     send({ type: 'step', outputs });
   }, fake.step_ms ?? 2);
   running.set(frame.id, timer);

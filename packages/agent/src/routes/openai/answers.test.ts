@@ -126,6 +126,7 @@ describe('streams', () => {
       CHAT,
       chat('gather=4 tokens=10', {
         stream: true,
+        max_tokens: 10,
         return_token_ids: true,
         stream_options: { include_usage: true },
       }),
@@ -142,7 +143,7 @@ describe('streams', () => {
     expect(chunks.at(-2)?.choices[0]?.finish_reason).toBe('stop');
     expect(chunks.at(-1)?.usage).toMatchObject({ completion_tokens: 10 });
     expect((await generationTokens()) - before).toBe(10);
-    const whole = await agent.post(CHAT, chat('gather=4 tokens=10'));
+    const whole = await agent.post(CHAT, chat('gather=4 tokens=10', { max_tokens: 10 }));
     expect(await whole.json()).toMatchObject({
       choices: [{ message: { content: 't0 t1 t2 t3 t4 t5 t6 t7 t8 t9 ' } }],
       usage: { completion_tokens: 10 },
