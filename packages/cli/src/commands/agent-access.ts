@@ -1,9 +1,11 @@
 import { type AdminStatus, CodedError } from '@mlxfleet/protocol';
+import { z } from 'zod';
 import type { Target } from '../actions/target.ts';
 import { protocolMismatch } from '../agent-client/answer-error.ts';
 import { ERRORS } from '../errors.ts';
 import { gatherFacts } from '../phases/facts.ts';
-import { quote } from '../remote-commands/quote.ts';
+import { runJsonScript } from '../remote-commands/run-script.ts';
+import { script } from '../remote-commands/script.ts';
 
 /** Where the agent of a host is. */
 export interface AgentAccess {
@@ -35,13 +37,22 @@ export async function findAgent(target: Target, signal: AbortSignal): Promise<Ag
   return { root: facts.system.root, status: facts.admin };
 }
 
+const tokenSchema = z.object({ token: z.string().nullable() });
+
 /** Content of `shared/admin-token`, which stands in for an API key; null when it cannot be read. */
 export async function readAdminToken(
   target: Target,
   root: string,
   signal: AbortSignal,
 ): Promise<string | null> {
-  const result = await target.host.run(`cat ${quote(`${root}/shared/admin-token`)}\n`, { signal });
-  const token = result.stdout.trim();
-  return result.exitCode === 0 && token !== '' ? token : null;
+  let token: string | null = null;
+  await runJsonScript(
+    target.host,
+    script(['lib', 'admin-token'], { ROOT: root }),
+    (message) => {
+      token = tokenSchema.safeParse(message).data?.token ?? token;
+    },
+    { signal },
+  );
+  return token;
 }

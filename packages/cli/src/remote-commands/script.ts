@@ -18,6 +18,7 @@ export type ScriptPart =
   | 'exec'
   | 'unlock'
   | 'uninstall'
+  | 'admin-token'
   | 'doctor';
 
 /** A script to send, and the lines that its answer stands between. */
