@@ -70,7 +70,10 @@ describe('a first deploy', () => {
   test('prepares without switching when asked to', async () => {
     const staged = await deployStandIn(host, { version: '1.0.0', settings: { onlyStage: true } });
     expect(staged.row.outcome).toBe('changed');
+    expect(staged.result.plans[0]?.lines.join('\n')).not.toMatch(/switch|start with|write|restart/);
     expect(await current()).toBeNull();
+    const again = await deployStandIn(host, { version: '1.0.0', settings: { onlyStage: true } });
+    expect(again.row).toMatchObject({ outcome: 'unchanged', release: staged.row.release });
     const { row, lines } = await deployStandIn(host, { version: '1.0.0' });
     expect(row.outcome).toBe('changed');
     expect(lines.join('\n')).not.toContain('sent');

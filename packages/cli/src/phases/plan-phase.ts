@@ -3,7 +3,7 @@ import { hostScriptParts } from '../service/host-script-parts.ts';
 import type { HostDeploy, Phase } from './deploy-state.ts';
 import { required } from './deploy-state.ts';
 import { desiredHost, heldRelease } from './desired-host.ts';
-import { chooseEnvironments, plan } from './plan.ts';
+import { chooseEnvironments, plan, stagingOf } from './plan.ts';
 
 /** Decides what has to change. A host with nothing to change is done, and so is every host of a dry run. */
 export const planPhase: Phase = {
@@ -14,7 +14,7 @@ export const planPhase: Phase = {
     // Refuses what the change could not do, so that a dry run tells it too.
     hostScriptParts(target.settings);
     const desired = desiredHost(target.settings, shared.payload, facts);
-    const { clean } = shared.settings;
+    const { clean, onlyStage } = shared.settings;
     const held = clean ? null : heldRelease(desired.contentHash, facts);
     let release = held === null ? await shared.packageRelease(clean) : null;
     // The id is taken on the host by files that are no longer what they were: the running release is never repaired
@@ -28,7 +28,8 @@ export const planPhase: Phase = {
     const releaseId = held ?? release?.manifest.id ?? '';
     const suffix = clean ? `-${randomBytes(4).toString('hex')}` : '';
     const environments = chooseEnvironments(desired, facts, suffix);
-    const changes = plan(desired, facts, releaseId, environments);
+    const wanted = plan(desired, facts, releaseId, environments);
+    const changes = onlyStage ? stagingOf(wanted) : wanted;
     deploy.plan = { desired, releaseId, release, environments, changes };
     if (changes.length === 0) deploy.outcome = 'unchanged';
     else if (!shared.gate.isOpen) deploy.outcome = 'changed';

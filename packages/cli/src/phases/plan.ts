@@ -84,6 +84,13 @@ function notServing(facts: HostFacts, id: string): string | null {
   return null;
 }
 
+const STAGED = new Set<Change['kind']>(['install-runtime', 'stage-release', 'build-environment']);
+
+/** Those changes that prepare beside the running release: all that `--only-stage` makes. */
+export function stagingOf(changes: readonly Change[]): Change[] {
+  return changes.filter(({ kind }) => STAGED.has(kind));
+}
+
 const MEBIBYTE = 1024 * 1024;
 
 /** Bytes that a change takes on the host, roughly: what is sent, what it unpacks to, and what packages need. */
