@@ -51,6 +51,15 @@ doctor_sleep() {
   json_send
 }
 
+# MLX's CPU backend compiles parts of a model when it is first used, and calls this program by name.
+doctor_compiler() {
+  [ "$(uname -s)" = Linux ] || return 0
+  doctor_found=$(command -v g++) || doctor_found=
+  fact_new compiler
+  json_text_or_null path "$doctor_found"
+  json_send
+}
+
 doctor_wheels() {
   [ -n "$FIND_LINKS" ] || return 0
   fact_new wheels
@@ -64,7 +73,7 @@ main() {
   for facts_part in system python current service lock admin; do
     "facts_$facts_part"
   done
-  for doctor_part in clock root ports sleep wheels; do
+  for doctor_part in clock root ports sleep compiler wheels; do
     "doctor_$doctor_part"
   done
   exit 0

@@ -139,6 +139,17 @@ describe('with --json stdout is one document of the command', () => {
   });
 });
 
+test.runIf(process.platform === 'linux')(
+  'doctor looks for the compiler that MLX needs on Linux',
+  async () => {
+    const { stdout } = await mlxfleet('doctor', 'here', '--json');
+    const checks = doctorDocumentSchema
+      .parse(JSON.parse(stdout))
+      .hosts[0]?.findings.map(({ check }) => check);
+    expect(checks).toContain('compiler');
+  },
+);
+
 test('what status says of a machine without mlxfleet, and of one that is away', async () => {
   const { stdout } = await mlxfleet('status');
   expect(stdout.split('\n').map((line) => line.split('\t').slice(0, 2).join(' '))).toEqual([

@@ -77,6 +77,8 @@ test.each<[string, object, string, RegExp]>([
     /^fail: .*admin\.port/,
   ],
   ['a host that sleeps', { fact: 'sleep', minutes: 10, disabled: null }, 'sleep', /^warn: .*pmset/],
+  ['no compiler', { fact: 'compiler', path: null }, 'compiler', /^fail: .*apt-get install g\+\+/],
+  ['a compiler', { fact: 'compiler', path: '/usr/bin/g++' }, 'compiler', /^ok$/],
   ['missing wheels', { fact: 'wheels', folder: '/srv/wheels', present: false }, 'wheels', /^fail/],
 ])('%s', (_what, message, check, expected) => {
   const found = { ...findings(...healthy), ...findings(message) };

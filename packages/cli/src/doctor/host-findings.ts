@@ -174,6 +174,18 @@ function sleepFindings(sleep: HostObservations['sleep']): Finding[] {
   ];
 }
 
+function compilerFindings(compiler: HostObservations['compiler']): Finding[] {
+  if (compiler === null) return [];
+  if (compiler.path !== null) return [ok('compiler', compiler.path)];
+  return [
+    fail(
+      'compiler',
+      'no g++ found',
+      'MLX compiles parts of a model when it is first used on Linux. Debian, Ubuntu: sudo apt-get install g++. Fedora: sudo dnf install gcc-c++.',
+    ),
+  ];
+}
+
 function wheelsFindings(wheels: HostObservations['wheels']): Finding[] {
   if (wheels === null) return [];
   return wheels.present
@@ -203,6 +215,7 @@ export function hostFindings(settings: ResolvedHost, seen: HostObservations, vis
     ...portFindings(settings, seen),
     ...serviceFindings(name, seen),
     ...sleepFindings(seen.sleep),
+    ...compilerFindings(seen.compiler),
     ...wheelsFindings(seen.wheels),
   ];
 }

@@ -12,6 +12,8 @@ const observationSchema = z.discriminatedUnion('fact', [
     /** 1 when sleep is switched off altogether. */
     disabled: z.number().nullable(),
   }),
+  /** Path of g++; only Linux hosts tell. */
+  z.object({ fact: z.literal('compiler'), path: z.string().nullable() }),
   z.object({ fact: z.literal('wheels'), folder: z.string(), present: z.boolean() }),
 ]);
 type Observation = z.infer<typeof observationSchema>;
@@ -24,6 +26,7 @@ export interface HostObservations {
   readonly root: ObservationOf<'root'> | null;
   readonly ports: readonly ObservationOf<'port'>[];
   readonly sleep: ObservationOf<'sleep'> | null;
+  readonly compiler: ObservationOf<'compiler'> | null;
   readonly wheels: ObservationOf<'wheels'> | null;
 }
 
@@ -40,6 +43,7 @@ export function parseObservations(messages: readonly unknown[]): HostObservation
     root: all('root')[0] ?? null,
     ports: all('port'),
     sleep: all('sleep')[0] ?? null,
+    compiler: all('compiler')[0] ?? null,
     wheels: all('wheels')[0] ?? null,
   };
 }
