@@ -58,7 +58,10 @@ async function wantedBlobs(deploy: HostDeploy): Promise<Map<BlobName, Blob>> {
         'progress',
         `fetching ${change.name} ${change.version}`,
       );
-      wanted.set(change.name, await deploy.shared.runtimes.blob(change.name, desired.platform));
+      wanted.set(
+        change.name,
+        await deploy.shared.runtimes.blob(change.name, desired.platform, deploy.shared.signal),
+      );
     }
   }
   return wanted;

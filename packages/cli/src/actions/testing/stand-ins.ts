@@ -2,7 +2,7 @@ import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { gzipSync } from 'node:zlib';
-import { agentConfigSchema, type Platform } from '@mlxfleet/protocol';
+import { agentConfigSchema } from '@mlxfleet/protocol';
 import type { ResolvedHost } from '../../config/resolved-host.ts';
 import { LocalHost } from '../../hosts/local-host.ts';
 import type { RuntimeSource } from '../../release/fetch-runtime.ts';
@@ -70,7 +70,7 @@ class StandInRuntimes implements RuntimeSource {
     this.#folder = folder;
   }
 
-  async blob(name: RuntimeName, _platform: Platform): Promise<Blob> {
+  async blob(name: RuntimeName): Promise<Blob> {
     const text = name === 'node' ? `#!/bin/sh\nexec '${process.execPath}' "$@"\n` : STAND_IN_UV;
     const path = join(this.#folder, `${name}.gz`);
     const bytes = gzipSync(text);
