@@ -51,6 +51,45 @@ test.each([
   ]);
 });
 
+const ADMIN = {
+  status: 'running',
+  version: '1.0.0',
+  protocol_version: PROTOCOL_VERSION,
+  release: CURRENT.id,
+  pid: 2,
+  uptime_seconds: 1,
+  ports: { main: 1, admin: 2 },
+  model: { loaded: false, name: null, memory_gb: null },
+  models: [],
+  worker: { healthy: true, status: 'idle' },
+  workers: [],
+  requests: { running: 0, waiting: 0 },
+  tokens_per_second: null,
+  memory: { total_bytes: 2, used_bytes: 1 },
+  config: { machine_type: 'x', total_ram_gb: 1, idle_timeout_seconds: 1, memory_limit_bytes: 1 },
+};
+const LOCK = {
+  fact: 'lock',
+  id: 'l',
+  holder: 'eve@laptop',
+  command: 'deploy',
+  pid: 1,
+  operatorPid: 1,
+  ageSeconds: 3,
+};
+
+test.each([
+  ['confirmed', { state: 'good' }, [], 'healthy'],
+  ['being judged', { state: 'staged' }, [{ ...LOCK, state: 'held' }], 'starting'],
+  ['left by a power cut', { state: 'staged' }, [], 'degraded'],
+  ['left by a killed deploy', { state: 'staged' }, [{ ...LOCK, state: 'dead' }], 'degraded'],
+])('a release that serves and is %s', async (_what, current, lock, state) => {
+  const admin = { fact: 'admin', status: JSON.stringify(ADMIN) };
+  const { hosts } = await status([hostThatSays({ ...CURRENT, ...current }, ...lock, RUNNING, admin)], signal);
+  expect(hosts[0]?.state).toBe(state);
+  if (state === 'degraded') expect(hosts[0]?.error?.message).toContain('was never confirmed');
+});
+
 test.each([
   ['stands still', true, { state: 'not-installed', error: null }],
   ['runs on', false, { state: 'unreachable', error: { code: 'STATUS_TIMEOUT' } }],

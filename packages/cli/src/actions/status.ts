@@ -57,7 +57,7 @@ async function hostStatus(
   try {
     // A connection that hangs does not look at the signal.
     const facts = await deadline.race(
-      gatherFacts(host, settings, ['current', 'service', 'admin'], { signal: deadline.signal }),
+      gatherFacts(host, settings, ['current', 'lock', 'service', 'admin'], { signal: deadline.signal }),
     );
     return statusRow(name, address, facts);
   } catch (error) {
@@ -124,7 +124,7 @@ function agentColumns(
   };
 }
 
-function judge({ current, service, admin }: HostFacts): { state: HostState; problem: string | null } {
+function judge({ current, lock, service, admin }: HostFacts): { state: HostState; problem: string | null } {
   if (current === null) return { state: 'not-installed', problem: null };
   if (service?.state !== 'running') return { state: 'stopped', problem: null };
   if (admin === null) {
@@ -146,6 +146,14 @@ function judge({ current, service, admin }: HostFacts): { state: HostState; prob
     return { state: 'degraded', problem: `${failed.id} does not load: ${failed.error ?? 'unknown reason'}` };
   }
   if (!admin.worker.healthy) return { state: 'degraded', problem: `worker: ${admin.worker.status}` };
+  if (current.state !== 'good') {
+    // A deploy is judging it; or one was cut off by a power cut between switch and record, and nobody is.
+    if (lock?.state === 'held') return { state: 'starting', problem: null };
+    return {
+      state: 'degraded',
+      problem: `release ${current.id} was never confirmed, its deploy was cut off: deploy again to judge it, or roll back`,
+    };
+  }
   return { state: 'healthy', problem: null };
 }
 
