@@ -3,6 +3,7 @@ import type { Target } from '../actions/target.ts';
 import { ERRORS } from '../errors.ts';
 import { runJsonScript } from '../remote-commands/run-script.ts';
 import { script } from '../remote-commands/script.ts';
+import { serviceParts } from '../service/service-parts.ts';
 import type { Finding } from './finding.ts';
 import { connectionFinding, hostFindings } from './host-findings.ts';
 import { parseObservations } from './observations.ts';
@@ -10,7 +11,7 @@ import { parseObservations } from './observations.ts';
 /** Looks at a host in one session, changing nothing. A host that is not reached is a finding, never an error. */
 export async function examineHost({ host, settings }: Target, signal: AbortSignal): Promise<Finding[]> {
   const { api, admin } = settings.agentConfig;
-  const remote = script(['lib', 'lock', 'releases', 'service-detached', 'facts', 'doctor'], {
+  const remote = script(['lib', 'lock', 'releases', ...serviceParts(settings.service), 'facts', 'doctor'], {
     ROOT: settings.root,
     FACTS: '',
     CONTENT_HASH: '',

@@ -12,6 +12,7 @@ import { ERRORS } from '../errors.ts';
 import type { Host } from '../hosts/host.ts';
 import { runJsonScript } from '../remote-commands/run-script.ts';
 import { script } from '../remote-commands/script.ts';
+import { serviceParts } from '../service/service-parts.ts';
 
 const text = z.string().nullable();
 const count = z.number().nullable();
@@ -142,7 +143,7 @@ export async function gatherFacts(
   options: FactsOptions = {},
 ): Promise<HostFacts> {
   const { contentHash = '', probePython = false, signal } = options;
-  const remote = script(['lib', 'lock', 'releases', 'service-detached', 'facts'], {
+  const remote = script(['lib', 'lock', 'releases', ...serviceParts(settings.service), 'facts'], {
     ROOT: settings.root,
     FACTS: parts.join(' '),
     PYTHON_PREFERRED: settings.python.version,

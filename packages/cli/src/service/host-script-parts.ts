@@ -2,19 +2,19 @@ import { CodedError } from '@mlxfleet/protocol';
 import type { ResolvedHost } from '../config/resolved-host.ts';
 import { ERRORS } from '../errors.ts';
 import type { ScriptPart } from '../remote-commands/script.ts';
+import { DEFAULT_SERVICE_KIND, isServiceSupported, serviceParts } from './service-parts.ts';
 
 /**
- * Parts that every script needs which changes a host: the last one runs the agent as a service. Each kind of service is a
- * part of its own with the same functions (service_start, service_stop, service_status), so that nothing else differs.
- * @throws CodedError SERVICE_KIND_UNSUPPORTED for a kind that this version cannot set up.
+ * Parts that every script needs which changes a host.
+ * @throws CodedError SERVICE_KIND_UNSUPPORTED for a kind of service that this version cannot set up.
  */
-export function hostScriptParts({ name, service = 'detached' }: ResolvedHost): ScriptPart[] {
-  if (service !== 'detached') {
+export function hostScriptParts({ name, service = DEFAULT_SERVICE_KIND }: ResolvedHost): ScriptPart[] {
+  if (!isServiceSupported(service)) {
     throw new CodedError(
       ERRORS.SERVICE_KIND_UNSUPPORTED,
       `${name}: this version cannot run the agent as a ${service} service`,
       { hint: `Remove hosts.${name}.service from the inventory, or set it to detached.` },
     );
   }
-  return ['lib', 'lock', 'releases', 'service-detached'];
+  return ['lib', 'lock', 'releases', ...serviceParts(service)];
 }

@@ -12,6 +12,7 @@ import { collectPayload, type Payload } from '../../release/payload.ts';
 import type { RuntimeName } from '../../release/runtime-table.ts';
 import { runScript } from '../../remote-commands/run-script.ts';
 import { script } from '../../remote-commands/script.ts';
+import { hostScriptParts } from '../../service/host-script-parts.ts';
 import type { DeployObserver } from '../deploy-observer.ts';
 import type { DeploySettings } from '../deploy-settings.ts';
 import type { Target } from '../target.ts';
@@ -137,7 +138,7 @@ export class StandInHost {
   async stop(): Promise<void> {
     // A test may have left a lock of a holder that lives.
     await rm(this.path('deploy/lock'), { recursive: true, force: true });
-    const stop = script(['lib', 'lock', 'releases', 'service-detached', 'service'], {
+    const stop = script([...hostScriptParts(this.target.settings), 'service'], {
       ROOT: this.root,
       ACTION: 'stop',
       CHANGE_ID: 'dispose',
