@@ -40,6 +40,14 @@ def end_with_stdin() -> None:
     os._exit(2)
 
 
+def remove_leftovers(blobs: Path) -> None:
+    """Remove parts of files that are whole by now: the library begins a file anew, and never removes an old part."""
+    for part in blobs.glob("*.*.incomplete"):
+        name, _, _ = part.name.rsplit(".", 2)
+        if (blobs / name).exists():
+            part.unlink(missing_ok=True)
+
+
 def main(model: str) -> int:
     """Fetch the model; the result is the exit code."""
     threading.Thread(target=end_with_stdin, daemon=True).start()
@@ -66,6 +74,7 @@ def main(model: str) -> int:
         mark.parent.mkdir(parents=True, exist_ok=True)
         mark.touch()
         snapshot_download(model, allow_patterns=PATTERNS)
+        remove_leftovers(mark.parent / "blobs")
         mark.unlink()
     except Exception as error:  # told to the client by its kind, without paths
         say("failed", message=f"the download failed ({type(error).__name__})")

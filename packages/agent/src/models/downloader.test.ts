@@ -1,4 +1,4 @@
-import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import pino from 'pino';
@@ -129,4 +129,9 @@ test('the program that downloads marks the model until its last file is there', 
   expect(await catalog.find('org/program')).toBeNull();
   await program({}).download('org/program');
   expect(await catalog.find('org/program')).toMatchObject({ id: 'org/program' });
+  // Parts of files that are whole by now are gone, or every cut-off would cost the disk as much as it had fetched.
+  expect(readdirSync(path.join(cache, 'models--org--program', 'blobs')).toSorted()).toEqual([
+    'other.0123abcd.incomplete',
+    'tokenizer',
+  ]);
 });

@@ -26,5 +26,10 @@ def snapshot_download(repository: str, allow_patterns: list[str]) -> None:
     (folder / "refs" / "main").write_text("abc")
     (snapshot / "config.json").write_text("{}")
     (snapshot / "model.safetensors").write_text("weights")
+    blobs = folder / "blobs"
+    blobs.mkdir(exist_ok=True)
     if os.environ.get("FAKE_HUB_FAILS"):
+        (blobs / "tokenizer.0123abcd.incomplete").write_text("{")
+        (blobs / "other.0123abcd.incomplete").write_text("somebody else's")
         raise ConnectionError("cut off before the tokenizer")
+    (blobs / "tokenizer").write_text("{}")
