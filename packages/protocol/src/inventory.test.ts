@@ -44,7 +44,7 @@ describe('inventory', () => {
       ],
       python: { version: '3.12' },
       smoke_test: { model: 'mlx-community/Qwen2.5-0.5B-Instruct-4bit' },
-      env: { HF_ENDPOINT: 'http://localhost:9999' },
+      env: { HF_ENDPOINT: 'http://localhost:9999', HF_TOKEN: { env: 'HF_TOKEN' } },
     };
     const parsed = inventorySchema.parse(example);
     expect(parsed.models?.[0]?.ttl).toBe(600);

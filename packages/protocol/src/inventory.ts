@@ -44,7 +44,7 @@ const adminSchema = z.strictObject({
 
 const environmentSchema = z.record(
   z.string().regex(/^[A-Za-z_][A-Za-z0-9_]*$/, 'expected the name of an environment variable'),
-  z.string(),
+  z.union([z.string(), secretReferenceSchema]),
 );
 
 export const serviceKindSchema = z.enum(['launchd', 'system', 'systemd', 'detached']);

@@ -7,7 +7,7 @@ import { findInventory } from './find-inventory.ts';
 import { parseInventory } from './parse-inventory.ts';
 import { readInventoryFile } from './read-inventory-file.ts';
 import { resolveHosts, resolveHostsWithSecrets } from './resolve-hosts.ts';
-import { Secret } from './secret.ts';
+import { revealed, Secret } from './secret.ts';
 import { selectHosts } from './select-hosts.ts';
 
 let folder: string;
@@ -118,6 +118,17 @@ smoke_test: { model: small }
       new Secret('one').sha256(),
       new Secret('two').sha256(),
     ]);
+  });
+
+  test('secrets of the environment are asked for at a deploy, and do not show themselves', async () => {
+    const withToken = parseInventory(
+      'i',
+      'version: 1\nhosts: {a: {env: {HF_TOKEN: {env: TOKEN}, HF_HUB_OFFLINE: "0"}}}',
+    );
+    expect(resolveHosts(withToken)[0]?.env).toEqual({ HF_HUB_OFFLINE: '0' });
+    const [host] = await resolveHostsWithSecrets(withToken, ['a'], { env: { TOKEN: 'hf_123' } });
+    expect(revealed(host?.env ?? {})).toEqual({ HF_TOKEN: 'hf_123', HF_HUB_OFFLINE: '0' });
+    expect(inspect(host, { depth: null }) + JSON.stringify(host)).not.toContain('hf_123');
   });
 
   test('hosts that are not named are not asked for secrets', async () => {

@@ -57,6 +57,16 @@ test.each<[string, string, RegExp]>([
     /keys\[0\] {2}a secret is never written here/,
   ],
   [
+    'a variable that is neither text nor a secret',
+    'version: 1\nhosts: {a: {env: {HF_TOKEN: {enw: X}}}}',
+    /hosts.a.env.HF_TOKEN {2}expected text, or a secret.*"env"/,
+  ],
+  [
+    'a variable that is a number',
+    'version: 1\nhosts: {a: {}}\nenv: {A: 5}',
+    /env.A {2}expected text, found 5/,
+  ],
+  [
     'a bad duration',
     'version: 1\nhosts: {a: {}}\nmodels: [{id: m, ttl: ten}]',
     /models\[0\].ttl {2}expected a duration/,

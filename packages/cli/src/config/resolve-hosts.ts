@@ -7,6 +7,7 @@ import {
 } from '@mlxfleet/protocol';
 import { type EffectiveHost, effectiveHosts, hostsNamed } from './effective-host.ts';
 import type { ResolvedHost } from './resolved-host.ts';
+import type { Environment, Secret } from './secret.ts';
 import { resolveSecret, type SecretContext } from './resolve-secret.ts';
 
 function agentModels(inventory: Inventory, host: EffectiveHost): AgentConfig['models'] {
@@ -34,11 +35,17 @@ function agentConfig(inventory: Inventory, host: EffectiveHost, keyHashes: reado
     },
     admin: host.admin?.port === undefined ? {} : { port: host.admin.port },
     models: agentModels(inventory, host),
-    env: host.env ?? {},
   });
 }
 
-function resolveHost(inventory: Inventory, host: EffectiveHost, keyHashes: readonly string[]): ResolvedHost {
+/** What of a host is known only when its secrets are. */
+interface HostSecrets {
+  /** SHA-256 of each API key. */
+  readonly keyHashes: readonly string[];
+  readonly env: Environment;
+}
+
+function resolveHost(inventory: Inventory, host: EffectiveHost, secrets: HostSecrets): ResolvedHost {
   const isLocal = host.connection === 'local';
   const sshOnly = isLocal
     ? {}
@@ -58,8 +65,8 @@ function resolveHost(inventory: Inventory, host: EffectiveHost, keyHashes: reado
     vision: host.vision ?? false,
     labels: host.labels ?? [],
     keepReleases: host.keep_releases ?? DEFAULTS.keepReleases,
-    agentConfig: agentConfig(inventory, host, keyHashes),
-    env: host.env ?? {},
+    agentConfig: agentConfig(inventory, host, secrets.keyHashes),
+    env: secrets.env,
     python: {
       version: inventory.python?.version ?? DEFAULTS.python,
       indexUrl: inventory.python?.index_url ?? null,
@@ -70,28 +77,32 @@ function resolveHost(inventory: Inventory, host: EffectiveHost, keyHashes: reado
 }
 
 /**
- * Every host with its defaults, in the order of the file. Secrets stay unasked, so `key_hashes` is empty: good for
- * every command that does not write a host's configuration.
+ * Every host with its defaults, in the order of the file. Secrets stay unasked, so `key_hashes` is empty and
+ * `env` lacks its secrets: good for every command that does not write a host's configuration.
  */
 export function resolveHosts(inventory: Inventory): ResolvedHost[] {
-  return effectiveHosts(inventory).map((host) => resolveHost(inventory, host, []));
+  return effectiveHosts(inventory).map((host) => {
+    const literal = Object.entries(host.env ?? {}).filter(
+      (entry): entry is [string, string] => typeof entry[1] === 'string',
+    );
+    return resolveHost(inventory, host, { keyHashes: [], env: Object.fromEntries(literal) });
+  });
 }
 
 /**
- * The named hosts with the hashes of their API keys. Asks for each secret once; rejects with SECRET_UNAVAILABLE.
+ * The named hosts with the hashes of their API keys and the secrets of their environment. Asks for each secret once;
+ * rejects with SECRET_UNAVAILABLE.
  */
 export async function resolveHostsWithSecrets(
   inventory: Inventory,
   names: readonly string[],
   context: SecretContext,
 ): Promise<ResolvedHost[]> {
-  const hashes = new Map<string, Promise<string>>();
-  const hashOf = async (reference: SecretReference): Promise<string> => {
+  const secrets = new Map<string, Promise<Secret>>();
+  const secretOf = async (reference: SecretReference): Promise<Secret> => {
     const key = JSON.stringify(reference);
-    const known = hashes.get(key);
-    if (known !== undefined) return known;
-    const asked = resolveSecret(reference, context).then((secret) => secret.sha256());
-    hashes.set(key, asked);
+    const asked = secrets.get(key) ?? resolveSecret(reference, context);
+    secrets.set(key, asked);
     return asked;
   };
   const hosts = effectiveHosts(inventory).filter((host) => names.includes(host.name));
@@ -99,8 +110,12 @@ export async function resolveHostsWithSecrets(
   for (const host of hosts) {
     const keyHashes: string[] = [];
     // One after the other: password managers ask the person.
-    for (const reference of host.api?.keys ?? []) keyHashes.push(await hashOf(reference));
-    resolved.push(resolveHost(inventory, host, keyHashes));
+    for (const reference of host.api?.keys ?? []) keyHashes.push((await secretOf(reference)).sha256());
+    const env: Record<string, string | Secret> = {};
+    for (const [name, value] of Object.entries(host.env ?? {})) {
+      env[name] = typeof value === 'string' ? value : await secretOf(value);
+    }
+    resolved.push(resolveHost(inventory, host, { keyHashes, env }));
   }
   return resolved;
 }

@@ -1,6 +1,7 @@
 import type { AgentConfig, ServiceKind } from '@mlxfleet/protocol';
+import type { Environment } from './secret.ts';
 
-/** One host of the inventory with every default applied and every secret reference already turned into its hash. */
+/** One host of the inventory with every default applied. */
 export interface ResolvedHost {
   /** Name in the inventory. */
   readonly name: string;
@@ -25,8 +26,8 @@ export interface ResolvedHost {
   readonly keepReleases: number;
   /** Written to `shared/config.yaml`. */
   readonly agentConfig: AgentConfig;
-  /** Environment of the agent's service and of the programs that build its environments. */
-  readonly env: Readonly<Record<string, string>>;
+  /** Environment of the agent's service, its workers, and the programs that build its environments. */
+  readonly env: Environment;
   readonly python: {
     /** Preferred version, for example 3.12. */
     readonly version: string;

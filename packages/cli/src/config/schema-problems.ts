@@ -114,6 +114,12 @@ function translate(source: YamlSource, root: unknown, issue: Issue, base: Path):
   const problem = { line, column, path: formatPath(path), suggestion: null };
 
   if (issue.code === 'invalid_union') {
+    if (path.at(-2) === 'env' && typeof value === 'object' && value !== null) {
+      const message = 'expected text, or a secret: { env: NAME } or { command: "…" }';
+      return [
+        { ...problem, message, suggestion: nearestName(Object.keys(value)[0] ?? '', ['env', 'command']) },
+      ];
+    }
     if (isSecretPath(path)) {
       const message = 'a secret is never written here: expected { env: NAME } or { command: "…" }';
       const keys = typeof value === 'object' && value !== null ? Object.keys(value) : [];

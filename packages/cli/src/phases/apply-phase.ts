@@ -2,6 +2,7 @@ import { CodedError } from '@mlxfleet/protocol';
 import { ERRORS } from '../errors.ts';
 import { formatBytes } from '../output/quantities.ts';
 import type { ResolvedHost } from '../config/resolved-host.ts';
+import { revealed } from '../config/secret.ts';
 import { changeVariables } from '../remote-commands/change-variables.ts';
 import { quote } from '../remote-commands/quote.ts';
 import { runJsonScript } from '../remote-commands/run-script.ts';
@@ -109,7 +110,8 @@ function applyScript(deploy: HostDeploy): RemoteScript {
 
 /** Shell text that sets the environment in which packages are installed. An index's address may hold a password. */
 function exports({ env, python }: ResolvedHost): string {
-  const variables = python.indexUrl === null ? env : { ...env, UV_DEFAULT_INDEX: python.indexUrl };
+  const index = python.indexUrl === null ? {} : { UV_DEFAULT_INDEX: python.indexUrl };
+  const variables = { ...revealed(env), ...index };
   return Object.entries(variables)
     .map(([name, value]) => `${name}=${quote(value)}\nexport ${name}\n`)
     .join('');

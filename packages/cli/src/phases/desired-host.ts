@@ -1,6 +1,7 @@
 import { CodedError, type EnvironmentKind, type Platform } from '@mlxfleet/protocol';
 import { stringify } from 'yaml';
 import type { ResolvedHost } from '../config/resolved-host.ts';
+import { revealed } from '../config/secret.ts';
 import { ERRORS } from '../errors.ts';
 import { sha256 } from '../release/hash-file.ts';
 import { lockName, type Payload } from '../release/payload.ts';
@@ -58,7 +59,10 @@ export function desiredHost(settings: ResolvedHost, payload: Payload, facts: Hos
     return { kind, name: `${kind}-${hash}`, lockSha256: sha256(lock), imports: IMPORTS[kind] };
   });
   const configText = stringify(settings.agentConfig);
-  const environmentText = `${JSON.stringify(settings.env, Object.keys(settings.env).toSorted())}\n`;
+  const variables = Object.entries(revealed(settings.env)).toSorted(([left], [right]) =>
+    left < right ? -1 : 1,
+  );
+  const environmentText = `${JSON.stringify(Object.fromEntries(variables))}\n`;
   return {
     platform,
     contentHash: payload.contentHash,

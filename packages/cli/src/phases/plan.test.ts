@@ -3,6 +3,7 @@ import type { Payload } from '../release/payload.ts';
 import { sshHostNamed } from '../ssh/testing/ssh-host-named.ts';
 import { describeChange } from './change.ts';
 import { type DesiredHost, desiredHost, heldRelease } from './desired-host.ts';
+import { Secret } from '../config/secret.ts';
 import { type HostFacts, parseFacts } from './facts.ts';
 import { chooseEnvironments, neededBytes, plan } from './plan.ts';
 
@@ -152,6 +153,12 @@ describe('plan', () => {
     expect(planned(other, applied(desired, ID))).toEqual(['write shared/config.yaml']);
     const variables = desiredHost({ ...settings, env: { HF_HOME: '/models' } }, payload, bare);
     expect(planned(variables, applied(desired, ID))).toEqual(['write shared/config.yaml']);
+  });
+
+  test('a secret of the environment goes to environment.json and nowhere else', () => {
+    const want = desiredHost({ ...settings, env: { HF_TOKEN: new Secret('hf_123') } }, payload, bare);
+    expect(want.environmentText).toBe('{"HF_TOKEN":"hf_123"}\n');
+    expect(want.configText).not.toContain('hf_123');
   });
 
   test('of a release that an earlier deploy switched to and never judged judges it', () => {
