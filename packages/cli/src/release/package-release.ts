@@ -9,7 +9,7 @@ import {
 import { cacheFolder } from './cache-folder.ts';
 import { hashFile } from './hash-file.ts';
 import type { Payload } from './payload.ts';
-import { publishFolder } from './publish-folder.ts';
+import { keepNewest, publishFolder } from './publish-folder.ts';
 import { runProgram } from './run-program.ts';
 import { RUNTIME_VERSIONS } from './runtime-table.ts';
 
@@ -24,6 +24,9 @@ export interface PackagedRelease {
   readonly manifest: ReleaseManifest;
   readonly blob: Blob;
 }
+
+/** Releases that this machine's cache keeps; hosts hold their own. */
+const CACHED_RELEASES = 10;
 
 /**
  * Packs a payload as a release. The same payload keeps its id on this machine, so that every host gets the same release;
@@ -42,9 +45,13 @@ export async function packageRelease(
 }
 
 async function publishRelease(payload: Payload, key: string, now: Date): Promise<PackagedRelease> {
-  const folder = await publishFolder(join(cacheFolder(), 'releases', key), async (partial) =>
-    buildRelease(payload, now, partial),
-  );
+  const releases = join(cacheFolder(), 'releases');
+  let isNew = false;
+  const folder = await publishFolder(join(releases, key), async (partial) => {
+    isNew = true;
+    await buildRelease(payload, now, partial);
+  });
+  if (isNew) await keepNewest(releases, CACHED_RELEASES);
   const manifest = releaseManifestSchema.parse(
     JSON.parse(await readFile(join(folder, 'manifest.json'), 'utf8')),
   );

@@ -88,6 +88,25 @@ describe('a release', () => {
   });
 });
 
+test('the cache keeps the newest releases, and removes what killed commands left after a day', async () => {
+  const releases = join(folder, 'cache/mlxfleet/releases');
+  const made = async (name: string, daysAgo: number): Promise<void> => {
+    await mkdir(join(releases, name), { recursive: true });
+    const time = Date.now() / 1000 - daysAgo * 86_400;
+    await utimes(join(releases, name), time, time);
+  };
+  for (let day = 1; day <= 12; day += 1) await made(`old-${String(day)}`, day);
+  await made('x.partial-aaaaaa', 2);
+  await made('x.partial-bbbbbb', 0.5);
+  const payload = await standInPayload(folder, '1.0.0');
+  await packageRelease(payload);
+  const kept = await readdir(releases);
+  expect(kept.filter((name) => name.startsWith('old-'))).toHaveLength(9);
+  expect(kept).not.toContain('old-10');
+  expect(kept).toContain(payload.contentHash);
+  expect(kept.filter((name) => name.includes('partial'))).toEqual(['x.partial-bbbbbb']);
+});
+
 test('a folder of the cache that could not be built leaves nothing behind', async () => {
   const path = join(folder, 'cache/thing');
   const failing = publishFolder(path, async (partial) => {
