@@ -86,8 +86,10 @@ test.each([
 ])('a release that serves and is %s', async (_what, current, lock, state) => {
   const admin = { fact: 'admin', status: JSON.stringify(ADMIN) };
   const { hosts } = await status([hostThatSays({ ...CURRENT, ...current }, ...lock, RUNNING, admin)], signal);
-  const error = state === 'degraded' ? { message: expect.stringContaining('was never confirmed') } : null;
-  expect(hosts[0]).toMatchObject({ state, error });
+  expect([hosts[0]?.state, hosts[0]?.error?.message.includes('was never confirmed')]).toEqual([
+    state,
+    state === 'degraded' ? true : undefined,
+  ]);
 });
 
 test.each([
