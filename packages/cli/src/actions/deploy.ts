@@ -3,7 +3,7 @@ import { ERRORS } from '../errors.ts';
 import { type Change, describeChange } from '../phases/change.ts';
 import { deployPhases } from '../phases/deploy-phases.ts';
 import type { DeployShared, HostDeploy } from '../phases/deploy-state.ts';
-import { MutationGate } from '../phases/mutation-gate.ts';
+import { DryRunGate } from '../phases/dry-run-gate.ts';
 import { IndexRuntimeSource, type RuntimeSource } from '../release/fetch-runtime.ts';
 import { type PackagedRelease, packageRelease } from '../release/package-release.ts';
 import { collectPayload, type Payload } from '../release/payload.ts';
@@ -55,7 +55,7 @@ export async function deploy(
     },
     runtimes: sources.runtimes,
     observer,
-    gate: new MutationGate({ dryRun: settings.dryRun }),
+    gate: new DryRunGate({ dryRun: settings.dryRun }),
     signal,
   };
   const rows = new Map<string, HostOutcome>();

@@ -8,7 +8,7 @@ import type { Payload } from '../release/payload.ts';
 import type { Change } from './change.ts';
 import type { DesiredHost } from './desired-host.ts';
 import type { HostFacts } from './facts.ts';
-import type { MutationGate } from './mutation-gate.ts';
+import type { DryRunGate } from './dry-run-gate.ts';
 
 /** What the phases of one deploy share on every host. */
 export interface DeployShared {
@@ -18,7 +18,7 @@ export interface DeployShared {
   readonly packageRelease: (fresh: boolean) => Promise<PackagedRelease>;
   readonly runtimes: RuntimeSource;
   readonly observer: DeployObserver;
-  readonly gate: MutationGate;
+  readonly gate: DryRunGate;
   readonly signal: AbortSignal;
 }
 

@@ -1,8 +1,8 @@
 /**
- * The one way to change anything on a host. In a dry run it is shut, so that a dry run is the deploy itself up to the
- * first change.
+ * The one way in which a deploy changes anything on a host. In a dry run it is shut, so that a dry run is the deploy
+ * itself up to the first change. Commands without a dry run do without it; what all share is the host's lock.
  */
-export class MutationGate {
+export class DryRunGate {
   readonly #open: boolean;
 
   constructor(options: { readonly dryRun: boolean }) {
