@@ -196,6 +196,14 @@ describe('the life of a host', () => {
     expect(line.stdout).toBe('2\n');
   });
 
+  test('of much output the result keeps the beginning, and says so', async () => {
+    const seen: string[] = [];
+    const command = ['printf "%s\\n" one two three four'];
+    const result = await execOnHost(host.target, command, (_, line) => seen.push(line), signal, 8);
+    expect(seen).toEqual(['one', 'two', 'three', 'four']);
+    expect(result.stdout).toBe('one\ntwo\n[mlxfleet: 2 more lines are left out]\n');
+  });
+
   test('an interrupted command ends with everything that it started', async () => {
     const controller = new AbortController();
     const command = [`sh -c 'sleep 3187; echo' & echo up; sleep 3187; echo`];
