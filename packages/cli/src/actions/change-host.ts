@@ -12,8 +12,8 @@ import type { ScriptMessage } from '../remote-commands/message-fields.ts';
 import { runJsonScript } from '../remote-commands/run-script.ts';
 import { script, type ScriptPart } from '../remote-commands/script.ts';
 import { hostScriptParts } from '../service/host-script-parts.ts';
-import type { ChangeSettings } from './deploy-settings.ts';
-import type { Target } from './target.ts';
+import type { ChangeSettings } from '../deploy-types/deploy-settings.ts';
+import type { Target } from '../deploy-types/target.ts';
 
 /**
  * Runs a small script that changes one host under its lock, and returns the event that it ends with.

@@ -1,7 +1,7 @@
 import { changeHost } from './change-host.ts';
-import type { ChangeSettings } from './deploy-settings.ts';
+import type { ChangeSettings } from '../deploy-types/deploy-settings.ts';
 import type { HostAction } from './host-action.ts';
-import type { Target } from './target.ts';
+import type { Target } from '../deploy-types/target.ts';
 
 export type ServiceAction = 'start' | 'stop' | 'restart';
 

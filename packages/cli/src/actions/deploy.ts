@@ -7,11 +7,11 @@ import { DryRunGate } from '../phases/dry-run-gate.ts';
 import { IndexRuntimeSource, type RuntimeSource } from '../release/fetch-runtime.ts';
 import { type PackagedRelease, packageRelease } from '../release/package-release.ts';
 import { collectPayload, type Payload } from '../release/payload.ts';
-import type { DeployObserver, HostOutcome } from './deploy-observer.ts';
-import type { DeploySettings } from './deploy-settings.ts';
+import type { DeployObserver, HostOutcome } from '../deploy-types/deploy-observer.ts';
+import type { DeploySettings } from '../deploy-types/deploy-settings.ts';
 import { type ErrorRow, errorRow, isUnreachable } from './error-row.ts';
 import { rollOut } from './roll-out.ts';
-import type { Target } from './target.ts';
+import type { Target } from '../deploy-types/target.ts';
 
 export interface DeployResult {
   readonly document: DeployDocument;

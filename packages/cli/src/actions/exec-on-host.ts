@@ -3,7 +3,7 @@ import { ERRORS } from '../errors.ts';
 import { quote } from '../remote-commands/quote.ts';
 import { runScript } from '../remote-commands/run-script.ts';
 import { script } from '../remote-commands/script.ts';
-import type { Target } from './target.ts';
+import type { Target } from '../deploy-types/target.ts';
 
 export interface ExecResult {
   readonly exitCode: number;

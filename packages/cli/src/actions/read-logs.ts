@@ -4,7 +4,7 @@ import { failureError, failureOf } from '../phases/host-failure.ts';
 import { parseMessage } from '../remote-commands/message-fields.ts';
 import { runScript } from '../remote-commands/run-script.ts';
 import { script } from '../remote-commands/script.ts';
-import type { Target } from './target.ts';
+import type { Target } from '../deploy-types/target.ts';
 
 export interface LogsOptions {
   /** Last lines to show; null for all. */

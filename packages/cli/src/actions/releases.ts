@@ -1,8 +1,8 @@
 import { JSON_SCHEMA_VERSION, type ReleasesDocument } from '@mlxfleet/protocol';
-import { gatherFacts, type ReleaseFact } from '../phases/facts.ts';
+import { gatherFacts, type ReleaseFact } from '../facts/facts.ts';
 import { errorRow } from './error-row.ts';
 import { runParallel } from './run-parallel.ts';
-import type { Target } from './target.ts';
+import type { Target } from '../deploy-types/target.ts';
 
 type HostReleases = ReleasesDocument['hosts'][number];
 

@@ -4,7 +4,7 @@ import { sshHostNamed } from '../ssh/testing/ssh-host-named.ts';
 import { ERRORS } from '../errors.ts';
 import { FakeHost, type FakeAnswer, type FakeScript } from '../hosts/testing/fake-host.ts';
 import { deploy } from './deploy.ts';
-import type { HostOutcome } from './deploy-observer.ts';
+import type { HostOutcome } from '../deploy-types/deploy-observer.ts';
 import { rollOut } from './roll-out.ts';
 import { RecordingObserver, StandInHost, standInPayload, standInSettings } from './testing/stand-ins.ts';
 

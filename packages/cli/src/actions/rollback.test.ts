@@ -1,6 +1,6 @@
 import { readFile, readlink, rm, stat, symlink, truncate, writeFile } from 'node:fs/promises';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import type { HostOutcome } from './deploy-observer.ts';
+import type { HostOutcome } from '../deploy-types/deploy-observer.ts';
 import { releases } from './releases.ts';
 import { rollback } from './rollback.ts';
 import { deployStandIn } from './testing/deploy-stand-in.ts';

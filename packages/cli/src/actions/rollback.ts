@@ -6,11 +6,11 @@ import { changeVariables } from '../remote-commands/change-variables.ts';
 import { runJsonScript } from '../remote-commands/run-script.ts';
 import { script } from '../remote-commands/script.ts';
 import { hostScriptParts } from '../service/host-script-parts.ts';
-import type { DeployObserver, HostOutcome } from './deploy-observer.ts';
-import type { RollbackSettings } from './deploy-settings.ts';
+import type { DeployObserver, HostOutcome } from '../deploy-types/deploy-observer.ts';
+import type { RollbackSettings } from '../deploy-types/deploy-settings.ts';
 import { errorRow, isUnreachable } from './error-row.ts';
 import { runParallel } from './run-parallel.ts';
-import type { Target } from './target.ts';
+import type { Target } from '../deploy-types/target.ts';
 
 /**
  * Brings an earlier good release back: one connection and one session a host, and nothing but ssh is needed. Never

@@ -5,11 +5,11 @@ import { afterAll, beforeAll, expect, test } from 'vitest';
 import { LoopbackSshd, makeKeyPair, sshdObstacle } from '../../../../test/support/loopback-sshd.ts';
 import { describeUnless } from '../../../../test/support/skipping.ts';
 import { SshOperator } from '../../../../test/support/ssh-operator.ts';
-import { createHosts } from '../hosts/create-hosts.ts';
+import { createHosts } from '../ssh/create-hosts.ts';
 import { deploy } from './deploy.ts';
 import { rollback } from './rollback.ts';
 import { status } from './status.ts';
-import type { Target } from './target.ts';
+import type { Target } from '../deploy-types/target.ts';
 import {
   type Behaviour,
   RecordingObserver,

@@ -7,7 +7,7 @@ import { resolveHosts } from '../config/resolve-hosts.ts';
 import type { ResolvedHost } from '../config/resolved-host.ts';
 import { FakeHost } from '../hosts/testing/fake-host.ts';
 import { type QuestionEvents, status } from './status.ts';
-import type { Target } from './target.ts';
+import type { Target } from '../deploy-types/target.ts';
 
 const CURRENT = {
   fact: 'current',

@@ -8,10 +8,10 @@ import {
 } from '@mlxfleet/protocol';
 import { protocolMismatch } from '../agent-client/answer-error.ts';
 import { ERRORS } from '../errors.ts';
-import { gatherFacts, type HostFacts } from '../phases/facts.ts';
+import { gatherFacts, type HostFacts } from '../facts/facts.ts';
 import { Deadline, DeadlinePassed } from '../ssh/deadline.ts';
 import { errorRow } from './error-row.ts';
-import type { Target } from './target.ts';
+import type { Target } from '../deploy-types/target.ts';
 
 type HostStatus = StatusDocument['hosts'][number];
 

@@ -1,7 +1,7 @@
 import { changeHost } from './change-host.ts';
-import type { ChangeSettings } from './deploy-settings.ts';
+import type { ChangeSettings } from '../deploy-types/deploy-settings.ts';
 import type { HostAction } from './host-action.ts';
-import type { Target } from './target.ts';
+import type { Target } from '../deploy-types/target.ts';
 
 /** Stops the agent and removes everything that mlxfleet put on one host, models only when asked to. */
 export async function uninstallHost(

@@ -1,8 +1,8 @@
 import { changeHost } from './change-host.ts';
 import { textField } from '../remote-commands/message-fields.ts';
-import type { ChangeSettings } from './deploy-settings.ts';
+import type { ChangeSettings } from '../deploy-types/deploy-settings.ts';
 import type { HostAction } from './host-action.ts';
-import type { Target } from './target.ts';
+import type { Target } from '../deploy-types/target.ts';
 
 /**
  * Removes the lock of a command that is gone, and tells whose it was.

@@ -1,9 +1,9 @@
 import { type AdminStatus, CodedError } from '@mlxfleet/protocol';
 import { z } from 'zod';
-import type { Target } from '../actions/target.ts';
+import type { Target } from '../deploy-types/target.ts';
 import { protocolMismatch } from '../agent-client/answer-error.ts';
 import { ERRORS } from '../errors.ts';
-import { gatherFacts } from '../phases/facts.ts';
+import { gatherFacts } from '../facts/facts.ts';
 import { runJsonScript } from '../remote-commands/run-script.ts';
 import { script } from '../remote-commands/script.ts';
 

@@ -1,5 +1,5 @@
 import { hostname, userInfo } from 'node:os';
-import type { ChangeSettings, Operator } from '../actions/deploy-settings.ts';
+import type { ChangeSettings, Operator } from '../deploy-types/deploy-settings.ts';
 import type { CommandContext } from './command-context.ts';
 
 /** The person at this machine, as hosts record who changed them. */

@@ -1,6 +1,6 @@
 import { createInterface } from 'node:readline/promises';
 import { type AdminStatus, type ChatDocument, CodedError, JSON_SCHEMA_VERSION } from '@mlxfleet/protocol';
-import type { Target } from '../actions/target.ts';
+import type { Target } from '../deploy-types/target.ts';
 import { ChatClient } from '../agent-client/chat-client.ts';
 import { type Answer, Conversation } from '../agent-client/conversation.ts';
 import type { ResolvedHost } from '../config/resolved-host.ts';

@@ -1,5 +1,5 @@
 import type { Readable } from 'node:stream';
-import type { Target } from '../actions/target.ts';
+import type { Target } from '../deploy-types/target.ts';
 import { loadInventory, type LoadedInventory } from '../config/load-inventory.ts';
 import { resolveHosts } from '../config/resolve-hosts.ts';
 import type { ResolvedHost } from '../config/resolved-host.ts';

@@ -1,6 +1,6 @@
 import { DEFAULTS } from '@mlxfleet/protocol';
 import { deploy } from '../actions/deploy.ts';
-import type { DeploySettings } from '../actions/deploy-settings.ts';
+import type { DeploySettings } from '../deploy-types/deploy-settings.ts';
 import { hostsNamed } from '../config/effective-host.ts';
 import { formatProblem } from '../config/inventory-problem.ts';
 import { displayPath } from '../config/load-inventory.ts';

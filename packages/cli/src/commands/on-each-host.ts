@@ -1,7 +1,7 @@
 import { CodedError, type HostActionDocument, JSON_SCHEMA_VERSION } from '@mlxfleet/protocol';
 import { type ErrorRow, errorRow, isUnreachable, isUnreachableCode } from '../actions/error-row.ts';
 import type { HostAction } from '../actions/host-action.ts';
-import type { Target } from '../actions/target.ts';
+import type { Target } from '../deploy-types/target.ts';
 import { combinedExitCode, type HostEnd } from '../exit-codes.ts';
 import type { Output } from '../output/output.ts';
 import { plainLine } from '../output/plain-text.ts';

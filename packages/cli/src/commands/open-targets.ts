@@ -1,4 +1,4 @@
-import type { Target } from '../actions/target.ts';
+import type { Target } from '../deploy-types/target.ts';
 import type { CommandContext, OpenOptions, Selection } from './command-context.ts';
 
 type OpenerContext = Pick<CommandContext, 'output' | 'env' | 'signal'>;
@@ -13,7 +13,7 @@ export async function openTargets(
   options: OpenOptions,
 ): Promise<Target[]> {
   const { output, env, signal } = context;
-  const { createHosts } = await import('../hosts/create-hosts.ts');
+  const { createHosts } = await import('../ssh/create-hosts.ts');
   const { hasTerminal, terminalQuestions } = await import('./terminal-questions.ts');
   const hosts = createHosts(selection, {
     acceptNew: options.acceptNew,

@@ -1,5 +1,5 @@
 import type { DeployDocument } from '@mlxfleet/protocol';
-import type { DeployObserver } from '../actions/deploy-observer.ts';
+import type { DeployObserver } from '../deploy-types/deploy-observer.ts';
 import { combinedExitCode } from '../exit-codes.ts';
 import { failureLines, type RolloutVerb, summaryLine } from '../output/rollout-summary.ts';
 import { plainReporter, type RolloutReporter } from '../output/rollout-reporter.ts';

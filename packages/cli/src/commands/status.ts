@@ -2,7 +2,7 @@ import { EventEmitter } from 'node:events';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { CodedError, type StatusDocument } from '@mlxfleet/protocol';
 import { type QuestionEvents, STATUS_DEADLINE_MS, status } from '../actions/status.ts';
-import type { Target } from '../actions/target.ts';
+import type { Target } from '../deploy-types/target.ts';
 import { ERRORS } from '../errors.ts';
 import { EXIT } from '../exit-codes.ts';
 import type { Output } from '../output/output.ts';

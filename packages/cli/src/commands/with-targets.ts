@@ -1,4 +1,4 @@
-import type { Target } from '../actions/target.ts';
+import type { Target } from '../deploy-types/target.ts';
 import { type CommandContext, type OpenOptions, selectionOf, type Selection } from './command-context.ts';
 
 /** Opens the ways to a selection of hosts for as long as the work lasts. */

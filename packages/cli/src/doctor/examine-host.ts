@@ -1,5 +1,5 @@
 import { CodedError, PYTHON_VERSIONS } from '@mlxfleet/protocol';
-import type { Target } from '../actions/target.ts';
+import type { Target } from '../deploy-types/target.ts';
 import { ERRORS } from '../errors.ts';
 import { runJsonScript } from '../remote-commands/run-script.ts';
 import { script } from '../remote-commands/script.ts';

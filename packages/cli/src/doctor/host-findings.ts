@@ -4,7 +4,7 @@ import { protocolMismatch } from '../agent-client/answer-error.ts';
 import type { ResolvedHost } from '../config/resolved-host.ts';
 import { errorKind, type ErrorKind, ERRORS } from '../errors.ts';
 import { formatBytes, formatSeconds } from '../output/quantities.ts';
-import { type HostFacts, platformOf } from '../phases/facts.ts';
+import { type HostFacts, platformOf } from '../facts/facts.ts';
 import { fail, type Finding, ok, warn } from './finding.ts';
 import type { HostObservations } from './observations.ts';
 

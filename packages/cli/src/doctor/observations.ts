@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { type HostFacts, parseFacts } from '../phases/facts.ts';
+import { type HostFacts, parseFacts } from '../facts/facts.ts';
 
 const observationSchema = z.discriminatedUnion('fact', [
   z.object({ fact: z.literal('clock'), seconds: z.number().nullable() }),

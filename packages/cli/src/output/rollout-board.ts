@@ -1,4 +1,4 @@
-import type { DeployObserver, DeployStep, HostOutcome, StepState } from '../actions/deploy-observer.ts';
+import type { DeployObserver, DeployStep, HostOutcome, StepState } from '../deploy-types/deploy-observer.ts';
 import type { Colour, Paint } from './colours.ts';
 import { plainLine } from './plain-text.ts';
 import { pad, textWidth, truncate, wrap } from './text-width.ts';

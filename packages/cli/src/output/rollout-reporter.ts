@@ -1,4 +1,4 @@
-import type { DeployObserver } from '../actions/deploy-observer.ts';
+import type { DeployObserver } from '../deploy-types/deploy-observer.ts';
 import { plainLine } from './plain-text.ts';
 import { pad, textWidth } from './text-width.ts';
 

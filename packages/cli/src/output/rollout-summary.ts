@@ -1,4 +1,4 @@
-import type { HostOutcome } from '../actions/deploy-observer.ts';
+import type { HostOutcome } from '../deploy-types/deploy-observer.ts';
 import type { Paint } from './colours.ts';
 import { logLine } from './log-line.ts';
 import { plainText } from './plain-text.ts';

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import type { HostOutcome } from '../actions/deploy-observer.ts';
+import type { HostOutcome } from '../deploy-types/deploy-observer.ts';
 import { painter } from './colours.ts';
 import { RolloutBoard } from './rollout-board.ts';
 import { plainReporter } from './rollout-reporter.ts';

@@ -1,4 +1,4 @@
-import type { DeployObserver, DeployStep } from '../actions/deploy-observer.ts';
+import type { DeployObserver, DeployStep } from '../deploy-types/deploy-observer.ts';
 import { formatSeconds } from '../output/quantities.ts';
 import { type ScriptMessage, textField, textFieldOrNull } from '../remote-commands/message-fields.ts';
 import {

@@ -1,13 +1,13 @@
 import type { DeployOutcome, EnvironmentKind } from '@mlxfleet/protocol';
-import type { DeployObserver } from '../actions/deploy-observer.ts';
-import type { DeploySettings } from '../actions/deploy-settings.ts';
-import type { Target } from '../actions/target.ts';
+import type { DeployObserver } from '../deploy-types/deploy-observer.ts';
+import type { DeploySettings } from '../deploy-types/deploy-settings.ts';
+import type { Target } from '../deploy-types/target.ts';
 import type { RuntimeSource } from '../release/fetch-runtime.ts';
 import type { PackagedRelease } from '../release/package-release.ts';
 import type { Payload } from '../release/payload.ts';
 import type { Change } from './change.ts';
 import type { DesiredHost } from './desired-host.ts';
-import type { HostFacts } from './facts.ts';
+import type { HostFacts } from '../facts/facts.ts';
 import type { DryRunGate } from './dry-run-gate.ts';
 
 /** What the phases of one deploy share on every host. */

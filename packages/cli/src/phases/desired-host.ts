@@ -6,7 +6,7 @@ import { ERRORS } from '../errors.ts';
 import { sha256 } from '../release/hash-file.ts';
 import { lockName, type Payload } from '../release/payload.ts';
 import { RUNTIME_VERSIONS } from '../release/runtime-table.ts';
-import { type HostFacts, platformOf } from './facts.ts';
+import { type HostFacts, platformOf } from '../facts/facts.ts';
 
 /** An environment that a release needs on a host. */
 export interface DesiredEnvironment {

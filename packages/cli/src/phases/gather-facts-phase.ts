@@ -1,6 +1,6 @@
 import { formatBytes } from '../output/quantities.ts';
 import type { HostDeploy, Phase } from './deploy-state.ts';
-import { ALL_FACTS, gatherFacts, type SystemFact } from './facts.ts';
+import { ALL_FACTS, gatherFacts, type SystemFact } from '../facts/facts.ts';
 
 /** Looks at the host: one session, nothing changed. */
 export const gatherFactsPhase: Phase = {

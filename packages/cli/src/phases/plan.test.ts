@@ -4,7 +4,7 @@ import { sshHostNamed } from '../ssh/testing/ssh-host-named.ts';
 import { describeChange } from './change.ts';
 import { type DesiredHost, desiredHost, heldRelease } from './desired-host.ts';
 import { Secret } from '../config/secret.ts';
-import { type HostFacts, parseFacts } from './facts.ts';
+import { type HostFacts, parseFacts } from '../facts/facts.ts';
 import { chooseEnvironments, neededBytes, plan } from './plan.ts';
 
 const payload: Payload = {

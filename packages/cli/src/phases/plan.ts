@@ -1,6 +1,6 @@
 import type { Change } from './change.ts';
 import type { DesiredEnvironment, DesiredHost } from './desired-host.ts';
-import type { HostFacts } from './facts.ts';
+import type { HostFacts } from '../facts/facts.ts';
 
 /** The environment folder of each kind that the host shall use: one that is there already, else the one to build. */
 export function chooseEnvironments(

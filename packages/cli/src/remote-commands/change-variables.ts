@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto';
-import type { ChangeSettings } from '../actions/deploy-settings.ts';
+import type { ChangeSettings } from '../deploy-types/deploy-settings.ts';
 import type { ResolvedHost } from '../config/resolved-host.ts';
 
 /** How long the health gate waits for the agent and its completion, a model's load included: 10 minutes. */

@@ -15,7 +15,7 @@ import { describeUnless } from '../../../../test/support/skipping.ts';
 import { SshOperator } from '../../../../test/support/ssh-operator.ts';
 import { clientOver } from '../agent-client/host-connection.ts';
 import type { ResolvedHost } from '../config/resolved-host.ts';
-import { createHosts, type HostOptions } from '../hosts/create-hosts.ts';
+import { createHosts, type HostOptions } from './create-hosts.ts';
 import type { Host } from '../hosts/host.ts';
 import { sshHostNamed } from './testing/ssh-host-named.ts';
 

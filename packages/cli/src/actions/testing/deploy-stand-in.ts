@@ -1,7 +1,7 @@
 import type { ResolvedHost } from '../../config/resolved-host.ts';
 import { deploy, type DeployResult } from '../deploy.ts';
-import type { HostOutcome } from '../deploy-observer.ts';
-import type { DeploySettings } from '../deploy-settings.ts';
+import type { HostOutcome } from '../../deploy-types/deploy-observer.ts';
+import type { DeploySettings } from '../../deploy-types/deploy-settings.ts';
 import {
   type Behaviour,
   RecordingObserver,

@@ -13,9 +13,9 @@ import type { RuntimeName } from '../../release/runtime-table.ts';
 import { runScript } from '../../remote-commands/run-script.ts';
 import { script } from '../../remote-commands/script.ts';
 import { hostScriptParts } from '../../service/host-script-parts.ts';
-import type { DeployObserver } from '../deploy-observer.ts';
-import type { DeploySettings } from '../deploy-settings.ts';
-import type { Target } from '../target.ts';
+import type { DeployObserver } from '../../deploy-types/deploy-observer.ts';
+import type { DeploySettings } from '../../deploy-types/deploy-settings.ts';
+import type { Target } from '../../deploy-types/target.ts';
 
 const SYSTEM_PATH = process.env['PATH'] ?? '';
 

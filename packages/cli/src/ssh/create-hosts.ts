@@ -1,10 +1,10 @@
 import type { ResolvedHost } from '../config/resolved-host.ts';
-import { KnownHostsRecorder } from '../ssh/known-hosts-recorder.ts';
-import { type Prompts, Questions } from '../ssh/questions.ts';
-import type { SshContext } from '../ssh/ssh-context.ts';
-import { SshHost } from '../ssh/ssh-host.ts';
-import type { Host } from './host.ts';
-import { LocalHost } from './local-host.ts';
+import { KnownHostsRecorder } from './known-hosts-recorder.ts';
+import { type Prompts, Questions } from './questions.ts';
+import type { SshContext } from './ssh-context.ts';
+import { SshHost } from './ssh-host.ts';
+import type { Host } from '../hosts/host.ts';
+import { LocalHost } from '../hosts/local-host.ts';
 
 export interface HostSelection {
   /** Hosts to make, in this order. */
