@@ -184,6 +184,7 @@ apply_switch() {
     RECORD_PREVIOUS=$UNDO_TO
     record_write "$RELEASE" || apply_fail SWITCH_FAILED "could not record release $RELEASE"
   fi
+  remember_service
   SWITCHED=yes
   apply_link_environments
   mkdir -p "$ROOT/shared/models/hub" "$ROOT/shared/state" "$ROOT/shared/spool" "$ROOT/run" "$ROOT/logs" ||

@@ -312,6 +312,13 @@ gate_relay() {
   done
 }
 
+# Called before a switch: an undo leaves a service stopped that was stopped.
+remember_service() {
+  service_status
+  SERVICE_BEFORE=running
+  if [ -z "$SERVICE_PID$AGENT_PID" ]; then SERVICE_BEFORE=stopped; fi
+}
+
 # After a failed switch: the last good release serves again, or nothing does when there was none. Ends the script.
 undo_switch() {
   : "${AGENT_LOG_START:=0}"
@@ -336,6 +343,8 @@ undo_switch() {
     undo_reason=$INCOMPLETE
   elif ! config_restore "$UNDO_TO" || ! switch_current "$UNDO_TO"; then
     undo_reason="could not switch back to $UNDO_TO"
+  elif [ "$SERVICE_BEFORE" = stopped ]; then
+    service_stop && undo_healthy=yes
   elif ! restart_agent || ! gate_completion "$UNDO_TO"; then
     undo_reason="$UNDO_TO is current again but does not answer"
   else
@@ -347,6 +356,7 @@ undo_switch() {
   json_text event undone
   json_text_or_null release "$UNDO_TO"
   json_flag healthy [ "$undo_healthy" = yes ]
+  json_flag stopped [ "$SERVICE_BEFORE" = stopped ]
   json_text_or_null reason "$undo_reason"
   json_text agentLog "$undo_output"
   json_send

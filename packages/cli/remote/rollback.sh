@@ -84,6 +84,7 @@ main() {
   rollback_origin
   step_begin switch "$TARGET"
   lock_is_mine || rollback_fail LOCK_LOST 'another command took the lock over'
+  remember_service
   SWITCHED=yes
   config_restore "$TARGET" || rollback_fail SWITCH_FAILED 'could not put the configuration back'
   switch_current "$TARGET" || rollback_fail SWITCH_FAILED "could not switch to $TARGET"

@@ -98,6 +98,18 @@ describe('an upgrade', () => {
     expect(after.row.outcome).toBe('unchanged');
   });
 
+  test('that cannot start is undone on a host whose agent was stopped: it is stopped again', async () => {
+    const good = await deployStandIn(host, { version: '1.0.0' });
+    process.kill(Number(await readFile(host.path('run/supervisor.pid'), 'utf8')), 'SIGTERM');
+    await expect
+      .poll(async () => readdir(host.path('run')), { timeout: 5000 })
+      .not.toContain('supervisor.pid');
+    const bad = await deployStandIn(host, { version: '1.1.0', behaviour: 'exits' });
+    expect(bad.row).toMatchObject({ outcome: 'rolled-back', release: good.row.release });
+    expect(bad.row.error?.message).toContain('is current again, its agent stopped as before');
+    expect(await readdir(host.path('run'))).not.toContain('supervisor.pid');
+  });
+
   test('of the configuration alone restarts the agent and keeps the release', async () => {
     const first = await deployStandIn(host, { version: '1.0.0' });
     const pid = await readFile(host.path('run/agent.pid'), 'utf8');

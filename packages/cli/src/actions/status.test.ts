@@ -92,6 +92,15 @@ test.each([
   ]);
 });
 
+test('an agent that serves without its supervisor is degraded, not stopped', async () => {
+  const alone = { ...RUNNING, state: 'stopped', supervisorPid: null };
+  const admin = { fact: 'admin', status: JSON.stringify(ADMIN) };
+  const { hosts } = await status([hostThatSays(CURRENT, alone, admin)], signal);
+  expect(hosts).toMatchObject([{ state: 'degraded', requests: { running: 0 } }]);
+  const { hosts: stopped } = await status([hostThatSays(CURRENT, alone)], signal);
+  expect(stopped).toMatchObject([{ state: 'stopped', error: null }]);
+});
+
 test.each([
   ['stands still', true, { state: 'not-installed', error: null }],
   ['runs on', false, { state: 'unreachable', error: { code: 'STATUS_TIMEOUT' } }],

@@ -126,10 +126,16 @@ function agentColumns(
 
 function judge({ current, lock, service, admin }: HostFacts): { state: HostState; problem: string | null } {
   if (current === null) return { state: 'not-installed', problem: null };
-  if (service?.state !== 'running') return { state: 'stopped', problem: null };
+  if (service?.state !== 'running') {
+    if (admin === null) return { state: 'stopped', problem: null };
+    return {
+      state: 'degraded',
+      problem: 'the agent serves without its supervisor; `mlxfleet start` brings it back',
+    };
+  }
   if (admin === null) {
     if (service.agentPid === null) {
-      return { state: 'degraded', problem: 'the agent ends again and again; it is being restarted' };
+      return { state: 'degraded', problem: 'the agent has ended and is being started again' };
     }
     if (elapsedSeconds(service.agentElapsed) < START_SECONDS) return { state: 'starting', problem: null };
     return { state: 'degraded', problem: 'the agent runs but does not answer' };

@@ -61,6 +61,14 @@ describe('run', () => {
 });
 
 describe('upload', () => {
+  test('to where no folder can be made is an error of its host', async () => {
+    const source = join(folder, 'plain');
+    await writeFile(source, 'x');
+    await expect(host.upload(source, join(source, 'inside'))).rejects.toMatchObject({
+      code: 'UPLOAD_FAILED',
+    });
+  });
+
   test('makes the part, privately, and goes on where it stopped', async () => {
     const source = join(folder, 'source');
     await writeFile(source, 'hello world');

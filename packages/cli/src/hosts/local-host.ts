@@ -44,7 +44,6 @@ export class LocalHost implements Host {
     this.#assertOpen();
     const offset = options.offset ?? 0;
     const part = `${remotePath}.part`;
-    await mkdir(dirname(part), { recursive: true, mode: 0o700 });
     const held = await stat(part).then(
       ({ size }) => size,
       () => 0,
@@ -56,6 +55,7 @@ export class LocalHost implements Host {
       );
     }
     try {
+      await mkdir(dirname(part), { recursive: true, mode: 0o700 });
       await pipeline(
         createReadStream(localPath, { start: offset }),
         new CountingStream(offset, options.onProgress),

@@ -17,6 +17,8 @@ export interface UndoneMessage {
   /** Null when there was none to go back to. */
   readonly release: string | null;
   readonly healthy: boolean;
+  /** Its agent was stopped before and is stopped again. */
+  readonly stopped: boolean;
   readonly reason: string | null;
   /** Last lines of the agent that failed. */
   readonly agentLog: string;
@@ -38,6 +40,7 @@ export function undoneOf(message: ScriptMessage): UndoneMessage | null {
   return {
     release: textFieldOrNull(message, 'release'),
     healthy: message['healthy'] === true,
+    stopped: message['stopped'] === true,
     reason: textFieldOrNull(message, 'reason'),
     agentLog: textField(message, 'agentLog'),
   };
@@ -83,6 +86,9 @@ function lastLines(output: string, agentLog: string): string[] {
 function stateSentence(undone: UndoneMessage | null): string | null {
   if (undone === null) return null;
   if (undone.release === null) return 'There was no earlier release: nothing runs on the host now.';
+  if (undone.healthy && undone.stopped) {
+    return `The old release ${undone.release} is current again, its agent stopped as before.`;
+  }
   if (undone.healthy) return `The old release ${undone.release} is serving again.`;
   return `The host is not serving: ${undone.reason ?? `${undone.release} does not answer`}.`;
 }
