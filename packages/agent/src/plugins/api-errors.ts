@@ -55,16 +55,16 @@ export function installApiErrors(app: FastifyInstance): void {
     methods.set(route.url, known);
   });
   app.setErrorHandler(sendError);
-  app.setNotFoundHandler((request, reply) => {
-    const path = request.url.split('?', 1)[0] ?? '';
-    const allowed = allowedMethods(methods, path);
-    if (allowed === null) {
-      sendError(new ApiError(API_ERRORS.ROUTE_NOT_FOUND, 'There is nothing at this URL.'), request, reply);
-      return;
-    }
+  // Before the body is read: a wrong method is the fault to name, whatever came with it.
+  app.addHook('preParsing', async (request, reply) => {
+    if (!request.is404) return;
+    const allowed = allowedMethods(methods, request.url.split('?', 1)[0] ?? '');
+    if (allowed === null) throw new ApiError(API_ERRORS.ROUTE_NOT_FOUND, 'There is nothing at this URL.');
     reply.header('allow', allowed.join(', '));
-    const message = `This URL takes ${allowed.join(', ')}, not ${request.method}.`;
-    sendError(new ApiError(API_ERRORS.METHOD_NOT_ALLOWED, message), request, reply);
+    throw new ApiError(
+      API_ERRORS.METHOD_NOT_ALLOWED,
+      `This URL takes ${allowed.join(', ')}, not ${request.method}.`,
+    );
   });
 }
 

@@ -1,4 +1,6 @@
+import { readFileSync } from 'node:fs';
 import http from 'node:http';
+import path from 'node:path';
 import { openAiErrorSchema } from '@mlxfleet/protocol';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { chat, startTestAgent, type TestAgent } from '../../test-support/test-agent.ts';
@@ -201,6 +203,20 @@ describe('requests that are refused', () => {
     expect([wrong.status, wrong.headers.get('allow')]).toEqual([405, 'POST']);
     expect(await refusal(await agent.post('/v1/models/m', {}))).toMatchObject({ status: 405 });
     expect(await refusal(await agent.post('/health', {}))).toMatchObject({ status: 405 });
+  });
+
+  test.each(['', '{"model":'])('a wrong method or route is named whatever the body is: %j', async (body) => {
+    const headers = { 'content-type': 'application/json' };
+    const ask = async (url: string) => await refusal(await fetch(url, { method: 'DELETE', headers, body }));
+    expect(await ask(agent.url + CHAT)).toMatchObject({ status: 405, code: 'method_not_allowed' });
+    expect(await ask(`${agent.url}/v1/nothing`)).toMatchObject({ status: 404, code: 'route_not_found' });
+    const token = readFileSync(path.join(agent.root, 'shared', 'admin-token'), 'utf8').trim();
+    const admin = await fetch(`${agent.adminUrl}/admin/load`, {
+      method: 'DELETE',
+      headers: { ...headers, 'x-admin-token': token },
+      body,
+    });
+    expect(await refusal(admin)).toMatchObject({ status: 405, code: 'method_not_allowed' });
   });
 
   test('what is not HTTP', async () => {
