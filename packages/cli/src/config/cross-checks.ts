@@ -1,3 +1,4 @@
+import { isIP } from 'node:net';
 import { DEFAULTS, type Inventory, isLoopbackAddress, nearestName } from '@mlxfleet/protocol';
 import { type EffectiveHost, effectiveHosts, hostsNamed } from './effective-host.ts';
 import { refusedInThisVersion } from './not-in-this-version.ts';
@@ -160,12 +161,35 @@ function* uselessSshSettings(inventory: Inventory): Generator<CrossProblem> {
   }
 }
 
+/** What a socket can listen on without asking a name server, which may answer otherwise tomorrow. */
+function isBindAddress(bind: string): boolean {
+  return isIP(bind) !== 0 || bind.toLowerCase() === 'localhost';
+}
+
+function* badBinds(inventory: Inventory): Generator<CrossProblem> {
+  const settings: [Path, string | undefined][] = [
+    [['defaults', 'api', 'bind'], inventory.defaults?.api?.bind],
+    ...Object.entries(inventory.hosts).map(([name, host]): [Path, string | undefined] => [
+      ['hosts', name, 'api', 'bind'],
+      host.api?.bind,
+    ]),
+  ];
+  for (const [path, bind] of settings) {
+    if (bind === undefined || isBindAddress(bind)) continue;
+    yield {
+      path,
+      message: `expected an IP address such as 127.0.0.1 or 0.0.0.0, found ${JSON.stringify(bind)}`,
+    };
+  }
+}
+
 function* openBinds(inventory: Inventory, hosts: readonly EffectiveHost[]): Generator<CrossProblem> {
   const reported = new Set<string>();
   for (const host of hosts) {
     const bind = host.api?.bind ?? DEFAULTS.bind;
     const hasKeys = (host.api?.keys ?? []).length > 0;
-    if (isLoopbackAddress(bind) || hasKeys || host.api?.anonymous === true) continue;
+    const isMeant = hasKeys || host.api?.anonymous === true;
+    if (isLoopbackAddress(bind) || isMeant || !isBindAddress(bind)) continue;
     const path = settingPath(inventory, host, 'api', 'bind');
     if (reported.has(path.join('\n'))) continue;
     reported.add(path.join('\n'));
@@ -216,6 +240,7 @@ export function crossProblems(inventory: Inventory): CrossProblem[] {
     ...ambiguousLabels(hosts),
     ...jumps(hosts),
     ...sameMachine(inventory, hosts),
+    ...badBinds(inventory),
     ...openBinds(inventory, hosts),
     ...unknownNames(hosts, inventory.rollout?.canary, ['rollout', 'canary']),
     ...models(inventory, hosts),

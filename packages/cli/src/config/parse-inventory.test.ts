@@ -153,6 +153,16 @@ test.each<[string, string, RegExp]>([
     /:2:24 {2}defaults.api.bind {2}anybody/,
   ],
   [
+    'a bind that is no address',
+    'version: 1\nhosts:\n  a: {api: {bind: banana, anonymous: true}}',
+    /^inventory.yaml:3:19 {2}hosts.a.api.bind {2}expected an IP address such as 127.0.0.1 or 0.0.0.0, found "banana"$/,
+  ],
+  [
+    'a bind of the defaults that is no address',
+    'version: 1\ndefaults: {api: {bind: 127.0.0.256}}\nhosts: {a: {}}',
+    /^inventory.yaml:2:24 {2}defaults.api.bind {2}expected an IP address[^\n]*$/,
+  ],
+  [
     'a hook',
     'version: 1\nhosts: {a: {}}\nhooks: {pre-deploy: [{run: "true"}]}',
     /:3:21 {2}hooks.pre-deploy {2}hooks are not in this version/,
@@ -187,6 +197,8 @@ test.each([
   ['anchors and aliases', 'version: 1\nhosts: {a: &h {user: me}, b: *h}'],
   ['a numeric host name', 'version: 1\nhosts: {7: {}}\nrollout: {canary: ["7"]}'],
   ['an open bind that is meant', 'version: 1\nhosts: {a: {api: {bind: 0.0.0.0, anonymous: true}}}'],
+  ['a bind by name', 'version: 1\nhosts: {a: {api: {bind: localhost}}}'],
+  ['a bind on IPv6', 'version: 1\nhosts: {a: {api: {bind: "fe80::1%en0", anonymous: true}}}'],
   ['an open bind with keys', 'version: 1\nhosts: {a: {api: {bind: 0.0.0.0, keys: [{env: K}]}}}'],
   ['a jump to another machine', 'version: 1\nhosts: {a: {jump: me@bastion.example:2222}}'],
   ['a label as canary', 'version: 1\nhosts: {a: {labels: [first]}}\nrollout: {canary: [first]}'],
