@@ -2,38 +2,21 @@ import { isIP } from 'node:net';
 import { DEFAULTS, type Inventory, isLoopbackAddress, nearestName } from '@mlxfleet/protocol';
 import { type EffectiveHost, effectiveHosts, hostsNamed } from './effective-host.ts';
 import { refusedInThisVersion } from './not-in-this-version.ts';
+import { sameMachine } from './same-machine.ts';
+import { settingPath } from './setting-path.ts';
 import type { Path } from './yaml-source.ts';
 
 /** A problem that shows only when parts of the inventory are seen together. */
 export interface CrossProblem {
   readonly path: Path;
   readonly message: string;
+  /** Another part that has to do with it; the message ends with its line. */
+  readonly related?: Path;
   readonly suggestion?: string | null;
 }
 
-const DEFAULT_SSH_PORT = 22;
-
 function isLocal(host: EffectiveHost): boolean {
   return host.connection === 'local';
-}
-
-/** Two hosts with the same machine key are the same account on the same machine. */
-function machineKey(host: EffectiveHost): string {
-  if (isLocal(host)) return 'local';
-  return [host.address ?? host.name, host.port ?? DEFAULT_SSH_PORT, host.jump ?? ''].join(' ').toLowerCase();
-}
-
-function rootKey(host: EffectiveHost): string {
-  const root = (host.root ?? DEFAULTS.root).replace(/\/+$/, '');
-  return root.startsWith('~') ? `${host.user ?? ''} ${root}` : root;
-}
-
-/** The defaults or the host, whichever says the setting. */
-function settingPath(inventory: Inventory, host: EffectiveHost, section: 'api' | 'admin', key: string): Path {
-  const own: Record<string, unknown> | undefined = inventory.hosts[host.name]?.[section];
-  if (own?.[key] !== undefined) return ['hosts', host.name, section, key];
-  const shared: Record<string, unknown> | undefined = inventory.defaults?.[section];
-  return shared?.[key] === undefined ? ['hosts', host.name] : ['defaults', section, key];
 }
 
 function labelsOf(hosts: readonly EffectiveHost[]): string[] {
@@ -65,44 +48,6 @@ function* ambiguousLabels(hosts: readonly EffectiveHost[]): Generator<CrossProbl
         path: ['hosts', host.name, 'labels', index],
         message: `"${label}" is already the name of a host`,
       };
-    }
-  }
-}
-
-function* sameMachine(inventory: Inventory, hosts: readonly EffectiveHost[]): Generator<CrossProblem> {
-  const roots = new Map<string, string>();
-  const ports = new Map<string, string>();
-  for (const host of hosts) {
-    const machine = machineKey(host);
-    const root = `${machine} ${rootKey(host)}`;
-    const sameRoot = roots.get(root);
-    if (sameRoot !== undefined) {
-      yield {
-        path: ['hosts', host.name],
-        message: `is the same machine and root as host "${sameRoot}"; give one of them another root or remove it`,
-      };
-      continue;
-    }
-    roots.set(root, host.name);
-
-    const apiPort = host.api?.port ?? DEFAULTS.apiPort;
-    const adminPort = host.admin?.port ?? DEFAULTS.adminPort;
-    if (apiPort === adminPort) {
-      const path = settingPath(inventory, host, 'api', 'port');
-      yield { path, message: `the API and the admin API cannot both use port ${apiPort}` };
-      continue;
-    }
-    const used: ['api' | 'admin', number][] = [
-      ['api', apiPort],
-      ['admin', adminPort],
-    ];
-    for (const [section, port] of used) {
-      const taken = ports.get(`${machine} ${port}`);
-      if (taken !== undefined) {
-        const path = settingPath(inventory, host, section, 'port');
-        yield { path, message: `host "${taken}" is on the same machine and uses port ${port}` };
-      }
-      ports.set(`${machine} ${port}`, host.name);
     }
   }
 }

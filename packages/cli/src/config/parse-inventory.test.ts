@@ -131,6 +131,16 @@ test.each<[string, string, RegExp]>([
     /hosts.b {2}is the same machine and root as host "a"/,
   ],
   [
+    'a root inside the root of another host',
+    'version: 1\nhosts:\n  a: {address: x, root: /srv/x}\n  b: {address: x, root: /srv//x/shared/, api: {port: 1}, admin: {port: 2}}',
+    /^i[^:]*:4:25 {2}hosts.b.root {2}lies inside the root of host "a" on the same machine: an uninstall of a would harm b \(see line 3\)$/,
+  ],
+  [
+    'a root around the root of another host',
+    'version: 1\ndefaults: {root: /srv}\nhosts:\n  a: {connection: local, root: /srv/a}\n  b: {connection: local, api: {port: 1}, admin: {port: 2}}',
+    /^i[^:]*:5:6 {2}hosts.b {2}holds the root of host "a" .* an uninstall of b would harm a \(see line 4\)$/,
+  ],
+  [
     'one port for two hosts of a machine',
     'version: 1\nhosts: {a: {connection: local}, b: {connection: local, root: /srv/b, admin: {port: 5}}}',
     /host "a" is on the same machine and uses port 11440/,
@@ -202,6 +212,15 @@ test.each([
   ['an open bind with keys', 'version: 1\nhosts: {a: {api: {bind: 0.0.0.0, keys: [{env: K}]}}}'],
   ['a jump to another machine', 'version: 1\nhosts: {a: {jump: me@bastion.example:2222}}'],
   ['a label as canary', 'version: 1\nhosts: {a: {labels: [first]}}\nrollout: {canary: [first]}'],
+  [
+    'roots beside each other',
+    'version: 1\nhosts: {a: {address: x, root: /srv/a}, b: {address: x, root: /srv/ab, api: {port: 1}, admin: {port: 2}}}',
+  ],
+  ['nested roots of two machines', 'version: 1\nhosts: {a: {root: /srv/a}, b: {root: /srv/a/b}}'],
+  [
+    'nested roots in the homes of two users',
+    'version: 1\nhosts: {a: {address: x, user: me, root: ~/a}, b: {address: x, user: you, root: ~/a/b, api: {port: 1}, admin: {port: 2}}}',
+  ],
   ['one address with two ssh ports', 'version: 1\nhosts: {a: {address: x}, b: {address: x, port: 2222}}'],
 ])('%s are accepted', (_what, text) => {
   expect(problemsOf(text)).toEqual([]);

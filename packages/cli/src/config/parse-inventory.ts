@@ -32,8 +32,13 @@ function toValue(file: string, source: YamlSource): unknown {
   }
 }
 
-function placed(source: YamlSource, { path, message, suggestion = null }: CrossProblem): InventoryProblem {
+function placed(source: YamlSource, problem: CrossProblem): InventoryProblem {
+  const { path, related, suggestion = null } = problem;
   const { line, column } = source.placeOfValue(path);
+  const message =
+    related === undefined
+      ? problem.message
+      : `${problem.message} (see line ${source.placeOfValue(related).line})`;
   return { line, column, path: formatPath(path), message, suggestion };
 }
 
