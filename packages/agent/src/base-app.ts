@@ -4,6 +4,7 @@ import type { Logger } from 'pino';
 import { ApiError } from './api-error.ts';
 import { API_ERRORS } from './errors.ts';
 import { installApiErrors, sendError } from './plugins/api-errors.ts';
+import { installContentEncoding } from './plugins/content-encoding.ts';
 import { installRequestId, requestId } from './plugins/request-id.ts';
 
 /** Bodies of routes that take none or a small one. */
@@ -34,6 +35,7 @@ export function baseApp(log: Logger): FastifyInstance {
   app.removeContentTypeParser('text/plain');
   installRequestId(app);
   installApiErrors(app);
+  installContentEncoding(app);
   app.addHook('onResponse', async (request, reply) => {
     if (reply.statusCode < 400) return;
     const route = request.routeOptions.url ?? 'unknown';

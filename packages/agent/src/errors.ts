@@ -168,8 +168,8 @@ export const API_ERRORS = {
     code: 'UNSUPPORTED_MEDIA_TYPE',
     status: 415,
     type: 'invalid_request_error',
-    when: 'The Content-Type of the request is not JSON.',
-    hint: 'Send `Content-Type: application/json`.',
+    when: 'The Content-Type of the request is not JSON, or its body is compressed.',
+    hint: 'Send `Content-Type: application/json`, and no `Content-Encoding`.',
   },
   BAD_REQUEST: {
     code: 'BAD_REQUEST',

@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs';
 import http from 'node:http';
 import path from 'node:path';
+import { gzipSync } from 'node:zlib';
 import { openAiErrorSchema } from '@mlxfleet/protocol';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { chat, startTestAgent, type TestAgent } from '../../test-support/test-agent.ts';
@@ -189,6 +190,20 @@ describe('requests that are refused', () => {
     }
     const charset = { headers: { 'content-type': 'application/json; charset=utf-8' } };
     expect((await agent.post(CHAT, chat('tokens=1'), charset)).status).toBe(200);
+  });
+
+  test('a compressed body', async () => {
+    const body = gzipSync(JSON.stringify(chat('tokens=1')));
+    const headers = { 'content-type': 'application/json', 'content-encoding': 'gzip' };
+    for (const url of [agent.url + CHAT, `${agent.adminUrl}/admin/load`]) {
+      const token = readFileSync(path.join(agent.root, 'shared', 'admin-token'), 'utf8').trim();
+      const init = { method: 'POST', headers: { ...headers, 'x-admin-token': token }, body };
+      const refused = await refusal(await fetch(url, init));
+      expect(refused).toMatchObject({ status: 415, code: 'unsupported_media_type', message: /gzip/ });
+      expect(refused.headers.get('accept-encoding')).toBe('identity');
+    }
+    const plain = { headers: { 'content-encoding': 'identity' } };
+    expect((await agent.post(CHAT, chat('tokens=1'), plain)).status).toBe(200);
   });
 
   test('an unknown priority', async () => {
