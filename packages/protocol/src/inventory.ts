@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { DEFAULTS } from './defaults.ts';
 import { durationSchema } from './duration.ts';
+import { modelIdSchema } from './model-id.ts';
 import { PYTHON_RANGE_TEXT, PYTHON_VERSIONS } from './python-range.ts';
 
 /**
@@ -92,7 +93,7 @@ export const inventoryHostSchema = z.strictObject({
 export type InventoryHost = z.infer<typeof inventoryHostSchema>;
 
 export const inventoryModelSchema = z.strictObject({
-  id: z.string().min(1).meta({ description: 'Hugging Face id, or a folder name under shared/models' }),
+  id: modelIdSchema.meta({ description: 'Hugging Face id, or a folder name under shared/models' }),
   hosts: z.array(name).optional().meta({ description: 'Hosts or labels; default: every host' }),
   preload: z.boolean().optional().meta({ description: 'Load when the agent starts', default: false }),
   pin: z.boolean().optional().meta({ description: 'Never unload when idle', default: false }),
@@ -148,7 +149,7 @@ export const inventorySchema = z.strictObject({
     .optional(),
   smoke_test: z
     .strictObject({
-      model: z.string().min(1).meta({ description: 'Model that has to answer before a deploy counts' }),
+      model: modelIdSchema.meta({ description: 'Model that has to answer before a deploy counts' }),
     })
     .optional(),
   env: environmentSchema.optional().meta({ description: 'Environment of the agent on every host' }),

@@ -116,6 +116,16 @@ test.each<[string, string, RegExp]>([
     /models\[0\].hosts\[0\].*"air"/,
   ],
   [
+    'a model id that climbs',
+    'version: 1\nhosts: {a: {}}\nmodels: [{id: ../../etc}]',
+    /:3:15 {2}models\[0\].id {2}expected the name of a folder under shared\/models, or organisation\/name, found "..\/..\/etc"$/,
+  ],
+  [
+    'a smoke-test model that is no id',
+    'version: 1\nhosts: {a: {}}\nsmoke_test: {model: /etc}',
+    /:3:21 {2}smoke_test.model {2}expected the name of a folder/,
+  ],
+  [
     'a model twice on a host',
     'version: 1\nhosts: {a: {}}\nmodels: [{id: m}, {id: m, hosts: [a]}]',
     /already listed for host "a"/,
