@@ -64,6 +64,8 @@ const hostSettings = {
   root: z
     .string()
     .regex(/^(~\/|\/).+/, 'expected an absolute path or one that begins with ~/')
+    // The scripts on a host find the agent's processes by this path in what ps prints, in the C locale.
+    .regex(/^[\x20-\x7e]*$/, 'expected printable ASCII')
     .optional()
     .meta({ description: 'Folder on the host where everything lives', default: DEFAULTS.root }),
   service: serviceKindSchema

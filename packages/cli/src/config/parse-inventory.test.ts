@@ -45,6 +45,16 @@ test.each<[string, string, RegExp]>([
   ['hosts without a host', 'version: 1\nhosts: {}', /expected at least one host/],
   ['a host without a value', 'version: 1\nhosts:\n  air:', /hosts.air {2}expected a mapping, found nothing/],
   ['a bad host name', 'version: 1\nhosts: {"a b": {}}', /:2:9 {2}hosts.a b {2}bad name: expected letters/],
+  [
+    'a root that ps would print otherwise',
+    'version: 1\nhosts: {a: {root: /srv/mödel}}',
+    /^inventory.yaml:2:19 {2}hosts.a.root {2}expected printable ASCII, found "\/srv\/mödel"$/,
+  ],
+  [
+    'a root with a control character',
+    'version: 1\ndefaults: {root: "/srv/a\\tb"}\nhosts: {a: {}}',
+    /:2:18 {2}defaults.root {2}expected printable ASCII/,
+  ],
   ['a port out of range', 'version: 1\nhosts: {a: {port: 70000}}', /at most 65535, found 70000/],
   [
     'a bad enum',
@@ -217,6 +227,7 @@ test.each([
   ['anchors and aliases', 'version: 1\nhosts: {a: &h {user: me}, b: *h}'],
   ['a numeric host name', 'version: 1\nhosts: {7: {}}\nrollout: {canary: ["7"]}'],
   ['an open bind that is meant', 'version: 1\nhosts: {a: {api: {bind: 0.0.0.0, anonymous: true}}}'],
+  ['a root with spaces', 'version: 1\nhosts: {a: {root: "/Volumes/My disk/mlx~fleet"}}'],
   ['a bind by name', 'version: 1\nhosts: {a: {api: {bind: localhost}}}'],
   ['a bind on IPv6', 'version: 1\nhosts: {a: {api: {bind: "fe80::1%en0", anonymous: true}}}'],
   ['an open bind with keys', 'version: 1\nhosts: {a: {api: {bind: 0.0.0.0, keys: [{env: K}]}}}'],
