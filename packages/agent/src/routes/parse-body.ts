@@ -1,14 +1,6 @@
 import { ApiError } from '../api-error.ts';
 import { API_ERRORS } from '../errors.ts';
-
-/** The part of a zod issue that is looked at. */
-interface Issue {
-  readonly code?: string;
-  readonly path: readonly PropertyKey[];
-  readonly message: string;
-  /** Of a union: what each of its options says. */
-  readonly errors?: readonly (readonly Issue[])[];
-}
+import { type Issue, issueText } from './issue-text.ts';
 
 interface Schema<Output> {
   safeParse(
@@ -30,28 +22,36 @@ export function parseBody<Output>(schema: Schema<Output>, body: unknown): Output
   if (parsed.success) return parsed.data;
   const [first] = parsed.error.issues;
   const issue = deepest(first ?? { path: [], message: 'it is not understood' });
-  const param = issue.path.map(String).join('.');
-  const detail = issue.message.replace(/^Invalid input(: )?/, '') || 'none of the allowed forms';
+  // Of a field that should not be there, the path leads only to the object around it.
+  const param = [...issue.path, ...(issue.keys ?? []).slice(0, 1)].map(String).join('.');
   if (isMissing(body, issue)) {
     throw new ApiError(API_ERRORS.MISSING_REQUIRED_PARAMETER, `'${param}' is required.`, { param });
   }
-  const isType = issue.code === 'invalid_type' || issue.code === 'invalid_union';
-  throw new ApiError(isType ? API_ERRORS.INVALID_TYPE : API_ERRORS.INVALID_VALUE, `'${param}': ${detail}.`, {
-    param: param === '' ? null : param,
-  });
+  const definition = isOfType(issue) ? API_ERRORS.INVALID_TYPE : API_ERRORS.INVALID_VALUE;
+  throw new ApiError(definition, `'${param}': ${issueText(issue)}.`, { param });
+}
+
+/** A union that a field tells apart complains of that field's value. */
+function isOfType({ code, options }: Issue): boolean {
+  return code === 'invalid_type' || (code === 'invalid_union' && options === undefined);
 }
 
 /** Of a union's issues, the one of the option that went furthest. */
 function deepest(issue: Issue): Issue {
   const options = (issue.errors ?? []).flatMap((issues) => issues.slice(0, 1)).map(deepest);
   const furthest = options.reduce<Issue | null>(
-    (best, option) => (option.path.length > (best?.path.length ?? 0) ? option : best),
+    (best, option) => (distance(option) > (best === null ? 0 : distance(best)) ? option : best),
     null,
   );
   if (furthest !== null) return { ...furthest, path: [...issue.path, ...furthest.path] };
   const expected = options.flatMap((option) => /expected (\w+)/.exec(option.message)?.[1] ?? []);
   if (expected.length === 0) return issue;
   return { ...issue, message: `expected ${[...new Set(expected)].join(' or ')}` };
+}
+
+/** Deeper is further; at the same depth, a value that has the right type. */
+function distance(issue: Issue): number {
+  return 2 * issue.path.length + (isOfType(issue) ? 0 : 1);
 }
 
 function isMissing(body: unknown, issue: Issue): boolean {
