@@ -170,6 +170,16 @@ test('problems of an inventory are a document with places', async () => {
   expect(stderr).toContain('bad.yaml:3:8  hosts.a.adress  unknown key  (did you mean "address"?)');
 });
 
+test.each([
+  ['a: { adress: x, jump: nowhere }', true],
+  ['a: { jump: nowhere }', false],
+])('of %s, whether further checks follow is said: %j', async (host, isSaid) => {
+  await writeFile(path.join(folder, 'bad.yaml'), `version: 1\nhosts:\n  ${host}\n`);
+  const { exitCode, stderr } = await mlxfleet('validate', '-i', 'bad.yaml');
+  expect(exitCode).toBe(2);
+  expect(stderr.includes('further checks follow once these are mended')).toBe(isSaid);
+});
+
 test('what an inventory says and this version does not do is a warning', async () => {
   await writeFile(path.join(folder, 'mini.yaml'), 'version: 1\nhosts:\n  mini: { service: system }\n');
   const { exitCode, stdout, stderr } = await mlxfleet('validate', '-i', 'mini.yaml', '--json');

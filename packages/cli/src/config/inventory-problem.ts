@@ -22,13 +22,21 @@ export function formatProblem(file: string, problem: InventoryProblem): string {
   return parts.join('  ');
 }
 
+const MORE_TO_CHECK =
+  'Correct the places named, then run `mlxfleet validate` again: further checks follow once these are mended.';
+
 /** Carries every problem of one inventory. Its message is one line for each. */
 export class InventoryInvalidError extends CodedError {
   readonly file: string;
   readonly problems: readonly InventoryProblem[];
 
-  constructor(file: string, problems: readonly InventoryProblem[]) {
-    super(ERRORS.INVENTORY_INVALID, problems.map((problem) => formatProblem(file, problem)).join('\n'));
+  /** @param checks what was checked: `some` where these problems hide others. */
+  constructor(file: string, problems: readonly InventoryProblem[], checks: 'some' | 'all') {
+    super(
+      ERRORS.INVENTORY_INVALID,
+      problems.map((problem) => formatProblem(file, problem)).join('\n'),
+      checks === 'some' ? { hint: MORE_TO_CHECK } : {},
+    );
     this.file = file;
     this.problems = problems;
   }

@@ -28,7 +28,7 @@ function toValue(file: string, source: YamlSource): unknown {
     const message = isUnknown
       ? (error.message.split('\n')[0] ?? '')
       : 'its aliases repeat too much of the file';
-    throw new InventoryInvalidError(file, [wholeFile(message)]);
+    throw new InventoryInvalidError(file, [wholeFile(message)], 'some');
   }
 }
 
@@ -54,25 +54,25 @@ export function parseInventory(
 ): Inventory {
   const source = new YamlSource(text);
   const yamlProblems = source.problems();
-  if (yamlProblems.length > 0) throw new InventoryInvalidError(file, inOrder(yamlProblems));
+  if (yamlProblems.length > 0) throw new InventoryInvalidError(file, inOrder(yamlProblems), 'some');
 
   const value = toValue(file, source);
   if (value === null || value === undefined) {
     const message = 'the file is empty; an inventory begins with "version: 1" and "hosts:"';
-    throw new InventoryInvalidError(file, [wholeFile(message)]);
+    throw new InventoryInvalidError(file, [wholeFile(message)], 'some');
   }
   if (typeof value !== 'object' || Array.isArray(value)) {
     const message = 'expected a mapping with "version" and "hosts" at the top';
-    throw new InventoryInvalidError(file, [wholeFile(message)]);
+    throw new InventoryInvalidError(file, [wholeFile(message)], 'some');
   }
 
   const parsed = inventorySchema.safeParse(value);
   if (!parsed.success) {
     const problems = schemaProblems(source, value, parsed.error.issues);
-    throw new InventoryInvalidError(file, inOrder(problems));
+    throw new InventoryInvalidError(file, inOrder(problems), 'some');
   }
   const problems = crossProblems(parsed.data).map((problem) => placed(source, problem));
-  if (problems.length > 0) throw new InventoryInvalidError(file, inOrder(problems));
+  if (problems.length > 0) throw new InventoryInvalidError(file, inOrder(problems), 'all');
   const warnings = [...warningsOfThisVersion(parsed.data)].map((warning) => placed(source, warning));
   for (const warning of inOrder(warnings)) onWarning(warning);
   return parsed.data;
