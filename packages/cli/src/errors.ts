@@ -176,7 +176,7 @@ export const ERRORS = {
     code: 'LOCK_HELD',
     kind: 'lock',
     when: 'Another command is changing the host.',
-    hint: 'Wait for it with `--wait-lock SECONDS`; `mlxfleet unlock HOST` removes the lock of a command that is gone.',
+    hint: 'Wait for it with `--wait-lock 60s`; `mlxfleet unlock HOST` removes the lock of a command that is gone.',
   },
   LOCK_LOST: {
     code: 'LOCK_LOST',

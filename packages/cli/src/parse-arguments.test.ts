@@ -1,5 +1,6 @@
 import { Writable } from 'node:stream';
 import { expect, test } from 'vitest';
+import { ERRORS } from './errors.ts';
 import { Output } from './output/output.ts';
 import { parseArguments } from './parse-arguments.ts';
 
@@ -23,6 +24,8 @@ test.each([
   [['deploy', '--max-parallel', 'x'], '', 'mlxfleet help deploy'],
   [['deploy', '--max-parallel', '0'], 'at least 1', 'mlxfleet help deploy'],
   [['logs', '--since', 'yesterday'], '90s, 10m', 'mlxfleet help logs'],
+  [['status', '--timeout', '0'], 'above 0', 'mlxfleet help status'],
+  [['status', '--timeout', '0s'], 'above 0', 'mlxfleet help status'],
   [['chat', '--temperature', '3'], 'from 0 to 2', 'mlxfleet help chat'],
   [['load'], "missing required argument 'model'", 'mlxfleet help load'],
   [['completion', 'tcsh'], 'bash, zsh, fish', 'mlxfleet help completion'],
@@ -45,6 +48,15 @@ test.each([['--version'], ['--help'], ['help'], ['help', 'deploy'], ['deploy', '
     expect(stderr.text).toBe('');
   },
 );
+
+test('the unit of --wait-lock stands in the help, and the hint for a held lock follows it', async () => {
+  const { output, stdout } = collected();
+  await parseArguments(['deploy', '--help'], output);
+  expect(stdout.text.replaceAll(/\s+/g, ' ')).toMatch(
+    /--wait-lock <time> .*: seconds, or a time such as 60s/,
+  );
+  expect(ERRORS.LOCK_HELD.hint).toContain('`--wait-lock 60s`');
+});
 
 test('options of every command stand before or after it', async () => {
   const { output } = collected();

@@ -29,11 +29,18 @@ function seconds(text: string): number {
   return Number(amount) * (SECONDS_PER_UNIT[unit === '' ? 's' : (unit ?? 's')] ?? 1);
 }
 
+function secondsAboveZero(text: string): number {
+  const value = seconds(text);
+  if (value > 0) return value;
+  throw new InvalidArgumentError('Expected a time above 0, for example 8s.');
+}
+
 const hosts = (): Argument => new Argument('[hosts...]', 'hosts or labels; none means every host');
 const waitLock = (): Option =>
-  new Option('--wait-lock <time>', "wait this long for another command's lock, for example 60s").argParser(
-    seconds,
-  );
+  new Option(
+    '--wait-lock <time>',
+    "wait this long for another command's lock: seconds, or a time such as 60s or 5m",
+  ).argParser(seconds);
 const acceptNew = (): Option =>
   new Option('--accept-new', 'trust hosts that ssh does not know yet, without asking');
 const maxParallel = (): Option =>
@@ -155,7 +162,11 @@ export function buildProgram(argv: readonly string[], setRun: (run: Run) => void
     .description('Shows the fleet. Exit code 0: all healthy, 1: some not, 4: none reachable.')
     .addArgument(hosts())
     .option('-w, --watch', 'draw it again every two seconds')
-    .option('--timeout <time>', 'how long a host may take to answer; default: 8s', seconds)
+    .option(
+      '--timeout <time>',
+      'seconds that a host may take to answer, or a time; default: 8s',
+      secondsAboveZero,
+    )
     .action((names, options) =>
       setRun(async (context) => (await import('./commands/status.ts')).runStatus(context, names, options)),
     );
@@ -183,7 +194,7 @@ export function buildProgram(argv: readonly string[], setRun: (run: Run) => void
     .addArgument(hosts())
     .option('-f, --follow', 'go on with new lines until Ctrl-C')
     .option('-n, --lines <n>', 'lines from each host', wholeNumber(0), 100)
-    .option('--since <time>', 'only lines of the last time, for example 10m', seconds)
+    .option('--since <time>', 'only lines of the last seconds, or of a time such as 10m', seconds)
     .option('--worker <model>', "the log of a model's worker instead of the agent's")
     .action((names, options) =>
       setRun(async (context) => (await import('./commands/logs.ts')).runLogs(context, names, options)),
@@ -238,7 +249,9 @@ export function buildProgram(argv: readonly string[], setRun: (run: Run) => void
     .summary('run a command on hosts')
     .description(
       'Runs a command on each host: `mlxfleet exec air -- df -h`. One word is a shell command line, several are a ' +
-        "program and its arguments. Exit code 0 when it was 0 everywhere, else a single host's own code or 1.",
+        "program and its arguments. Exit code 0 when it was 0 everywhere, else a single host's own code or 1. With " +
+        '--json the first 8 MiB of each stream are kept; a last line says how many lines were left out. Ctrl-C ends ' +
+        'what the command has started on the hosts too.',
     )
     .usage('[hosts...] -- <command...>')
     .argument('[words...]', 'hosts or labels, then --, then the command')
