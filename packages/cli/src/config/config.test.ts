@@ -1,8 +1,9 @@
-import { chmod, mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { chmod, mkdir, mkdtemp, readFile, readdir, rm, symlink, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { inspect } from 'node:util';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { describeUnless } from '../../../../test/support/skipping.ts';
 import { findInventory } from './find-inventory.ts';
 import { parseInventory } from './parse-inventory.ts';
 import { readInventoryFile } from './read-inventory-file.ts';
@@ -69,10 +70,21 @@ describe('reading the file', () => {
     });
   });
 
-  test.skipIf(process.getuid?.() === 0)('a file that may not be read is refused', async () => {
-    const file = await write('version: 1');
-    await chmod(file, 0);
-    await expect(readInventoryFile(file)).rejects.toMatchObject({ code: 'INVENTORY_UNREADABLE' });
+  test('a link to itself is refused', async () => {
+    const link = path.join(folder, 'circle.yaml');
+    await symlink(link, link);
+    await expect(readInventoryFile(link)).rejects.toMatchObject({
+      code: 'INVENTORY_UNREADABLE',
+      message: expect.stringContaining('round in circles'),
+    });
+  });
+
+  describeUnless(process.getuid?.() === 0 ? 'root may read every file' : null, 'without permission', () => {
+    test('a file that may not be read is refused', async () => {
+      const file = await write('version: 1');
+      await chmod(file, 0);
+      await expect(readInventoryFile(file)).rejects.toMatchObject({ code: 'INVENTORY_UNREADABLE' });
+    });
   });
 });
 
