@@ -1,5 +1,5 @@
 import path from 'node:path';
-import { DEFAULTS } from '@mlxfleet/protocol';
+import { agentConfigSchema, DEFAULTS } from '@mlxfleet/protocol';
 import { buildBundles } from './lib/build-bundles.ts';
 import { runCommandLine } from './lib/first-light/command-line.ts';
 import { howToCall } from './lib/first-light/how-to-call.ts';
@@ -15,6 +15,7 @@ import { compiler, ensureSystemPrograms } from './lib/system-packages.ts';
 const MODEL = 'SmolLM2-135M-Instruct';
 const QUESTION = 'What is the capital of France?';
 const INTERRUPTED = 130;
+const DRAIN_SECONDS = agentConfigSchema.parse({ version: 1 }).drain_seconds;
 
 await runMain(async () => {
   process.stdout.write('mlxfleet: deploying to this machine\n\n');
@@ -43,7 +44,7 @@ await runMain(async () => {
     await stop.wait();
     return 0;
   } finally {
-    say('Stopping the agent …');
+    say(`Stopping the agent: it finishes running requests, up to ${DRAIN_SECONDS} s …`);
     const stopped = await runCommandLine([...mlxfleet, 'stop', 'local']);
     say(stopped === 0 ? 'Stopped. npm start brings it back.' : 'The agent could not be stopped.');
   }

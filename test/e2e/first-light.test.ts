@@ -56,6 +56,7 @@ describeUnless(taken ? 'an agent runs on this machine already' : null, 'npm star
       await ended;
       await rm(root, { recursive: true, force: true });
     }
+    expect(output).toContain('it finishes running requests, up to 30 s');
     expect(await Promise.all(PORTS.map(answers))).toEqual([false, false]);
   });
 });
