@@ -5,7 +5,7 @@ import { ERRORS } from '../errors.ts';
 import { wantsColour } from './colours.ts';
 import { Output } from './output.ts';
 import { plainLine, plainText } from './plain-text.ts';
-import { errorDocument, printError } from './print-error.ts';
+import { errorDocument, printError, printHints } from './print-error.ts';
 import { bar, formatBytes, formatMemory, formatSeconds, shortModel, shortRelease } from './quantities.ts';
 import { pad, textWidth, truncate, wrap } from './text-width.ts';
 
@@ -110,4 +110,29 @@ test('a reader that went away ends only the printing', async () => {
   });
   expect(output.closed.aborted).toBe(true);
   output.print('two');
+});
+
+function hintRow(name: string, hint: string | null): Parameters<typeof printHints>[1][number] {
+  return { name, error: hint === null ? null : { hint } };
+}
+
+test('hints under rows name each host once', () => {
+  const alone = collected();
+  printHints(alone.output, [hintRow('one', 'Free some space.')]);
+  expect(alone.stderr.text).toBe('hint:  Free some space.\n');
+
+  const several = collected();
+  const start = 'Start it: mlxfleet start one';
+  printHints(several.output, [
+    hintRow('one', start),
+    hintRow('on', 'Look at one.'),
+    hintRow('two', null),
+    hintRow('three', 'See `mlxfleet logs three`.'),
+  ]);
+  expect(several.stderr.text.split('\n')).toEqual([
+    `hint:  ${start}`,
+    'hint:  on: Look at one.',
+    'hint:  See `mlxfleet logs three`.',
+    '',
+  ]);
 });

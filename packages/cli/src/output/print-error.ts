@@ -45,14 +45,24 @@ export function printWarning(output: Output, message: string): void {
   output.notice(`${output.paintError('yellow', 'warning:')} ${plainText(message)}`);
 }
 
-/** What to do about errors that the rows of a table have told. */
+/** Whether the text has the name as a word of its own. */
+function names(text: string, name: string): boolean {
+  return text.split(/[^\w.-]+/).some((word) => word === name || word === `${name}.`);
+}
+
+/**
+ * What to do about errors that the rows of a table have told. The host is named where neither the hint nor a single row
+ * tells it already.
+ */
 export function printHints(
   output: Output,
   rows: readonly { readonly name: string; readonly error: { readonly hint: string | null } | null }[],
 ): void {
   for (const { name, error } of rows) {
     const hint = error?.hint ?? null;
-    if (hint !== null) output.notice(`${output.paintError('cyan', 'hint:')}  ${name}: ${plainText(hint)}`);
+    if (hint === null) continue;
+    const host = rows.length === 1 || names(hint, name) ? '' : `${name}: `;
+    output.notice(`${output.paintError('cyan', 'hint:')}  ${host}${plainText(hint)}`);
   }
 }
 
