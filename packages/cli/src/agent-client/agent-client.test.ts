@@ -79,6 +79,7 @@ describe('admin API', () => {
     await expect(client.load({ model: 'x' })).rejects.toMatchObject({
       code: 'AGENT_REFUSED',
       message: 'air: no model "x"',
+      hint: '`mlxfleet status air` shows what is loaded, `GET /v1/models` all that the host has.',
     });
   });
 

@@ -11,9 +11,15 @@ export function answerError(host: string, status: number, body: unknown): CodedE
     );
   }
   const { message, code } = parsed.data.error;
-  return new CodedError(ERRORS.AGENT_REFUSED, `${host}: ${message}`, {
-    hint: code === null ? `See \`mlxfleet logs ${host}\`.` : `The agent calls this ${code}.`,
-  });
+  return new CodedError(ERRORS.AGENT_REFUSED, `${host}: ${message}`, { hint: refusalHint(host, code) });
+}
+
+function refusalHint(host: string, code: string | null): string {
+  if (code === null) return `See \`mlxfleet logs ${host}\`.`;
+  if (code === 'model_not_found') {
+    return `\`mlxfleet status ${host}\` shows what is loaded, \`GET /v1/models\` all that the host has.`;
+  }
+  return `The agent calls this ${code}.`;
 }
 
 /** Advice for an agent of another protocol version; null when it names ours, or none. */
