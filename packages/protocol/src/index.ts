@@ -68,6 +68,7 @@ export {
 } from './json-output.ts';
 export { isLoopbackAddress } from './loopback-address.ts';
 export { type MemoryTier, memoryTier } from './memory-tier.ts';
+export { modelIdSchema } from './model-id.ts';
 export { nearestName } from './nearest-name.ts';
 export {
   type ChatCompletion,

@@ -55,6 +55,7 @@ test('the public surface is what this list says', () => {
       "loadedFrameSchema",
       "logsDocumentSchema",
       "memoryTier",
+      "modelIdSchema",
       "modelListSchema",
       "modelSchema",
       "modelStateSchema",

@@ -1,16 +1,11 @@
+import { modelIdSchema } from '@mlxfleet/protocol';
+
 /**
  * Which texts are model ids at all. Everything else is refused before any path is built from it, so that no request
- * reaches a file outside the models folders. An id is one or two names: a folder, or `organisation/name`.
+ * reaches a file outside the models folders.
  */
-
-const LONGEST_ID = 200;
-/** No separators, no control characters, nothing that hides or climbs. */
-const NAME = /^[A-Za-z0-9_][A-Za-z0-9_.+@ -]*$/;
-
 export function isModelId(id: string): boolean {
-  if (id.length > LONGEST_ID || id.includes('..')) return false;
-  const names = id.split('/');
-  return names.length <= 2 && names.every((name) => NAME.test(name) && !/[. ]$/.test(name));
+  return modelIdSchema.safeParse(id).success;
 }
 
 /** Whether a hub can have it: `organisation/name` in the hub's alphabet. */
