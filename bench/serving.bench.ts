@@ -12,9 +12,24 @@ import { median, quantile } from './lib/statistics.ts';
 const MODEL = 'tiny-text';
 const CLIENTS = [1, 8, 32];
 const ROUNDS = 5;
-const REQUESTS_PER_CLIENT = 3;
-/** Unequal, so that after the first requests clients come and go at different times, as people do. */
-const MAX_TOKENS = [256, 160, 208, 112];
+
+/** How the clients of one round behave. */
+interface Scenario {
+  readonly name: string;
+  readonly requestsPerClient: number;
+  /** Completion tokens asked for, in turn over clients and requests. */
+  readonly maxTokens: readonly number[];
+}
+
+const SCENARIOS: readonly Scenario[] = [
+  { name: 'all at once: one request a client, 256 new tokens', requestsPerClient: 1, maxTokens: [256] },
+  // Unequal, so that after the first requests clients come and go at different times, as people do.
+  {
+    name: 'coming and going: three requests a client one after the other, 112 to 256 new tokens',
+    requestsPerClient: 3,
+    maxTokens: [256, 160, 208, 112],
+  },
+];
 
 interface Figures {
   readonly clients: number;
@@ -25,9 +40,14 @@ interface Figures {
 }
 
 interface Server {
-  readonly name: string;
   readonly port: number;
   readonly model: string;
+}
+
+/** Figures of both servers for one number of clients. */
+interface Row {
+  readonly mlxfleet: Figures;
+  readonly mlxLmServer: Figures;
 }
 
 class Collector {
@@ -46,13 +66,20 @@ class Collector {
   }
 }
 
-async function measureRound(server: Server, clients: number, round: number, into?: Collector): Promise<void> {
+async function runRound(
+  server: Server,
+  scenario: Scenario,
+  clients: number,
+  round: number,
+  into?: Collector,
+): Promise<void> {
+  const { maxTokens, requestsPerClient } = scenario;
   const { samples, wallMs } = await runLoad({
     port: server.port,
     model: server.model,
     clients,
-    requestsPerClient: REQUESTS_PER_CLIENT,
-    maxTokens: (client, request) => MAX_TOKENS[(client + request) % MAX_TOKENS.length] ?? 256,
+    requestsPerClient,
+    maxTokens: (client, request) => maxTokens[(client + request) % maxTokens.length] ?? 256,
     prompt: (client, request) =>
       `round ${String(round)} client ${String(client)} request ${String(request)}: tell me something`,
   });
@@ -64,70 +91,59 @@ async function measureRound(server: Server, clients: number, round: number, into
   }
 }
 
+/** One round each to warm up, then the servers in turn. */
+async function measure(ours: Server, theirs: Server, scenario: Scenario, clients: number): Promise<Row> {
+  const mlxfleet = new Collector();
+  const mlxLmServer = new Collector();
+  await runRound(ours, scenario, clients, -1);
+  await runRound(theirs, scenario, clients, -1);
+  for (let round = 0; round < ROUNDS; round += 1) {
+    await runRound(ours, scenario, clients, round, mlxfleet);
+    await runRound(theirs, scenario, clients, round, mlxLmServer);
+  }
+  return { mlxfleet: mlxfleet.figures(clients), mlxLmServer: mlxLmServer.figures(clients) };
+}
+
+const HEADING = [
+  'clients',
+  'mlxfleet tok/s',
+  'mlx_lm.server tok/s',
+  'ratio',
+  'TTFT ms p50 / p99',
+  'theirs p50 / p99',
+  'ratio p50',
+  'failed',
+];
+
+function cells({ mlxfleet, mlxLmServer }: Row): string[] {
+  return [
+    String(mlxfleet.clients),
+    String(mlxfleet.tokensPerSecond),
+    String(mlxLmServer.tokensPerSecond),
+    (mlxfleet.tokensPerSecond / mlxLmServer.tokensPerSecond).toFixed(2),
+    `${String(mlxfleet.firstTokenMsP50)} / ${String(mlxfleet.firstTokenMsP99)}`,
+    `${String(mlxLmServer.firstTokenMsP50)} / ${String(mlxLmServer.firstTokenMsP99)}`,
+    (mlxfleet.firstTokenMsP50 / mlxLmServer.firstTokenMsP50).toFixed(3),
+    `${String(mlxfleet.failed)} / ${String(mlxLmServer.failed)}`,
+  ];
+}
+
 const folder = await testModel(MODEL);
 const agent = await startAgent({ models: [MODEL] });
 const reference = await startReferenceServer(folder);
-const servers: Server[] = [
-  { name: 'mlxfleet', port: Number(new URL(agent.url).port), model: MODEL },
-  { name: 'mlx_lm.server', port: reference.port, model: folder },
-];
-const results = new Map<string, Figures[]>(servers.map((server) => [server.name, []]));
+const ours: Server = { port: Number(new URL(agent.url).port), model: MODEL };
+const theirs: Server = { port: reference.port, model: folder };
+const results: Array<Scenario & { readonly rows: readonly Row[] }> = [];
 try {
-  for (const clients of CLIENTS) {
-    const collectors = servers.map((server) => ({ server, collector: new Collector() }));
-    for (const { server } of collectors) await measureRound(server, clients, -1);
-    for (let round = 0; round < ROUNDS; round += 1) {
-      for (const { server, collector } of collectors) await measureRound(server, clients, round, collector);
-    }
-    for (const { server, collector } of collectors)
-      results.get(server.name)?.push(collector.figures(clients));
+  for (const scenario of SCENARIOS) {
+    const rows: Row[] = [];
+    for (const clients of CLIENTS) rows.push(await measure(ours, theirs, scenario, clients));
+    results.push({ ...scenario, rows });
+    console.log(`Serving ${MODEL}, ${scenario.name}, medians of ${String(ROUNDS)} rounds`);
+    console.log(`${formatTable(HEADING, rows.map(cells))}\n`);
   }
 } finally {
   await reference.stop();
   await agent.stop();
 }
-
-const ours = results.get('mlxfleet') ?? [];
-const theirs = results.get('mlx_lm.server') ?? [];
-const rows = ours.flatMap((figures, index) => {
-  const other = theirs[index];
-  if (other === undefined) return [];
-  return [
-    [
-      String(figures.clients),
-      String(figures.tokensPerSecond),
-      String(other.tokensPerSecond),
-      (figures.tokensPerSecond / other.tokensPerSecond).toFixed(2),
-      `${String(figures.firstTokenMsP50)} / ${String(figures.firstTokenMsP99)}`,
-      `${String(other.firstTokenMsP50)} / ${String(other.firstTokenMsP99)}`,
-      (figures.firstTokenMsP50 / other.firstTokenMsP50).toFixed(3),
-      `${String(figures.failed)} / ${String(other.failed)}`,
-    ],
-  ];
-});
-console.log(
-  `Serving ${MODEL}, ${MAX_TOKENS.join(', ')} new tokens, ${String(REQUESTS_PER_CLIENT)} requests a client one after the other, medians of ${String(ROUNDS)} rounds`,
-);
-console.log(
-  formatTable(
-    [
-      'clients',
-      'mlxfleet tok/s',
-      'mlx_lm.server tok/s',
-      'ratio',
-      'TTFT ms p50 / p99',
-      'theirs p50 / p99',
-      'ratio p50',
-      'failed',
-    ],
-    rows,
-  ),
-);
-await writeResult('serving', {
-  model: MODEL,
-  maxTokens: MAX_TOKENS,
-  requestsPerClient: REQUESTS_PER_CLIENT,
-  rounds: ROUNDS,
-  mlxfleet: ours,
-  mlxLmServer: theirs,
-});
+await writeResult('serving', { model: MODEL, rounds: ROUNDS, scenarios: results });
