@@ -1,5 +1,5 @@
 import { execFileSync, spawnSync } from 'node:child_process';
-import { mkdir, readdir, readFile, readlink, rm } from 'node:fs/promises';
+import { mkdir, readdir, readFile, rm } from 'node:fs/promises';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { describeUnless } from '../../../../test/support/skipping.ts';
 import { deployStandIn } from './testing/deploy-stand-in.ts';
@@ -14,13 +14,6 @@ beforeEach(async () => {
 afterEach(async () => {
   await host.dispose();
 });
-
-async function current(): Promise<string | null> {
-  return readlink(host.path('current')).then(
-    (target) => target.replace('releases/', ''),
-    () => null,
-  );
-}
 
 describe('a deploy that is cut off', () => {
   test('by Ctrl-C while packages are installed leaves the old release and nothing half made', async () => {
@@ -42,7 +35,7 @@ describe('a deploy that is cut off', () => {
     });
     expect(await readdir(host.path('envs'))).toHaveLength(1);
     expect(await readdir(host.path('deploy/lock'))).toEqual([]);
-    expect(await current()).toBe(good.row.release);
+    expect(await host.currentRelease()).toBe(good.row.release);
     expect((await deployStandIn(host, { version: '1.1.0' })).row.outcome).toBe('changed');
   });
 
@@ -54,7 +47,7 @@ describe('a deploy that is cut off', () => {
       behaviour: 'never-ready',
       signal: controller.signal,
     });
-    await expect.poll(current, { timeout: 5000 }).not.toBe(good.row.release);
+    await expect.poll(async () => host.currentRelease(), { timeout: 5000 }).not.toBe(good.row.release);
     controller.abort(new DOMException('Interrupted', 'AbortError'));
     const { row } = await bad;
     expect(row).toMatchObject({
@@ -68,11 +61,11 @@ describe('a deploy that is cut off', () => {
   test('by SIGKILL of the script after the switch converges when it is run again', async () => {
     const good = await deployStandIn(host, { version: '1.0.0' });
     const bad = deployStandIn(host, { version: '1.1.0', behaviour: 'never-ready' });
-    await expect.poll(current, { timeout: 5000 }).not.toBe(good.row.release);
+    await expect.poll(async () => host.currentRelease(), { timeout: 5000 }).not.toBe(good.row.release);
     const holder = await readFile(host.path('deploy/lock/holder'), 'utf8');
     process.kill(Number(/pid=(\d+)/.exec(holder)?.[1]), 'SIGKILL');
     expect((await bad).row).toMatchObject({ outcome: 'failed', error: { code: 'SCRIPT_BROKEN' } });
-    expect(await current()).not.toBe(good.row.release);
+    expect(await host.currentRelease()).not.toBe(good.row.release);
     // The dead holder's lock is taken over at once, the unconfirmed release is not what an undo would go back to.
     const next = await deployStandIn(host, { version: '1.2.0', behaviour: 'exits' });
     expect(next.row).toMatchObject({ outcome: 'rolled-back', release: good.row.release });

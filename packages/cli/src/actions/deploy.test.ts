@@ -1,4 +1,4 @@
-import { mkdir, readdir, readFile, readlink, rm, stat, symlink, truncate, writeFile } from 'node:fs/promises';
+import { mkdir, readdir, readFile, rm, stat, symlink, truncate, writeFile } from 'node:fs/promises';
 import { deployDocumentSchema } from '@mlxfleet/protocol';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { deployStandIn } from './testing/deploy-stand-in.ts';
@@ -14,19 +14,12 @@ afterEach(async () => {
   await host.dispose();
 });
 
-async function current(): Promise<string | null> {
-  return readlink(host.path('current')).then(
-    (target) => target.replace('releases/', ''),
-    () => null,
-  );
-}
-
 describe('a first deploy', () => {
   test('installs everything, serves, and a second one changes nothing', async () => {
     const first = await deployStandIn(host, { version: '1.0.0' });
     expect(first.row).toMatchObject({ outcome: 'changed', previous: null, error: null });
     expect(deployDocumentSchema.parse(first.result.document)).toEqual(first.result.document);
-    expect(await current()).toBe(first.row.release);
+    expect(await host.currentRelease()).toBe(first.row.release);
     expect(
       first.lines.filter((line) => / done| outcome/.test(line)).map((line) => line.split(' ')[1]),
     ).toEqual(['facts', 'stage', 'switch', 'healthy', 'outcome']);
@@ -64,14 +57,14 @@ describe('a first deploy', () => {
     expect(row.error?.message).toContain('the process of the agent has ended');
     expect(row.error?.message).toContain('cannot start: no such thing');
     expect(row.error?.message).toContain('nothing runs on the host now');
-    expect(await current()).toBeNull();
+    expect(await host.currentRelease()).toBeNull();
   });
 
   test('prepares without switching when asked to', async () => {
     const staged = await deployStandIn(host, { version: '1.0.0', settings: { onlyStage: true } });
     expect(staged.row.outcome).toBe('changed');
     expect(staged.result.plans[0]?.lines.join('\n')).not.toMatch(/switch|start with|write|restart/);
-    expect(await current()).toBeNull();
+    expect(await host.currentRelease()).toBeNull();
     const again = await deployStandIn(host, { version: '1.0.0', settings: { onlyStage: true } });
     expect(again.row).toMatchObject({ outcome: 'unchanged', release: staged.row.release });
     const { row, lines } = await deployStandIn(host, { version: '1.0.0' });
@@ -92,7 +85,7 @@ describe('an upgrade', () => {
     });
     expect(bad.row).toMatchObject({ outcome: 'rolled-back', release: good.row.release });
     expect(bad.row.error?.message).toContain(`The old release ${String(good.row.release)} is serving again.`);
-    expect(await current()).toBe(good.row.release);
+    expect(await host.currentRelease()).toBe(good.row.release);
     expect(await readFile(host.path('shared/config.yaml'), 'utf8')).toBe(config);
     const after = await deployStandIn(host, { version: '1.0.0' });
     expect(after.row.outcome).toBe('unchanged');
@@ -171,5 +164,5 @@ test('a current link that leads nowhere is replaced', async () => {
   await writeFile(host.path('deploy/records/gone.new.1'), 'rubbish');
   const { row } = await deployStandIn(host, { version: '1.1.0' });
   expect(row.outcome).toBe('changed');
-  expect(await current()).toBe(row.release);
+  expect(await host.currentRelease()).toBe(row.release);
 });

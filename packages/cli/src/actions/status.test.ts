@@ -2,6 +2,7 @@ import { EventEmitter } from 'node:events';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { PROTOCOL_VERSION } from '@mlxfleet/protocol';
 import { expect, test } from 'vitest';
+import { IDLE_AGENT } from '../agent-client/testing/idle-agent.ts';
 import { parseInventory } from '../config/parse-inventory.ts';
 import { resolveHosts } from '../config/resolve-hosts.ts';
 import type { ResolvedHost } from '../config/resolved-host.ts';
@@ -51,23 +52,7 @@ test.each([
   ]);
 });
 
-const ADMIN = {
-  status: 'running',
-  version: '1.0.0',
-  protocol_version: PROTOCOL_VERSION,
-  release: CURRENT.id,
-  pid: 2,
-  uptime_seconds: 1,
-  ports: { main: 1, admin: 2 },
-  model: { loaded: false, name: null, memory_gb: null },
-  models: [],
-  worker: { healthy: true, status: 'idle' },
-  workers: [],
-  requests: { running: 0, waiting: 0 },
-  tokens_per_second: null,
-  memory: { total_bytes: 2, used_bytes: 1 },
-  config: { machine_type: 'x', total_ram_gb: 1, idle_timeout_seconds: 1, memory_limit_bytes: 1 },
-};
+const ADMIN = { ...IDLE_AGENT, release: CURRENT.id };
 const LOCK = {
   fact: 'lock',
   id: 'l',

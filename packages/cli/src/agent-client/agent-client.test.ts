@@ -10,6 +10,7 @@ import { ERRORS } from '../errors.ts';
 import type { Host } from '../hosts/host.ts';
 import { LocalHost } from '../hosts/local-host.ts';
 import { readAdminStatus } from './admin-status.ts';
+import { IDLE_AGENT } from './testing/idle-agent.ts';
 import { AgentClient } from './agent-client.ts';
 import { protocolMismatch } from './answer-error.ts';
 import { ChatClient } from './chat-client.ts';
@@ -119,23 +120,7 @@ describe('without an agent', () => {
 });
 
 describe('the status of an agent', () => {
-  const status = {
-    status: 'running',
-    version: '9.9.9',
-    protocol_version: PROTOCOL_VERSION,
-    release: null,
-    pid: 1,
-    uptime_seconds: 5,
-    ports: { main: 11440, admin: 11441 },
-    model: { loaded: false, name: null, memory_gb: null },
-    models: [],
-    worker: { healthy: true, status: 'idle' },
-    workers: [],
-    requests: { running: 0, waiting: 0 },
-    tokens_per_second: null,
-    memory: { total_bytes: 1, used_bytes: 0 },
-    config: { machine_type: 'test', total_ram_gb: 1, idle_timeout_seconds: 60, memory_limit_bytes: 1 },
-  };
+  const status = { ...IDLE_AGENT, version: '9.9.9' };
 
   test('of our protocol version is read, fields of a later version and all', () => {
     const text = JSON.stringify({ ...status, added_in_a_later_version: true });

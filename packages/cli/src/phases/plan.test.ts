@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import type { Payload } from '../release/payload.ts';
+import { IDLE_AGENT } from '../agent-client/testing/idle-agent.ts';
 import { sshHostNamed } from '../ssh/testing/ssh-host-named.ts';
 import { describeChange } from './change.ts';
 import { type DesiredHost, desiredHost, heldRelease } from './desired-host.ts';
@@ -92,23 +93,7 @@ function applied(want: DesiredHost, id: string, changes: Partial<HostFacts> = {}
 
 /** Only the fields that a plan looks at. */
 function admin(release: string): HostFacts['admin'] {
-  const line = JSON.stringify({
-    status: 'running',
-    version: '1.0.0',
-    protocol_version: 1,
-    release,
-    pid: 2,
-    uptime_seconds: 1,
-    ports: { main: 1, admin: 2 },
-    model: { loaded: false, name: null, memory_gb: null },
-    models: [],
-    worker: { healthy: true, status: 'idle' },
-    workers: [],
-    requests: { running: 0, waiting: 0 },
-    tokens_per_second: null,
-    memory: { total_bytes: 2, used_bytes: 1 },
-    config: { machine_type: 'x', total_ram_gb: 1, idle_timeout_seconds: 1, memory_limit_bytes: 1 },
-  });
+  const line = JSON.stringify({ ...IDLE_AGENT, release });
   return parseFacts([{ fact: 'admin', status: line }]).admin;
 }
 

@@ -1,4 +1,4 @@
-import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, readFile, readlink, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { gzipSync } from 'node:zlib';
@@ -116,6 +116,14 @@ export class StandInHost {
     process.env['PATH'] = `${join(folder, 'bin')}:${SYSTEM_PATH}`;
     process.env['XDG_CACHE_HOME'] = join(folder, 'cache');
     return new StandInHost(folder, changes);
+  }
+
+  /** Id of the release that `current` leads to; null when nothing is deployed. */
+  async currentRelease(): Promise<string | null> {
+    return readlink(this.path('current')).then(
+      (target) => target.replace('releases/', ''),
+      () => null,
+    );
   }
 
   /** Same root with other settings. */
