@@ -1,4 +1,4 @@
-"""The wire between agent and worker: JSON objects, one a line (packages/protocol/src/worker-frames.ts).
+"""The wire between agent and worker: JSON objects, one a line (packages/protocol/src/worker-frames/).
 
 Requests are checked here into plain Python values, so that nothing behind this file meets a malformed frame. Unknown
 fields are ignored: a newer agent may send more than this worker knows.
@@ -6,12 +6,16 @@ fields are ignored: a newer agent may send more than this worker knows.
 
 import json
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 from .errors import RequestError
+from .fields import choice_field, flag_field, optional_whole_field, replace_surrogates, text_field, whole_field
 from .parameters import Sampling, parse_sampling
+from .prompts import Prompt, parse_prompt
 
 PROTOCOL_VERSION = 1
+MAX_TOP_LOGPROBS = 20
+MAX_DRAFTED_TOKENS = 16
 
 
 class FrameError(Exception):
@@ -25,6 +29,24 @@ class FrameError(Exception):
 
 
 @dataclass(frozen=True, slots=True)
+class PrefixCacheSettings:
+    """Where prefixes of prompts are kept. Sizes in bytes; 0 bytes of memory keep none."""
+
+    memory_bytes: int = 0
+    disk_path: str | None = None
+    disk_bytes: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class SpeculationSettings:
+    """Who guesses tokens for the model to check, and how many at once."""
+
+    prompt_lookup: bool = False
+    draft_path: str | None = None
+    tokens: int = 4
+
+
+@dataclass(frozen=True, slots=True)
 class LoadFrame:
     """Load the model in this folder and keep it until the worker ends."""
 
@@ -32,45 +54,46 @@ class LoadFrame:
     context_length: int | None
     memory_limit_bytes: int | None
     max_batch_size: int
+    task: Literal["generate", "embed"] = "generate"
+    adapter_path: str | None = None
+    wired_limit_bytes: int | None = None
+    kv_bits: int | None = None
+    prefix_cache: PrefixCacheSettings = PrefixCacheSettings()
+    speculation: SpeculationSettings = SpeculationSettings()
 
 
 @dataclass(frozen=True, slots=True)
-class ChatPrompt:
-    """Messages for the model's chat template."""
+class JsonConstraint:
+    """The completion is one JSON value: of this schema, or any object without one."""
 
-    messages: list[dict[str, Any]]
-    template_options: dict[str, Any]
-    param = "messages"
+    schema: dict[str, Any] | None
 
 
 @dataclass(frozen=True, slots=True)
-class TextPrompt:
-    """Text that is tokenized as it is."""
+class ToolChoice:
+    """Whether tools are called: `name` is the one that has to be, with mode `named`."""
 
-    text: str
-    param = "prompt"
-
-
-@dataclass(frozen=True, slots=True)
-class TokensPrompt:
-    """Token ids that are used as they are."""
-
-    tokens: list[int]
-    param = "prompt"
+    mode: Literal["none", "auto", "required", "named"]
+    name: str | None = None
 
 
-Prompt = ChatPrompt | TextPrompt | TokensPrompt
+NO_TOOLS = ToolChoice("none")
 
 
 @dataclass(frozen=True, slots=True)
 class GenerateFrame:
-    """One completion."""
+    """One completion. `logprobs` counts the alternatives to report beside each token; None reports nothing."""
 
     id: str
     prompt: Prompt
     max_tokens: int | None
     sampling: Sampling
     stop: list[str]
+    logprobs: int | None = None
+    constraint: JsonConstraint | None = None
+    tool_choice: ToolChoice = NO_TOOLS
+    parallel_tool_calls: bool = True
+    cache_key: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,7 +110,41 @@ class PingFrame:
     nonce: int
 
 
-RequestFrame = LoadFrame | GenerateFrame | CancelFrame | PingFrame
+@dataclass(frozen=True, slots=True)
+class ShrinkFrame:
+    """Keep at most so many bytes of prefixes in memory and give unused buffers back."""
+
+    prefix_cache_bytes: int
+
+
+@dataclass(frozen=True, slots=True)
+class TokenizeFrame:
+    """Answered by `tokenized`."""
+
+    id: str
+    prompt: Prompt
+
+
+@dataclass(frozen=True, slots=True)
+class DetokenizeFrame:
+    """Answered by `detokenized`."""
+
+    id: str
+    tokens: list[int]
+
+
+@dataclass(frozen=True, slots=True)
+class EmbedFrame:
+    """Answered by `embedded`."""
+
+    id: str
+    inputs: list[str | list[int]]
+    dimensions: int | None
+
+
+RequestFrame = (
+    LoadFrame | GenerateFrame | CancelFrame | PingFrame | ShrinkFrame | TokenizeFrame | DetokenizeFrame | EmbedFrame
+)
 
 
 def parse_frame(line: bytes) -> RequestFrame:
@@ -101,118 +158,140 @@ def parse_frame(line: bytes) -> RequestFrame:
     id = frame.get("id")
     known_id = id if isinstance(id, str) else None
     try:
-        match frame.get("type"):
-            case "load":
-                return _load(frame)
-            case "generate":
-                return _generate(frame)
-            case "cancel":
-                return CancelFrame(id=_text(frame, "id"))
-            case "ping":
-                return PingFrame(nonce=_whole(frame, "nonce", least=None))
-            case other:
-                raise RequestError(f"Unknown frame type {str(other)[:40]!r}.", "type")
+        return _parse(frame)
     except RequestError as error:
         raise FrameError(error.message, known_id, error.param) from error
 
 
+def _parse(frame: dict[str, Any]) -> RequestFrame:
+    match frame.get("type"):
+        case "load":
+            return _load(frame)
+        case "generate":
+            return _generate(frame)
+        case "cancel":
+            return CancelFrame(id=text_field(frame, "id"))
+        case "ping":
+            return PingFrame(nonce=whole_field(frame, "nonce", least=None))
+        case "shrink":
+            return ShrinkFrame(whole_field(frame, "prefix_cache_bytes", least=0))
+        case "tokenize":
+            return TokenizeFrame(text_field(frame, "id"), parse_prompt(frame.get("prompt")))
+        case "detokenize":
+            return DetokenizeFrame(text_field(frame, "id"), _tokens(frame.get("tokens"), "tokens"))
+        case "embed":
+            return _embed(frame)
+        case other:
+            raise RequestError(f"Unknown frame type {str(other)[:40]!r}.", "type")
+
+
 def _load(frame: dict[str, Any]) -> LoadFrame:
+    kv_bits = optional_whole_field(frame, "kv_bits")
+    if kv_bits not in (None, 4, 8):
+        raise RequestError("kv_bits must be 4 or 8.", "kv_bits")
     return LoadFrame(
-        path=_text(frame, "path"),
-        context_length=_optional_whole(frame, "context_length"),
-        memory_limit_bytes=_optional_whole(frame, "memory_limit_bytes"),
-        max_batch_size=_whole(frame, "max_batch_size", least=1),
+        path=text_field(frame, "path"),
+        context_length=optional_whole_field(frame, "context_length"),
+        memory_limit_bytes=optional_whole_field(frame, "memory_limit_bytes"),
+        max_batch_size=whole_field(frame, "max_batch_size", least=1),
+        task=choice_field(frame, "task", ("generate", "embed"), "generate"),
+        adapter_path=_optional_text(frame, "adapter_path"),
+        wired_limit_bytes=optional_whole_field(frame, "wired_limit_bytes", least=0),
+        kv_bits=kv_bits,
+        prefix_cache=_prefix_cache(frame.get("prefix_cache")),
+        speculation=_speculation(frame.get("speculation")),
     )
+
+
+def _prefix_cache(value: Any) -> PrefixCacheSettings:
+    if value is None:
+        return PrefixCacheSettings()
+    fields = _object(value, "prefix_cache")
+    return PrefixCacheSettings(
+        memory_bytes=whole_field(fields, "memory_bytes", least=0),
+        disk_path=_optional_text(fields, "disk_path"),
+        disk_bytes=whole_field(fields, "disk_bytes", least=0),
+    )
+
+
+def _speculation(value: Any) -> SpeculationSettings:
+    if value is None:
+        return SpeculationSettings()
+    fields = _object(value, "speculation")
+    tokens = whole_field(fields, "tokens", least=1)
+    if tokens > MAX_DRAFTED_TOKENS:
+        raise RequestError(f"tokens must be at most {MAX_DRAFTED_TOKENS}.", "speculation")
+    return SpeculationSettings(flag_field(fields, "prompt_lookup", False), _optional_text(fields, "draft_path"), tokens)
 
 
 def _generate(frame: dict[str, Any]) -> GenerateFrame:
     stop = frame.get("stop") or []
     if not isinstance(stop, list) or not all(isinstance(text, str) and text for text in stop):
         raise RequestError("stop must be a list of non-empty texts.", "stop")
+    logprobs = optional_whole_field(frame, "logprobs", least=0)
+    if logprobs is not None and logprobs > MAX_TOP_LOGPROBS:
+        raise RequestError(f"top_logprobs must be at most {MAX_TOP_LOGPROBS}.", "top_logprobs")
     return GenerateFrame(
-        id=_text(frame, "id"),
-        prompt=_prompt(frame.get("prompt")),
-        max_tokens=_optional_whole(frame, "max_tokens"),
+        id=text_field(frame, "id"),
+        prompt=parse_prompt(frame.get("prompt")),
+        max_tokens=optional_whole_field(frame, "max_tokens"),
         sampling=parse_sampling(frame.get("sampling")),
         stop=[replace_surrogates(text) for text in stop],
+        logprobs=logprobs,
+        constraint=_constraint(frame.get("constraint")),
+        tool_choice=_tool_choice(frame.get("tool_choice")),
+        parallel_tool_calls=flag_field(frame, "parallel_tool_calls", True),
+        cache_key=_optional_text(frame, "cache_key"),
     )
 
 
-def _prompt(value: Any) -> Prompt:
-    if not isinstance(value, dict):
-        raise RequestError("prompt must be an object.", "prompt")
-    match value.get("kind"):
-        case "chat":
-            options = value.get("template_options") or {}
-            if not isinstance(options, dict):
-                raise RequestError("template_options must be an object.")
-            return ChatPrompt(_messages(value.get("messages")), replace_surrogates(options))
-        case "text":
-            return TextPrompt(replace_surrogates(_text(value, "text", param="prompt")))
-        case "tokens":
-            tokens = value.get("tokens")
-            if not isinstance(tokens, list) or not all(type(token) is int for token in tokens):
-                raise RequestError("prompt must be a list of token ids.", "prompt")
-            return TokensPrompt(tokens)
+def _constraint(value: Any) -> JsonConstraint | None:
+    if value is None:
+        return None
+    fields = _object(value, "response_format")
+    match fields.get("kind"):
+        case "json_object":
+            return JsonConstraint(None)
+        case "json_schema":
+            return JsonConstraint(replace_surrogates(_object(fields.get("schema"), "response_format")))
         case other:
-            raise RequestError(f"Unknown prompt kind {str(other)[:40]!r}.", "prompt")
+            raise RequestError(f"Unknown constraint kind {str(other)[:40]!r}.", "response_format")
 
 
-def _messages(value: Any) -> list[dict[str, Any]]:
-    if not isinstance(value, list) or not value:
-        raise RequestError("messages must be a non-empty list.", "messages")
-    messages = []
-    for message in value:
-        if not isinstance(message, dict) or not isinstance(message.get("role"), str):
-            raise RequestError("Each message must be an object with a role.", "messages")
-        flat = dict(message)
-        content = message.get("content")
-        if isinstance(content, list):
-            flat["content"] = "".join(_text_part(part) for part in content)
-        elif content is None:
-            # Templates that join texts fail on none.
-            flat["content"] = ""
-        elif not isinstance(content, str):
-            raise RequestError("A message's content must be a text or a list of text parts.", "messages")
-        messages.append(replace_surrogates(flat))
-    return messages
+def _tool_choice(value: Any) -> ToolChoice:
+    match value:
+        case None | "none":
+            return NO_TOOLS
+        case "auto" | "required":
+            return ToolChoice(value)
+        case {"name": str(name)}:
+            return ToolChoice("named", name)
+        case _:
+            raise RequestError("tool_choice must be none, auto, required or name a tool.", "tool_choice")
 
 
-def _text_part(part: Any) -> str:
-    if isinstance(part, dict) and part.get("type") == "text" and isinstance(part.get("text"), str):
-        return part["text"]
-    raise RequestError("This model takes only text parts in a message's content.", "messages")
+def _embed(frame: dict[str, Any]) -> EmbedFrame:
+    inputs = frame.get("inputs")
+    if not isinstance(inputs, list) or not inputs:
+        raise RequestError("input must be a list that is not empty.", "input")
+    return EmbedFrame(
+        id=text_field(frame, "id"),
+        inputs=[replace_surrogates(each) if isinstance(each, str) else _tokens(each, "input") for each in inputs],
+        dimensions=optional_whole_field(frame, "dimensions"),
+    )
 
 
-def replace_surrogates(value: Any) -> Any:
-    """Turn lone surrogates, which JSON may carry and no tokenizer takes, into question marks, at any depth."""
-    if isinstance(value, str):
-        try:
-            value.encode()
-        except UnicodeEncodeError:
-            return value.encode("utf-8", "replace").decode()
-        return value
-    if isinstance(value, list):
-        return [replace_surrogates(item) for item in value]
-    if isinstance(value, dict):
-        return {replace_surrogates(key): replace_surrogates(item) for key, item in value.items()}
+def _tokens(value: Any, param: str) -> list[int]:
+    if not isinstance(value, list) or not all(type(token) is int for token in value):
+        raise RequestError(f"{param} must be a list of token ids.", param)
     return value
 
 
-def _text(fields: dict[str, Any], name: str, param: str | None = None) -> str:
-    value = fields.get(name)
-    if not isinstance(value, str):
-        raise RequestError(f"{name} must be a text.", param or name)
+def _object(value: Any, name: str) -> dict[str, Any]:
+    if not isinstance(value, dict):
+        raise RequestError(f"{name} must be an object.", name)
     return value
 
 
-def _whole(fields: dict[str, Any], name: str, *, least: int | None) -> int:
-    value = fields.get(name)
-    if not isinstance(value, int) or isinstance(value, bool) or (least is not None and value < least):
-        bound = "" if least is None else f" of at least {least}"
-        raise RequestError(f"{name} must be a whole number{bound}.", name)
-    return value
-
-
-def _optional_whole(fields: dict[str, Any], name: str) -> int | None:
-    return None if fields.get(name) is None else _whole(fields, name, least=1)
+def _optional_text(fields: dict[str, Any], name: str) -> str | None:
+    return None if fields.get(name) is None else replace_surrogates(text_field(fields, name))

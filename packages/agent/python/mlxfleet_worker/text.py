@@ -8,7 +8,7 @@ from mlx_lm import load
 
 from .detokenizer import Detokenizer, DetokenizerFactory
 from .errors import RequestError
-from .frames import ChatPrompt, Prompt, TextPrompt
+from .prompts import ChatPrompt, Prompt, TextPrompt
 
 UNKNOWN_CONTEXT_LENGTH = 8192
 """For models that name no longest context, such as those without attention."""

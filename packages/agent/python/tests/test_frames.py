@@ -9,16 +9,14 @@ import pytest
 from mlxfleet_worker.errors import RequestError
 from mlxfleet_worker.frames import (
     CancelFrame,
-    ChatPrompt,
     FrameError,
     GenerateFrame,
     LoadFrame,
     PingFrame,
-    TextPrompt,
-    TokensPrompt,
     parse_frame,
 )
 from mlxfleet_worker.parameters import Sampling, parse_sampling
+from mlxfleet_worker.prompts import ChatPrompt, TextPrompt, TokensPrompt
 from mlxfleet_worker.replies import ReplyChannel
 from worker_process import Frame, generate_frame
 

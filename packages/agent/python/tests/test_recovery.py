@@ -10,8 +10,9 @@ import pytest
 
 from mlxfleet_worker.batch import Batch, NewToken
 from mlxfleet_worker.engine import Engine, EngineBrokenError
-from mlxfleet_worker.frames import GenerateFrame, TokensPrompt
+from mlxfleet_worker.frames import GenerateFrame
 from mlxfleet_worker.parameters import Sampling
+from mlxfleet_worker.prompts import TokensPrompt
 from mlxfleet_worker.replies import ReplyChannel
 from mlxfleet_worker.request import Registry, Request
 from mlxfleet_worker.text import TextModel

@@ -81,9 +81,15 @@ export class ModelRuntime {
       loadFrame: {
         type: 'load',
         path: options.location.path,
+        task: 'generate',
+        adapter_path: null,
         context_length: options.settings.contextLength,
         memory_limit_bytes: options.settings.memoryLimitBytes,
+        wired_limit_bytes: null,
         max_batch_size: options.settings.maxBatchSize,
+        kv_bits: null,
+        prefix_cache: { memory_bytes: 0, disk_path: null, disk_bytes: 0 },
+        speculation: { prompt_lookup: false, draft_path: null, tokens: 4 },
       },
       modelBytes: () => this.#reservedBytes,
       listener: this.#workerListener(options),
@@ -434,13 +440,14 @@ export class ModelRuntime {
 }
 
 function requestError(
-  kind: 'invalid' | 'context_length' | 'internal',
+  kind: 'invalid' | 'context_length' | 'memory' | 'internal',
   message: string,
   param: string | null,
 ): ApiError {
   const definition = {
     invalid: API_ERRORS.INVALID_VALUE,
     context_length: API_ERRORS.CONTEXT_LENGTH_EXCEEDED,
+    memory: API_ERRORS.MEMORY_EXHAUSTED,
     internal: API_ERRORS.INTERNAL_ERROR,
   }[kind];
   // What fails inside the worker is told in the words of a library.

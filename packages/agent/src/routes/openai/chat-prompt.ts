@@ -16,7 +16,12 @@ export function chatPrompt(request: ChatRequest): Prompt {
       param: 'chat_template_kwargs',
     });
   }
-  return { kind: 'chat', messages: request.messages.map(templateMessage), template_options: options };
+  return {
+    kind: 'chat',
+    messages: request.messages.map(templateMessage),
+    tools: [],
+    template_options: options,
+  };
 }
 
 function templateMessage(message: ChatMessage, index: number): Record<string, unknown> {

@@ -72,6 +72,11 @@ export function frames(plan: GenerationPlan, completionId: string): GenerateFram
         // With one seed for all, the choices of a prompt would be the same text n times.
         sampling: { ...plan.sampling, seed: seed === null ? null : seed + choice },
         stop: [...plan.stop],
+        logprobs: null,
+        constraint: null,
+        tool_choice: 'none',
+        parallel_tool_calls: true,
+        cache_key: null,
       };
     }),
   );

@@ -1,5 +1,7 @@
 import { describe, expect, test } from 'vitest';
-import { samplingSchema, workerReplySchema, workerRequestSchema } from './worker-frames.ts';
+import { samplingSchema } from './generate.ts';
+import { workerReplySchema } from './replies.ts';
+import { workerRequestSchema } from './requests.ts';
 
 describe('worker frames', () => {
   test('a request carries its defaults', () => {
@@ -26,7 +28,9 @@ describe('worker frames', () => {
   test('one reply carries several requests, each with or without its end', () => {
     const finish = {
       reason: 'stop',
+      stop_text: null,
       completion_tokens: 2,
+      reasoning_tokens: 0,
       timings: { queue_seconds: 0, prefill_seconds: 0.1, decode_seconds: 0.2 },
     };
     const frame = {

@@ -1,0 +1,97 @@
+"""What a completion is to be continued from: the checked form of the wire's `prompt` object."""
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from .errors import RequestError
+from .fields import replace_surrogates, text_field
+
+
+@dataclass(frozen=True, slots=True)
+class ChatPrompt:
+    """Messages for the model's chat template."""
+
+    messages: list[dict[str, Any]]
+    template_options: dict[str, Any]
+    tools: list[dict[str, Any]] = field(default_factory=list)
+    param = "messages"
+
+
+@dataclass(frozen=True, slots=True)
+class TextPrompt:
+    """Text that is tokenized as it is."""
+
+    text: str
+    param = "prompt"
+
+
+@dataclass(frozen=True, slots=True)
+class TokensPrompt:
+    """Token ids that are used as they are."""
+
+    tokens: list[int]
+    param = "prompt"
+
+
+Prompt = ChatPrompt | TextPrompt | TokensPrompt
+
+
+def parse_prompt(value: Any) -> Prompt:
+    """Check the `prompt` object of a frame. Raises RequestError."""
+    if not isinstance(value, dict):
+        raise RequestError("prompt must be an object.", "prompt")
+    match value.get("kind"):
+        case "chat":
+            options = value.get("template_options") or {}
+            if not isinstance(options, dict):
+                raise RequestError("template_options must be an object.")
+            return ChatPrompt(_messages(value.get("messages")), replace_surrogates(options), _tools(value.get("tools")))
+        case "text":
+            return TextPrompt(replace_surrogates(text_field(value, "text", param="prompt")))
+        case "tokens":
+            tokens = value.get("tokens")
+            if not isinstance(tokens, list) or not all(type(token) is int for token in tokens):
+                raise RequestError("prompt must be a list of token ids.", "prompt")
+            return TokensPrompt(tokens)
+        case other:
+            raise RequestError(f"Unknown prompt kind {str(other)[:40]!r}.", "prompt")
+
+
+def _tools(value: Any) -> list[dict[str, Any]]:
+    if value is None:
+        return []
+    if not isinstance(value, list):
+        raise RequestError("tools must be a list.", "tools")
+    for tool in value:
+        function = tool.get("function") if isinstance(tool, dict) else None
+        if not isinstance(function, dict) or not isinstance(function.get("name"), str):
+            raise RequestError("Each tool must be an object with a function that has a name.", "tools")
+        if not isinstance(function.get("parameters", {}), dict):
+            raise RequestError("The parameters of a tool must be a JSON schema.", "tools")
+    return replace_surrogates(value)
+
+
+def _messages(value: Any) -> list[dict[str, Any]]:
+    if not isinstance(value, list) or not value:
+        raise RequestError("messages must be a non-empty list.", "messages")
+    messages = []
+    for message in value:
+        if not isinstance(message, dict) or not isinstance(message.get("role"), str):
+            raise RequestError("Each message must be an object with a role.", "messages")
+        flat = dict(message)
+        content = message.get("content")
+        if isinstance(content, list):
+            flat["content"] = "".join(_text_part(part) for part in content)
+        elif content is None:
+            # Templates that join texts fail on none.
+            flat["content"] = ""
+        elif not isinstance(content, str):
+            raise RequestError("A message's content must be a text or a list of text parts.", "messages")
+        messages.append(replace_surrogates(flat))
+    return messages
+
+
+def _text_part(part: Any) -> str:
+    if isinstance(part, dict) and part.get("type") == "text" and isinstance(part.get("text"), str):
+        return part["text"]
+    raise RequestError("This model takes only text parts in a message's content.", "messages")
