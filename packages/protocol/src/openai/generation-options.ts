@@ -44,6 +44,8 @@ export const usageSchema = z.object({
   completion_tokens: z.int().min(0),
   total_tokens: z.int().min(0),
   prompt_tokens_details: z.object({ cached_tokens: z.int().min(0) }),
+  /** Agents before this field was there say nothing of reasoning. */
+  completion_tokens_details: z.object({ reasoning_tokens: z.int().min(0) }).default({ reasoning_tokens: 0 }),
 });
 export type Usage = z.infer<typeof usageSchema>;
 

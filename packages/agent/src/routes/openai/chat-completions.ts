@@ -16,7 +16,7 @@ export function chatCompletions(app: FastifyInstance, services: AgentServices, b
     const maxTokens = body.max_completion_tokens ?? body.max_tokens ?? null;
     const priority = parsePriority(request.headers['x-priority']);
     return await answer(services, request, reply, {
-      plan: generationPlan(body, [chatPrompt(body)], maxTokens, priority),
+      plan: generationPlan(body, { prompts: [chatPrompt(body)], maxTokens, priority }),
       stream: body.stream ?? false,
       includeUsage: body.stream_options?.include_usage ?? false,
       returnTokenIds: body.return_token_ids ?? false,

@@ -23,7 +23,7 @@ export function completions(app: FastifyInstance, services: AgentServices, bodyL
     const maxTokens = body.max_tokens ?? DEFAULT_MAX_TOKENS;
     const priority = parsePriority(request.headers['x-priority']);
     return await answer(services, request, reply, {
-      plan: generationPlan(body, textPrompts(body.prompt), maxTokens, priority),
+      plan: generationPlan(body, { prompts: textPrompts(body.prompt), maxTokens, priority }),
       stream: body.stream ?? false,
       includeUsage: body.stream_options?.include_usage ?? false,
       returnTokenIds: body.return_token_ids ?? false,

@@ -1,4 +1,12 @@
-import type { ChatRequest, CompletionRequest, GenerateFrame, Prompt, Sampling } from '@mlxfleet/protocol';
+import type {
+  ChatRequest,
+  CompletionRequest,
+  Constraint,
+  GenerateFrame,
+  Prompt,
+  Sampling,
+  ToolChoice,
+} from '@mlxfleet/protocol';
 import { ApiError } from '../../api-error.ts';
 import { API_ERRORS } from '../../errors.ts';
 import type { Priority } from '../../scheduler/request-queue.ts';
@@ -14,7 +22,21 @@ export interface GenerationPlan {
   readonly sampling: Sampling;
   readonly stop: readonly string[];
   readonly priority: Priority;
+  /** Alternatives to report beside each token's log-probability; null reports none at all. */
+  readonly logprobs: number | null;
+  /** What the text of each choice has to match. */
+  readonly constraint: Constraint | null;
+  /** Which of the tools in the prompts are called. */
+  readonly toolChoice: ToolChoice;
+  /** Whether one choice may hold several calls. */
+  readonly parallelToolCalls: boolean;
+  /** Requests with the same key share cached prefixes rather than others do. */
+  readonly cacheKey: string | null;
 }
+
+/** What a route makes of its own fields; what is left out is off. */
+type PlanParts = Pick<GenerationPlan, 'prompts' | 'maxTokens' | 'priority'> &
+  Partial<Pick<GenerationPlan, 'logprobs' | 'constraint' | 'toolChoice' | 'parallelToolCalls' | 'cacheKey'>>;
 
 type Options = Pick<
   ChatRequest & CompletionRequest,
@@ -32,21 +54,19 @@ type Options = Pick<
   | 'n'
 >;
 
-/** @throws ApiError INVALID_VALUE. */
-export function generationPlan(
-  options: Options,
-  prompts: readonly Prompt[],
-  maxTokens: number | null,
-  priority: Priority,
-): GenerationPlan {
+/** @throws ApiError INVALID_VALUE for an empty text in `stop`. */
+export function generationPlan(options: Options, parts: PlanParts): GenerationPlan {
   return {
+    logprobs: null,
+    constraint: null,
+    toolChoice: 'none',
+    parallelToolCalls: true,
+    cacheKey: null,
+    ...parts,
     model: options.model,
-    prompts,
     choicesPerPrompt: options.n ?? 1,
-    maxTokens,
     sampling: sampling(options),
     stop: stopTexts(options.stop),
-    priority,
   };
 }
 
@@ -72,11 +92,11 @@ export function frames(plan: GenerationPlan, completionId: string): GenerateFram
         // With one seed for all, the choices of a prompt would be the same text n times.
         sampling: { ...plan.sampling, seed: seed === null ? null : seed + choice },
         stop: [...plan.stop],
-        logprobs: null,
-        constraint: null,
-        tool_choice: 'none',
-        parallel_tool_calls: true,
-        cache_key: null,
+        logprobs: plan.logprobs,
+        constraint: plan.constraint,
+        tool_choice: plan.toolChoice,
+        parallel_tool_calls: plan.parallelToolCalls,
+        cache_key: plan.cacheKey,
       };
     }),
   );

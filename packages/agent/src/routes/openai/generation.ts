@@ -1,14 +1,30 @@
-import type { FinishReason, ResponseTimings, StepOutput, Usage } from '@mlxfleet/protocol';
+import type { ResponseTimings, StepOutput, Usage } from '@mlxfleet/protocol';
 import type { ApiError } from '../../api-error.ts';
 import type { ModelRuntime } from '../../models/model-runtime.ts';
 import type { Metrics } from '../../state/metrics.ts';
 import { frames, type GenerationPlan } from './generation-plan.ts';
 
-/** Where the choices of one request go. After `done` or `failed` nothing more comes. */
+/** How the worker ended a choice. */
+export type Finish = NonNullable<StepOutput['finish']>;
+
+/** The prompt of a choice as the worker counts it. */
+export interface PromptCount {
+  readonly tokens: number;
+  /** How many of them came from a cache. */
+  readonly cachedTokens: number;
+}
+
+/**
+ * Where the choices of one request go; `index` counts them over all prompts. After `done` or `failed` nothing more
+ * comes.
+ */
 export interface AnswerSink {
-  started(index: number): void;
-  output(index: number, text: string, tokens: readonly number[]): void;
-  finished(index: number, reason: FinishReason, last: Summary | null): void;
+  /** Once for each choice, before its first output. */
+  started(index: number, prompt: PromptCount): void;
+  /** All that one decoding step gave a choice; the last output of a choice comes right before its `finished`. */
+  output(index: number, output: StepOutput): void;
+  /** `last` is there for the choice that ends the request; `done` follows it. */
+  finished(index: number, finish: Finish, last: Summary | null): void;
   done(summary: Summary): void;
   failed(error: ApiError | ClientGone): void;
 }
@@ -22,10 +38,10 @@ export interface Summary {
 }
 
 interface Choice {
-  promptTokens: number;
-  cachedTokens: number;
+  /** Null until it has begun. */
+  prompt: PromptCount | null;
   dispatchedSeconds: number;
-  finish: NonNullable<StepOutput['finish']> | null;
+  finish: Finish | null;
 }
 
 /** All choices of one request: several jobs of one model whose fates are tied together. */
@@ -55,14 +71,14 @@ export class Generation {
   start(completionId: string): void {
     const jobs = frames(this.#plan, completionId).map((frame, index) => {
       this.#ids.push(frame.id);
-      this.#choices.push({ promptTokens: 0, cachedTokens: 0, dispatchedSeconds: 0, finish: null });
+      this.#choices.push({ prompt: null, dispatchedSeconds: 0, finish: null });
       return {
         id: frame.id,
         frame,
         priority: this.#plan.priority,
         listener: {
-          started: (promptTokens: number, cachedTokens: number) => {
-            this.#onStarted(index, promptTokens, cachedTokens);
+          started: (tokens: number, cachedTokens: number) => {
+            this.#onStarted(index, { tokens, cachedTokens });
           },
           output: (output: StepOutput) => {
             this.#onOutput(index, output);
@@ -99,13 +115,14 @@ export class Generation {
     return true;
   }
 
-  #onStarted(index: number, promptTokens: number, cachedTokens: number): void {
+  /** A choice whose worker died before its first token is started again, which is nothing that its client sees. */
+  #onStarted(index: number, prompt: PromptCount): void {
     const choice = this.#choices[index];
     if (this.#ended || choice === undefined) return;
-    choice.promptTokens = promptTokens;
-    choice.cachedTokens = cachedTokens;
+    const isFirst = choice.prompt === null;
+    choice.prompt = prompt;
     choice.dispatchedSeconds = this.#secondsSinceArrival();
-    this.#sink.started(index);
+    if (isFirst) this.#sink.started(index, prompt);
   }
 
   #onOutput(index: number, output: StepOutput): void {
@@ -116,12 +133,12 @@ export class Generation {
       const labels = { model_name: this.#plan.model };
       this.#metrics.timeToFirstToken.observe(labels, this.#secondsSinceArrival());
     }
-    this.#sink.output(index, output.text, output.tokens);
+    this.#sink.output(index, output);
     if (output.finish === undefined) return;
     choice.finish = output.finish;
     this.#unfinished -= 1;
     const last = this.#unfinished === 0 ? this.#summarise() : null;
-    this.#sink.finished(index, output.finish.reason, last);
+    this.#sink.finished(index, output.finish, last);
     if (last === null) return;
     this.#ended = true;
     this.#observe(last);
@@ -137,15 +154,17 @@ export class Generation {
     let promptTokens = 0;
     let cachedTokens = 0;
     let completionTokens = 0;
+    let reasoningTokens = 0;
     let queueSeconds = 0;
     let prefillSeconds = 0;
     let decodeSeconds = 0;
     for (const [index, choice] of this.#choices.entries()) {
       if (index % this.#plan.choicesPerPrompt === 0) {
-        promptTokens += choice.promptTokens;
-        cachedTokens += choice.cachedTokens;
+        promptTokens += choice.prompt?.tokens ?? 0;
+        cachedTokens += choice.prompt?.cachedTokens ?? 0;
       }
       completionTokens += choice.finish?.completion_tokens ?? 0;
+      reasoningTokens += choice.finish?.reasoning_tokens ?? 0;
       queueSeconds = Math.max(queueSeconds, choice.dispatchedSeconds);
       prefillSeconds = Math.max(prefillSeconds, choice.finish?.timings.prefill_seconds ?? 0);
       decodeSeconds = Math.max(decodeSeconds, choice.finish?.timings.decode_seconds ?? 0);
@@ -156,6 +175,7 @@ export class Generation {
         completion_tokens: completionTokens,
         total_tokens: promptTokens + completionTokens,
         prompt_tokens_details: { cached_tokens: cachedTokens },
+        completion_tokens_details: { reasoning_tokens: reasoningTokens },
       },
       timings: {
         queue_seconds: queueSeconds,

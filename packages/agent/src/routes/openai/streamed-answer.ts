@@ -1,9 +1,9 @@
 import type { OutgoingHttpHeaders, ServerResponse } from 'node:http';
-import type { FinishReason } from '@mlxfleet/protocol';
+import type { StepOutput } from '@mlxfleet/protocol';
 import { ApiError } from '../../api-error.ts';
 import { API_ERRORS } from '../../errors.ts';
 import type { AnswerFormat } from './answer-format.ts';
-import { type AnswerSink, ClientGone, type Summary } from './generation.ts';
+import { type AnswerSink, ClientGone, type Finish, type Summary } from './generation.ts';
 
 export interface StreamedAnswerOptions {
   readonly response: ServerResponse;
@@ -51,7 +51,7 @@ export class StreamedAnswer implements AnswerSink {
     else this.#write(opening);
   }
 
-  output(index: number, text: string, tokens: readonly number[]): void {
+  output(index: number, { text, tokens }: StepOutput): void {
     if (this.#heartbeat !== null) this.stop();
     const { format, returnTokenIds } = this.#options;
     // A step may yield no text yet: half a character, or what could become a stop text.
@@ -59,7 +59,7 @@ export class StreamedAnswer implements AnswerSink {
     this.#write(format.delta(index, text, returnTokenIds ? tokens : null));
   }
 
-  finished(index: number, reason: FinishReason, last: Summary | null): void {
+  finished(index: number, { reason }: Finish, last: Summary | null): void {
     const { format, includeUsage } = this.#options;
     this.#write(format.closing(index, reason, includeUsage ? null : (last?.timings ?? null)));
   }

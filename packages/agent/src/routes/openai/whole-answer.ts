@@ -1,6 +1,6 @@
-import type { FinishReason } from '@mlxfleet/protocol';
+import type { FinishReason, StepOutput } from '@mlxfleet/protocol';
 import type { AnswerFormat } from './answer-format.ts';
-import type { AnswerSink, Summary } from './generation.ts';
+import type { AnswerSink, Finish, Summary } from './generation.ts';
 
 /** Collects the choices of a request that does not stream. */
 export class WholeAnswer implements AnswerSink {
@@ -22,14 +22,14 @@ export class WholeAnswer implements AnswerSink {
     // Nothing is sent before everything is there.
   }
 
-  output(index: number, text: string, tokens: readonly number[]): void {
+  output(index: number, { text, tokens }: StepOutput): void {
     const choice = this.#choices[index];
     if (choice === undefined) return;
     choice.text += text;
     for (const token of tokens) choice.tokens.push(token);
   }
 
-  finished(index: number, reason: FinishReason): void {
+  finished(index: number, { reason }: Finish): void {
     const choice = this.#choices[index];
     if (choice !== undefined) choice.reason = reason;
   }
