@@ -1,6 +1,6 @@
 /**
  * Order of the requests that wait for one model. No effects and no clock of its own: the caller passes the time, in
- * milliseconds of any steady clock.
+ * milliseconds of any steady clock that never goes back.
  */
 
 export type Priority = 'high' | 'normal' | 'low';
@@ -14,6 +14,14 @@ export const LONGEST_WAIT_MS: Readonly<Record<Priority, number>> = {
   low: 60_000,
 };
 
+/**
+ * How much later a request may arrive and still go before one of a lower priority, milliseconds: the difference of two
+ * figures. So a low request lets those high ones pass that arrive within 20 s after it, and no later ones. In ordinary load
+ * nothing waits so long and high goes first throughout; under a stream of high ones a low one still gets its turn in the
+ * 60 s that it may wait.
+ */
+export const HEAD_START_MS: Readonly<Record<Priority, number>> = { high: 20_000, normal: 10_000, low: 0 };
+
 export interface Waiting {
   readonly id: string;
   readonly priority: Priority;
@@ -21,10 +29,14 @@ export interface Waiting {
 
 interface Entry<Item> {
   readonly item: Item;
+  readonly arrivedAt: number;
   waitingSince: number;
 }
 
-/** High before normal before low; within a priority first come, first served. */
+/**
+ * High before normal before low, with ageing; within a priority first come, first served. Adding, removing and taking
+ * the next one cost the same however many wait.
+ */
 export class RequestQueue<Item extends Waiting> {
   readonly #lanes: Readonly<Record<Priority, Map<string, Entry<Item>>>> = {
     high: new Map(),
@@ -37,19 +49,26 @@ export class RequestQueue<Item extends Waiting> {
   }
 
   add(item: Item, now: number): void {
-    this.#lanes[item.priority].set(item.id, { item, waitingSince: now });
+    this.#lanes[item.priority].set(item.id, { item, arrivedAt: now, waitingSince: now });
   }
 
   /** Takes the next request out; null when none waits. */
   takeNext(): Item | null {
+    let next: Entry<Item> | null = null;
+    let earliest = Infinity;
     for (const priority of ORDER) {
-      const lane = this.#lanes[priority];
-      for (const [id, entry] of lane) {
-        lane.delete(id);
-        return entry.item;
+      const head = this.#head(priority);
+      if (head === null) continue;
+      const turn = head.arrivedAt - HEAD_START_MS[priority];
+      // Not `<=`: of two whose turns fall together the higher one goes.
+      if (turn < earliest) {
+        earliest = turn;
+        next = head;
       }
     }
-    return null;
+    if (next === null) return null;
+    this.#lanes[next.item.priority].delete(next.item.id);
+    return next.item;
   }
 
   /** Whether the request was waiting. */
@@ -59,10 +78,8 @@ export class RequestQueue<Item extends Waiting> {
 
   /** Takes everything out, in the order of serving. */
   takeAll(): Item[] {
-    const items = ORDER.flatMap((priority) =>
-      Array.from(this.#lanes[priority].values(), (entry) => entry.item),
-    );
-    for (const priority of ORDER) this.#lanes[priority].clear();
+    const items: Item[] = [];
+    for (let next = this.takeNext(); next !== null; next = this.takeNext()) items.push(next);
     return items;
   }
 
@@ -81,10 +98,15 @@ export class RequestQueue<Item extends Waiting> {
     return expired;
   }
 
-  /** The time that a model takes to load does not count as waiting for a turn. */
+  /** The time that a model takes to load does not count as waiting for a turn. It does not change whose turn it is. */
   restartClocks(now: number): void {
     for (const priority of ORDER) {
       for (const entry of this.#lanes[priority].values()) entry.waitingSince = now;
     }
+  }
+
+  #head(priority: Priority): Entry<Item> | null {
+    for (const entry of this.#lanes[priority].values()) return entry;
+    return null;
   }
 }
