@@ -19,10 +19,14 @@ from .errors import RequestError
 from .frames import (
     PROTOCOL_VERSION,
     CancelFrame,
+    DetokenizeFrame,
+    EmbedFrame,
     FrameError,
     GenerateFrame,
     LoadFrame,
     PingFrame,
+    ShrinkFrame,
+    TokenizeFrame,
     parse_frame,
 )
 from .log import log, log_exception
@@ -84,8 +88,14 @@ class Worker:
                     request.cancelled = True
                     self._registry.remove(request)
                     self._engine.submit(request)
+            case TokenizeFrame() | DetokenizeFrame():
+                self._preparation.submit(frame)
+            case EmbedFrame():
+                self._replies.send_failed(frame.id, RequestError("This model generates text.", "model"))
             case PingFrame():
                 self._pong(frame)
+            case ShrinkFrame():
+                self._engine.submit(frame)
             case LoadFrame():
                 self._take_load(frame)
 
@@ -118,6 +128,7 @@ class Worker:
                 "nonce": frame.nonce,
                 "running": running,
                 "waiting": max(len(self._registry) - running, 0),
+                "steps": self._engine.steps + self._preparation.finished,
                 **counters,
             }
         )

@@ -1,12 +1,15 @@
 """The running batch: every call to mlx-lm's BatchGenerator is here. For the engine thread only."""
 
+import time
 from typing import NamedTuple
 
 import mlx.core as mx
 from mlx_lm.generate import BatchGenerator, GenerationBatch
 
-from .generation import LeanGenerationBatch
-from .memory import release_buffers, set_wired_limit
+from .admission import LayerCost, MemoryBudget, Room
+from .generation import LeanGenerationBatch, LeanPromptBatch, RowWishes
+from .logprobs import TokenLogprobs
+from .memory import active_bytes, layer_costs, release_buffers, set_wired_limit
 from .pacing import PrefillPacer
 from .request import Request
 from .sampling import SamplerPool, logits_processors
@@ -22,27 +25,43 @@ class NewToken(NamedTuple):
 
     request: Request
     token: int
+    logprobs: TokenLogprobs | None
     reason: str | None
 
 
 class Batch:
     """Requests that are prefilled or decoded together."""
 
-    def __init__(self, model: TextModel, max_size: int) -> None:
+    def __init__(
+        self,
+        model: TextModel,
+        max_size: int,
+        *,
+        memory_limit_bytes: int | None = None,
+        wired_limit_bytes: int | None = None,
+    ) -> None:
         self._model = model
         self._max_size = max_size
+        self._memory_limit_bytes = memory_limit_bytes
+        self._wired_limit_bytes = wired_limit_bytes
         self._prefill_size = min(PREFILL_BATCH_SIZE, max_size)
         self._samplers = SamplerPool(model.vocabulary_size)
         self._pacer = PrefillPacer()
         self._steps = 0
+        self._budget = MemoryBudget(None, 0, [LayerCost(0)])
         self._make_generator()
 
     def __len__(self) -> int:
         return len(self._requests)
 
     @property
+    def budget(self) -> MemoryBudget:
+        """What fits; known after `warm_up`."""
+        return self._budget
+
+    @property
     def has_room(self) -> bool:
-        """Whether the prefill of one more request can begin now."""
+        """Whether the prefill of one more request can begin now, memory apart."""
         return len(self._requests) < self._max_size and len(self._prefilling) < self._prefill_size
 
     @property
@@ -50,21 +69,37 @@ class Batch:
         """Whether the next step works on a prompt."""
         return bool(self._prefilling)
 
+    @property
+    def is_over_limit(self) -> bool:
+        """Whether MLX holds more than it may."""
+        return self._memory_limit_bytes is not None and active_bytes() > self._memory_limit_bytes
+
     def warm_up(self) -> None:
         """Run the model once: compiles kernels, brings the weights into memory, and fails here if it cannot run."""
-        self._generator.insert([[0, 0, 0]], max_tokens=[2])
+        self._generator.insert([[0, 0, 0]], max_tokens=[3])
+        while not self._generator._generation_batch.uids:
+            self._generator.next()
+        layers = layer_costs(self._generator._generation_batch.prompt_cache)
         while not any(response.finish_reason for response in self._generator.next()[1]):
             pass
+        release_buffers()
+        self._budget = MemoryBudget(self._memory_limit_bytes, active_bytes(), layers)
+
+    def room_for(self, request: Request) -> Room:
+        """Whether there is memory for one more request."""
+        return self._budget.room(self._lengths(), self._budget.length(len(request.prompt), request.max_tokens))
 
     def add(self, request: Request) -> None:
         """Begin a request. Raises RequestError for its own faults; whatever is raised, the batch stays whole."""
         sampling = request.frame.sampling
-        vocabulary_size = self._model.vocabulary_size
+        processors = logits_processors(sampling, len(request.prompt), self._model.vocabulary_size)
+        if request.constraint is not None or request.frame.logprobs is not None:
+            processors.append(RowWishes(request.constraint, request.frame.logprobs))
         (uid,) = self._generator.insert(
             [request.prompt],
             max_tokens=[request.max_tokens],
             samplers=[self._samplers.get(sampling)],
-            logits_processors=[logits_processors(sampling, len(request.prompt), vocabulary_size)],
+            logits_processors=[processors],
         )
         self._requests[uid] = request
         self._prefilling.add(uid)
@@ -78,13 +113,17 @@ class Batch:
                 return True
         return False
 
+    def youngest(self) -> Request | None:
+        """The request that came last."""
+        return self._requests[max(self._requests)] if self._requests else None
+
     def step(self) -> list[NewToken]:
         """One decoding step of all, and one chunk of prefill of those that are not decoding yet."""
-        responses = self._step_with_prefill() if self._prefilling else self._generator.next()[1]
+        responses = self._step_with_prefill() if self._prefilling else self._plain_step()
         tokens = []
         for response in responses:
             uid = response.uid
-            tokens.append(NewToken(self._requests[uid], response.token, response.finish_reason))
+            tokens.append(NewToken(self._requests[uid], response.token, response.logprobs, response.finish_reason))
             if response.finish_reason is not None:
                 self._forget(uid)
         self._steps += 1
@@ -104,6 +143,12 @@ class Batch:
         self._make_generator()
         return requests
 
+    def _plain_step(self) -> list[GenerationBatch.Response]:
+        begun = time.perf_counter()
+        responses = self._generator.next()[1]
+        self._pacer.record_step(time.perf_counter() - begun)
+        return responses
+
     def _step_with_prefill(self) -> list[GenerationBatch.Response]:
         prefilling = len(self._prefilling)
         decoding = len(self._requests) > prefilling
@@ -114,6 +159,9 @@ class Batch:
         self._prefilling.difference_update(prompt.uid for prompt in progress if prompt.end_of_prompt)
         return responses
 
+    def _lengths(self) -> list[int]:
+        return [self._budget.length(len(request.prompt), request.max_tokens) for request in self._requests.values()]
+
     def _forget(self, uid: int) -> None:
         del self._requests[uid]
         self._prefilling.discard(uid)
@@ -121,11 +169,13 @@ class Batch:
     def _make_generator(self) -> None:
         self._requests: dict[int, Request] = {}
         self._prefilling: set[int] = set()
-        self._generator = BatchGenerator(
+        generator = BatchGenerator(
             self._model.model,
             stop_tokens=[[token] for token in self._model.end_tokens],
             completion_batch_size=self._max_size,
             prefill_batch_size=self._prefill_size,
         )
-        self._generator._generation_batch = LeanGenerationBatch.empty(self._model.model, self._generator.sampler)
-        set_wired_limit(self._model.model)
+        generator._generation_batch = LeanGenerationBatch.empty(self._model.model, generator.sampler)
+        generator._prompt_batch = LeanPromptBatch.empty(self._model.model, generator.sampler)
+        self._generator = generator
+        set_wired_limit(self._model.model, self._wired_limit_bytes)

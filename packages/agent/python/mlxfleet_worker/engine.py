@@ -5,8 +5,9 @@ import time
 from collections import deque
 from typing import TYPE_CHECKING, Any
 
+from .admission import Room
 from .errors import RequestError
-from .frames import LoadFrame
+from .frames import LoadFrame, ShrinkFrame
 from .log import log, log_exception
 from .outbox import Outbox
 from .replies import ReplyChannel
@@ -32,29 +33,35 @@ class Engine:
         self._replies = replies
         self._registry = registry
         self._outbox = Outbox(replies)
-        self._inbox: queue.SimpleQueue[Request] = queue.SimpleQueue()
+        self._inbox: queue.SimpleQueue[Request | ShrinkFrame] = queue.SimpleQueue()
         self._waiting: deque[Request] = deque()
         self._batch: Batch
         self._model: TextModel
         self._failed_steps = 0
         self.running = 0
+        self.steps = 0
+        """Pieces of work finished so far: it stands still when the engine does."""
 
-    def submit(self, request: Request) -> None:
-        """Hand over a prepared request, or one that has just been cancelled."""
-        self._inbox.put(request)
+    def submit(self, message: Request | ShrinkFrame) -> None:
+        """Hand over a prepared request, one that has just been cancelled, or the wish for memory."""
+        self._inbox.put(message)
 
     def load(self, frame: LoadFrame) -> "TextModel":
         """Load the model and announce it. Raises whatever went wrong."""
         from .batch import Batch
-        from .memory import memory_counters, release_buffers, set_memory_limits
+        from .memory import memory_counters, set_memory_limits
         from .text import TextModel
 
         begun = time.perf_counter()
         set_memory_limits(frame.memory_limit_bytes)
         model = TextModel(frame.path, frame.context_length)
-        batch = Batch(model, frame.max_batch_size)
+        batch = Batch(
+            model,
+            frame.max_batch_size,
+            memory_limit_bytes=frame.memory_limit_bytes,
+            wired_limit_bytes=frame.wired_limit_bytes,
+        )
         batch.warm_up()
-        release_buffers()
         self.use(model, batch)
         seconds = time.perf_counter() - begun
         log(f"loaded in {seconds:.1f} s, context {model.context_length} tokens")
@@ -65,6 +72,7 @@ class Engine:
                 "memory_bytes": memory_counters()["active_memory_bytes"],
                 "load_seconds": round(seconds, 3),
                 "has_chat_template": model.has_chat_template,
+                "kv_bytes_per_token": batch.budget.bytes_per_token,
             }
         )
         return model
@@ -94,14 +102,17 @@ class Engine:
         while not self._inbox.empty():
             self._take(self._inbox.get())
 
-    def _take(self, request: Request) -> None:
-        if not request.cancelled:
-            self._waiting.append(request)
+    def _take(self, message: Request | ShrinkFrame) -> None:
+        if isinstance(message, ShrinkFrame):
+            self._batch.release_buffers()
             return
-        if request in self._waiting:
-            self._waiting.remove(request)
+        if not message.cancelled:
+            self._waiting.append(message)
+            return
+        if message in self._waiting:
+            self._waiting.remove(message)
         try:
-            self._batch.remove(request)
+            self._batch.remove(message)
         except Exception:
             log_exception("cancelling failed")
             self._fail_all()
@@ -109,24 +120,34 @@ class Engine:
 
     def _admit(self) -> None:
         while self._waiting and self._batch.has_room:
-            request = self._waiting.popleft()
-            if request.cancelled:
-                continue
-            try:
-                request.detokenizer = self._model.make_detokenizer()
-                self._batch.add(request)
-            except RequestError as error:
-                self._fail(request, error)
-                continue
-            except Exception as error:
-                log_exception("a request could not be begun")
-                self._fail(request, RequestError(f"The request could not be begun: {error}", None, "internal"))
-                continue
-            request.started_at = time.perf_counter()
-            self.running = len(self._batch)
-            self._replies.send(
-                {"type": "started", "id": request.id, "prompt_tokens": len(request.prompt), "cached_tokens": 0}
-            )
+            request = self._waiting[0]
+            if not request.cancelled:
+                room = self._batch.room_for(request)
+                if room is Room.WAIT:
+                    return
+                self._begin(request, room)
+            self._waiting.popleft()
+
+    def _begin(self, request: Request, room: Room) -> None:
+        try:
+            if room is Room.NEVER:
+                raise RequestError(
+                    f"There is no memory for a completion of {len(request.prompt)} prompt tokens.", None, "memory"
+                )
+            request.detokenizer = self._model.make_detokenizer()
+            self._batch.add(request)
+        except RequestError as error:
+            self._fail(request, error)
+            return
+        except Exception as error:
+            log_exception("a request could not be begun")
+            self._fail(request, RequestError(f"The request could not be begun: {error}", None, "internal"))
+            return
+        request.started_at = time.perf_counter()
+        self.running = len(self._batch)
+        self._replies.send(
+            {"type": "started", "id": request.id, "prompt_tokens": len(request.prompt), "cached_tokens": 0}
+        )
 
     def _step(self) -> None:
         try:
@@ -139,6 +160,7 @@ class Engine:
                 raise EngineBrokenError(f"{self._failed_steps} steps in a row failed") from error
             return
         self._failed_steps = 0
+        self.steps += 1
         now = time.perf_counter()
         for token in tokens:
             output = self._output(token, now)
@@ -147,6 +169,20 @@ class Engine:
         self.running = len(self._batch)
         next_has_prefill = self._batch.has_prefill or bool(self._waiting) or not self._inbox.empty()
         self._outbox.step_ended(now, next_is_slow=next_has_prefill)
+        if self._batch.is_over_limit:
+            self._relieve()
+
+    def _relieve(self) -> None:
+        """Come back under the memory limit: unused buffers first, then the completion that came last."""
+        self._batch.release_buffers()
+        request = self._batch.youngest()
+        if request is None or not self._batch.is_over_limit:
+            return
+        log(f"over the memory limit with {len(self._batch)} completions: ended the youngest")
+        self._batch.remove(request)
+        self._batch.release_buffers()
+        self.running = len(self._batch)
+        self._fail(request, RequestError("The completion grew beyond the memory that is left.", None, "memory"))
 
     def _output(self, new: "NewToken", now: float) -> dict[str, Any] | None:
         """What one token gives its request, or None for a request that is over."""
@@ -156,6 +192,8 @@ class Engine:
         try:
             visible = new.token not in self._model.hidden_tokens
             output = request.take_token(new.token, visible=visible, reason=new.reason, now=now)
+            if new.logprobs is not None and visible:
+                output["logprobs"] = [self._model.token_names.describe(new.token, new.logprobs)]
         except Exception as error:
             log_exception("a token could not be turned into text")
             self._batch.remove(request)

@@ -2,7 +2,7 @@
 
 from typing import Literal
 
-FailureKind = Literal["invalid", "context_length", "internal"]
+FailureKind = Literal["invalid", "context_length", "memory", "internal"]
 
 
 class RequestError(Exception):

@@ -1,53 +1,193 @@
-"""The decoding step without what nobody asked for."""
+"""The decoding step: mlx-lm's batch, with each row's own wishes and without what nobody asked for."""
 
-from typing import Any
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, NamedTuple, Protocol
 
 import mlx.core as mx
-from mlx_lm.generate import GenerationBatch
+from mlx_lm.generate import GenerationBatch, PromptProcessingBatch
+from mlx_lm.sample_utils import Sampler
+
+from .logprobs import StepLogprobs, TokenLogprobs
+
+
+class TokenConstraint(Protocol):
+    """Which tokens may come next in one completion."""
+
+    def advance(self, token: int) -> None:
+        """Take the token that came."""
+
+
+@dataclass(slots=True)
+class RowWishes:
+    """What one row wants beyond a token a step. Travels among the row's logits processors, where it does nothing."""
+
+    constraint: TokenConstraint | None = None
+    top_logprobs: int | None = None
+    """How many alternatives to report beside each token; None reports nothing."""
+    begun: bool = False
+    """Whether the first completion token has been fed back: the step before takes the prompt's last token."""
+
+    def __call__(self, _tokens: mx.array, logits: mx.array) -> mx.array:
+        """Leave the logits as they are."""
+        return logits
+
+
+class _RowPlan(NamedTuple):
+    """What the rows of a batch have in common, made anew when rows come or go."""
+
+    groups: list[tuple[Sampler, list[int]]]
+    order: mx.array | None
+    """Where each row's token is in the groups' tokens; None when there is one group."""
+    processed: list[tuple[int, list[Callable[[mx.array, mx.array], mx.array]]]]
+    constrained: list[tuple[int, RowWishes]]
+    reported: list[tuple[int, int]]
+    """Rows that want log-probabilities, each with its number of alternatives."""
 
 
 class LeanGenerationBatch(GenerationBatch):
-    """Decodes as mlx-lm 0.32.2 does, token for token, but keeps no log-probabilities.
+    """Decodes as mlx-lm 0.32.2 does, token for token.
 
     The library takes the vocabulary's log-probabilities of every row apart at each step, one array a row, and waits for
-    them: with 32 rows a tenth of the step. A batch made by the library is merged into this one when its prompt is done.
+    them: with 32 rows a tenth of the step. Here only rows that asked have any. Rows that share a sampler are drawn in
+    one call. Masks of constrained rows are computed by the processor while the device runs the model.
     """
 
-    def _step(self) -> tuple[list[int], list[Any]]:
+    _plan: _RowPlan | None = None
+
+    def extend(self, batch: GenerationBatch) -> None:
+        """Take over the rows of another batch."""
+        super().extend(batch)
+        self._plan = None
+
+    def filter(self, keep: list[int]) -> None:
+        """Keep only the rows with these indices."""
+        super().filter(keep)
+        self._plan = None
+
+    def _step(self) -> tuple[list[int], list[TokenLogprobs | None]]:
+        plan = self._plan
+        if plan is None:
+            plan = self._plan = self._make_plan()
         inputs = self._next_tokens
         logits = self.model(inputs[:, None], cache=self.prompt_cache)[:, -1, :]
         contexts: list[mx.array] = []
-        if any(self.logits_processors):
-            logits = self._process(inputs, logits, contexts)
+        if plan.processed:
+            logits = self._process(plan, inputs, logits, contexts)
+        if plan.constrained:
+            logits = self._constrain(plan, inputs, logits)
+        logprobs = logits - mx.logsumexp(logits, axis=-1, keepdims=True)
         self._current_tokens = inputs
-        self._next_tokens = self._sample(logits - mx.logsumexp(logits, axis=-1, keepdims=True))
+        self._next_tokens = self._sample(plan, logprobs)
+        self._current_logprobs, self._next_logprobs = self._next_logprobs, self._report(plan, logprobs)
         # The next step is computed while this one's tokens are handed out.
         mx.async_eval(self._next_tokens, contexts)
-        # One list each: merging batches extends both.
-        self._current_logprobs = [None] * len(self.uids)
-        self._next_logprobs = [None] * len(self.uids)
         tokens = inputs.tolist()
         for history, token in zip(self.tokens, tokens, strict=True):
             history.append(token)
         return tokens, self._current_logprobs
 
-    def _process(self, inputs: mx.array, logits: mx.array, contexts: list[mx.array]) -> mx.array:
+    def _make_plan(self) -> _RowPlan:
+        groups: dict[int, tuple[Sampler, list[int]]] = {}
+        processed, constrained, reported = [], [], []
+        for row, (sampler, processors) in enumerate(zip(self.samplers, self.logits_processors, strict=True)):
+            sampler = sampler or self.fallback_sampler
+            groups.setdefault(id(sampler), (sampler, []))[1].append(row)
+            own = [each for each in processors if not isinstance(each, RowWishes)]
+            if own:
+                processed.append((row, own))
+            for wishes in processors:
+                if not isinstance(wishes, RowWishes):
+                    continue
+                if wishes.constraint is not None:
+                    constrained.append((row, wishes))
+                if wishes.top_logprobs is not None:
+                    reported.append((row, wishes.top_logprobs))
+        rows = [row for _, members in groups.values() for row in members]
+        order = None
+        if len(groups) > 1:
+            places = {row: place for place, row in enumerate(rows)}
+            order = mx.array([places[row] for row in range(len(rows))])
+        return _RowPlan(list(groups.values()), order, processed, constrained, reported)
+
+    def _process(self, plan: _RowPlan, inputs: mx.array, logits: mx.array, contexts: list[mx.array]) -> mx.array:
         """Apply each row's own processors; `contexts` collects what has to be computed with the step."""
-        rows = []
-        for row, processors in enumerate(self.logits_processors):
-            row_logits = logits[row : row + 1]
-            if processors:
-                context = self._token_context[row].update_and_fetch(inputs[row : row + 1])
-                contexts.append(context)
-                for processor in processors:
-                    row_logits = processor(context, row_logits)
-            rows.append(row_logits)
+        rows = [logits[row : row + 1] for row in range(logits.shape[0])]
+        for row, processors in plan.processed:
+            context = self._token_context[row].update_and_fetch(inputs[row : row + 1])
+            contexts.append(context)
+            for processor in processors:
+                rows[row] = processor(context, rows[row])
         return mx.concatenate(rows, axis=0)
 
-    def _sample(self, logprobs: mx.array) -> mx.array:
-        """The next token of each row: one call when all rows share a sampler."""
-        samplers = [sampler or self.fallback_sampler for sampler in self.samplers]
-        if all(sampler is samplers[0] for sampler in samplers):
-            return samplers[0](logprobs)
-        rows = [sampler(logprobs[row : row + 1]) for row, sampler in enumerate(samplers)]
-        return mx.concatenate(rows, axis=0)
+    def _constrain(self, plan: _RowPlan, inputs: mx.array, logits: mx.array) -> mx.array:
+        """Mask what the rows' grammars forbid. Waits for the tokens of the step before."""
+        mx.async_eval(logits)
+        tokens = inputs.tolist()
+        constraints: list[TokenConstraint | None] = [None] * len(tokens)
+        for row, wishes in plan.constrained:
+            constraints[row] = wishes.constraint
+            if wishes.begun and wishes.constraint is not None:
+                wishes.constraint.advance(tokens[row])
+            wishes.begun = True
+        from .constraints.masks import prepare_masks
+
+        return prepare_masks(constraints).apply(logits)
+
+    def _sample(self, plan: _RowPlan, logprobs: mx.array) -> mx.array:
+        """The next token of each row: one call for all rows that share a sampler."""
+        if plan.order is None:
+            return plan.groups[0][0](logprobs)
+        drawn = [
+            sampler(logprobs[rows[0] : rows[0] + 1] if len(rows) == 1 else logprobs[mx.array(rows)])
+            for sampler, rows in plan.groups
+        ]
+        return mx.concatenate(drawn, axis=0)[plan.order]
+
+    def _report(self, plan: _RowPlan, logprobs: mx.array) -> list[TokenLogprobs | None]:
+        # One list each: merging batches extends both.
+        report: list[TokenLogprobs | None] = [None] * len(self.uids)
+        if plan.reported:
+            step = StepLogprobs(logprobs, self._next_tokens, plan.reported)
+            for place, (row, _) in enumerate(plan.reported):
+                report[row] = TokenLogprobs(step, place)
+        return report
+
+
+class LeanPromptBatch(PromptProcessingBatch):
+    """Prompts in prefill that go on as rows of a LeanGenerationBatch."""
+
+    def split(self, indices: list[int]) -> "LeanPromptBatch":
+        """Take out these rows. The library copies every cache, which nobody needs when all rows leave."""
+        if len(indices) < len(self.uids):
+            return super().split(indices)
+        leaving = self._copy_of(self.prompt_cache)
+        self.prompt_cache = []
+        self.filter([])
+        return leaving
+
+    def generate(self, tokens: list[list[int]]) -> LeanGenerationBatch:
+        """Begin to decode with each row's last prompt token."""
+        generation = LeanGenerationBatch(
+            self.model,
+            self.uids,
+            mx.array([row[-1] for row in tokens]),
+            self.prompt_cache,
+            self.tokens,
+            self.samplers,
+            self.fallback_sampler,
+            self.logits_processors,
+            self.stop_sequences,
+            self.max_tokens,
+        )
+        self.prompt_cache = []
+        self.filter([])
+        return generation
+
+    def _copy_of(self, prompt_cache: list[Any]) -> "LeanPromptBatch":
+        """Return this batch with lists of its own and the caches given."""
+        batch = LeanPromptBatch.empty(self.model, self.fallback_sampler, self.prefill_step_size)
+        batch.prompt_cache = prompt_cache
+        for name in ("uids", "tokens", "samplers", "logits_processors", "stop_sequences", "max_tokens"):
+            setattr(batch, name, list(getattr(self, name)))
+        return batch

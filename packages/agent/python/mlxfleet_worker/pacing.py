@@ -4,10 +4,17 @@ IDLE_TOKENS = 2048
 DECODING_TOKENS = 512
 UNMEASURED_TOKENS = 64
 IDLE_SECONDS = 1.0
-DECODING_SECONDS = 0.25
+LONGEST_PAUSE_SECONDS = 0.25
+"""Other streams never wait longer for a chunk, however slow their own steps are."""
+SHORTEST_PAUSE_SECONDS = 0.01
+"""Nobody sees a pause of 10 ms, and shorter chunks would be spent on the fixed costs of a forward pass."""
+PAUSE_PER_STEP = 1.5
+"""A chunk beside decoding takes so many decoding steps: with the step itself, streams keep two fifths of their pace."""
 MINIMUM_CHUNK = 4
-MEASURABLE_TOKENS = 32
+MEASURABLE_TOKENS = 16
 """Shorter prefills say more about fixed costs than about speed."""
+LARGEST_CHANGE = 4.0
+"""One measured chunk may change the estimate by this factor at most: a machine that paused is not a slow one."""
 
 
 class PrefillPacer:
@@ -18,20 +25,39 @@ class PrefillPacer:
 
     def __init__(self) -> None:
         self._tokens_per_second: float | None = None
+        self._step_seconds: float | None = None
 
     def chunk(self, *, prompts: int, decoding: bool) -> int:
-        """Tokens of each of `prompts` prompts to process in the next step; a power of two."""
+        """Tokens of each of `prompts` prompts to process in the next step."""
         total = DECODING_TOKENS if decoding else IDLE_TOKENS
         if self._tokens_per_second is None:
             total = min(total, UNMEASURED_TOKENS)
         else:
-            total = min(total, int(self._tokens_per_second * (DECODING_SECONDS if decoding else IDLE_SECONDS)))
-        each = max(total // max(prompts, 1), MINIMUM_CHUNK)
-        return 1 << (each.bit_length() - 1)
+            total = min(total, int(self._tokens_per_second * (self._pause() if decoding else IDLE_SECONDS)))
+        return _round(max(total // max(prompts, 1), MINIMUM_CHUNK))
 
     def record(self, tokens: int, seconds: float) -> None:
         """Learn from one prefill step."""
         if tokens < MEASURABLE_TOKENS or seconds <= 0:
             return
         rate = tokens / seconds
-        self._tokens_per_second = rate if self._tokens_per_second is None else (self._tokens_per_second + rate) / 2
+        known = self._tokens_per_second
+        if known is None:
+            self._tokens_per_second = rate
+        else:
+            self._tokens_per_second = (known + min(max(rate, known / LARGEST_CHANGE), known * LARGEST_CHANGE)) / 2
+
+    def record_step(self, seconds: float) -> None:
+        """Learn from one decoding step without prefill beside it."""
+        known = self._step_seconds
+        self._step_seconds = seconds if known is None else known + (min(seconds, known * LARGEST_CHANGE) - known) / 8
+
+    def _pause(self) -> float:
+        if self._step_seconds is None:
+            return LONGEST_PAUSE_SECONDS
+        return min(max(self._step_seconds * PAUSE_PER_STEP, SHORTEST_PAUSE_SECONDS), LONGEST_PAUSE_SECONDS)
+
+
+def _round(tokens: int) -> int:
+    """A multiple of 16, or a power of two below: kernels like round sizes."""
+    return tokens // 16 * 16 if tokens >= 16 else 1 << (tokens.bit_length() - 1)

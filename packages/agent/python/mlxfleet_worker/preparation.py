@@ -1,16 +1,19 @@
-"""The preparing thread: templates and tokenization, so that a long prompt stalls neither decoding nor pings."""
+"""The preparing thread: templates, tokens and grammars, so that a long prompt stalls neither decoding nor pings."""
 
 import queue
 from typing import TYPE_CHECKING
 
 from .engine import Engine
 from .errors import RequestError
+from .frames import DetokenizeFrame, TokenizeFrame
 from .log import log
 from .replies import ReplyChannel
 from .request import Registry, Request
 
 if TYPE_CHECKING:
     from .text import TextModel
+
+Task = Request | TokenizeFrame | DetokenizeFrame
 
 
 class Preparation:
@@ -20,32 +23,54 @@ class Preparation:
         self._engine = engine
         self._replies = replies
         self._registry = registry
-        self._queue: queue.SimpleQueue[Request] = queue.SimpleQueue()
+        self._queue: queue.SimpleQueue[Task] = queue.SimpleQueue()
+        self.finished = 0
+        """Requests prepared so far, and questions answered."""
 
-    def submit(self, request: Request) -> None:
+    def submit(self, task: Task) -> None:
         """Hand over a new request; those that come before the model wait for it."""
-        self._queue.put(request)
+        self._queue.put(task)
 
     def run(self, model: "TextModel") -> None:
         """Prepare for ever."""
         while True:
-            request = self._queue.get()
-            if request.cancelled:
-                continue
-            try:
-                request.prompt = model.encode(request.frame.prompt)
-                room = model.context_length - len(request.prompt)
-                request.max_tokens = min(request.frame.max_tokens or room, room)
-            except RequestError as error:
-                self._fail(request, error)
-            except Exception as error:
-                # Only its type: the message may quote the prompt.
-                log(f"a prompt could not be prepared: {type(error).__name__}")
-                self._fail(
-                    request, RequestError(f"The prompt could not be tokenized: {error}", request.frame.prompt.param)
-                )
+            task = self._queue.get()
+            if isinstance(task, Request):
+                self._prepare(task, model)
             else:
-                self._engine.submit(request)
+                self._answer(task, model)
+            self.finished += 1
+
+    def _prepare(self, request: Request, model: "TextModel") -> None:
+        if request.cancelled:
+            return
+        try:
+            request.prompt = model.encode(request.frame.prompt)
+            room = model.context_length - len(request.prompt)
+            request.max_tokens = min(request.frame.max_tokens or room, room)
+        except RequestError as error:
+            self._fail(request, error)
+        except Exception as error:
+            # Only its type: the message may quote the prompt.
+            log(f"a prompt could not be prepared: {type(error).__name__}")
+            self._fail(request, RequestError(f"The prompt could not be tokenized: {error}", request.frame.prompt.param))
+        else:
+            self._engine.submit(request)
+
+    def _answer(self, frame: TokenizeFrame | DetokenizeFrame, model: "TextModel") -> None:
+        from .tokenizing import detokenize, tokenize
+
+        try:
+            if isinstance(frame, TokenizeFrame):
+                tokens = tokenize(model, frame.prompt)
+                self._replies.send({"type": "tokenized", "id": frame.id, "tokens": tokens})
+            else:
+                self._replies.send({"type": "detokenized", "id": frame.id, "text": detokenize(model, frame.tokens)})
+        except RequestError as error:
+            self._replies.send_failed(frame.id, error)
+        except Exception as error:
+            log(f"a text could not be tokenized: {type(error).__name__}")
+            self._replies.send_failed(frame.id, RequestError(f"The text could not be tokenized: {error}", "input"))
 
     def _fail(self, request: Request, error: RequestError) -> None:
         if self._registry.remove(request):

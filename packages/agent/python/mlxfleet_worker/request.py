@@ -9,6 +9,7 @@ from .stopping import StopTexts
 
 if TYPE_CHECKING:
     from .detokenizer import Detokenizer
+    from .generation import TokenConstraint
 
 
 class Request:
@@ -22,6 +23,7 @@ class Request:
         "arrived_at",
         "cancelled",
         "completion_tokens",
+        "constraint",
         "detokenizer",
         "first_token_at",
         "frame",
@@ -37,6 +39,7 @@ class Request:
         self.cancelled = False
         self.prompt: list[int] = []
         self.max_tokens = 0
+        self.constraint: TokenConstraint | None = None
         self.detokenizer: Detokenizer | None = None
         self.stop_texts = StopTexts(frame.stop) if frame.stop else None
         self.started_at = 0.0

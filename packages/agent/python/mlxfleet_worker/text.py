@@ -9,6 +9,7 @@ from mlx_lm import load
 from .detokenizer import Detokenizer, DetokenizerFactory
 from .errors import RequestError
 from .prompts import ChatPrompt, Prompt, TextPrompt
+from .token_names import TokenNames
 
 UNKNOWN_CONTEXT_LENGTH = 8192
 """For models that name no longest context, such as those without attention."""
@@ -53,6 +54,7 @@ class TextModel:
         special = {id for id, token in self.tokenizer.added_tokens_decoder.items() if token.special}
         self.hidden_tokens = self.end_tokens | special
         self._detokenizers = DetokenizerFactory(self.tokenizer)
+        self.token_names = TokenNames(self.tokenizer)
 
     @property
     def has_chat_template(self) -> bool:

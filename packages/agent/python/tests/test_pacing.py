@@ -1,11 +1,15 @@
 """Prefill chunks on fast and slow machines."""
 
+import pytest
+
 from mlxfleet_worker.pacing import PrefillPacer
 
 
-def measured(tokens_per_second: float) -> PrefillPacer:
+def measured(tokens_per_second: float, step_seconds: float | None = None) -> PrefillPacer:
     pacer = PrefillPacer()
     pacer.record(1000, 1000 / tokens_per_second)
+    if step_seconds is not None:
+        pacer.record_step(step_seconds)
     return pacer
 
 
@@ -22,7 +26,7 @@ def test_prompts_share_a_chunk() -> None:
 
 
 def test_a_slow_machine_looks_at_its_inbox_about_every_second() -> None:
-    assert measured(100).chunk(prompts=1, decoding=False) == 64
+    assert measured(100).chunk(prompts=1, decoding=False) == 96
     assert measured(12).chunk(prompts=8, decoding=True) == 4
 
 
@@ -30,3 +34,24 @@ def test_the_first_chunk_is_careful_and_short_prompts_teach_nothing() -> None:
     pacer = PrefillPacer()
     pacer.record(5, 10.0)
     assert pacer.chunk(prompts=1, decoding=False) == 64
+
+
+@pytest.mark.parametrize("step_seconds", [0.010, 0.040, 0.100])
+def test_a_chunk_beside_decoding_keeps_streams_within_three_times_their_pace(step_seconds: float) -> None:
+    rate = 2000
+    seconds = measured(rate, step_seconds).chunk(prompts=1, decoding=True) / rate
+    assert step_seconds < step_seconds + seconds <= 3 * step_seconds
+    assert seconds >= step_seconds / 2
+
+
+def test_a_pause_is_bounded_on_slow_and_fast_machines() -> None:
+    assert measured(1000, 5.0).chunk(prompts=1, decoding=True) / 1000 <= 0.25
+    assert measured(20_000, 0.0001).chunk(prompts=1, decoding=True) / 20_000 == pytest.approx(0.01, rel=0.1)
+
+
+def test_a_machine_that_paused_once_is_not_taken_for_a_slow_one() -> None:
+    pacer = measured(10_000, 0.02)
+    chunk = pacer.chunk(prompts=1, decoding=True)
+    pacer.record(1000, 60.0)
+    pacer.record_step(30.0)
+    assert pacer.chunk(prompts=1, decoding=True) >= chunk / 2
