@@ -1,9 +1,10 @@
 import type { FinishReason, StepOutput } from '@mlxfleet/protocol';
 import type { AnswerFormat } from './answer-format.ts';
-import type { AnswerSink, Finish, Summary } from './generation.ts';
+import type { Finish, Summary } from './generation.ts';
+import type { WholeSink } from './respond.ts';
 
 /** Collects the choices of a request that does not stream. */
-export class WholeAnswer implements AnswerSink {
+export class WholeAnswer implements WholeSink {
   readonly #format: AnswerFormat;
   readonly #choices: { text: string; tokens: number[]; reason: FinishReason }[];
   readonly #outcome = Promise.withResolvers<string>();

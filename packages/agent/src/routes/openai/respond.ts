@@ -1,0 +1,165 @@
+import type { OutgoingHttpHeaders } from 'node:http';
+import type { FastifyReply, FastifyRequest } from 'fastify';
+import { ApiError } from '../../api-error.ts';
+import { API_ERRORS } from '../../errors.ts';
+import type { ModelRuntime } from '../../models/model-runtime.ts';
+import type { AgentServices } from '../../state/agent-state.ts';
+import { EventStream } from './event-stream.ts';
+import { type AnswerSink, ClientGone, Generation } from './generation.ts';
+import type { GenerationPlan } from './generation-plan.ts';
+
+/** Collects an answer that is sent whole. */
+export interface WholeSink extends AnswerSink {
+  /** The body as JSON; rejects with what ended the request. */
+  readonly outcome: Promise<string>;
+}
+
+/** One request of any API that generates: what it asks for, and how its answer looks. */
+export interface Answering {
+  readonly plan: GenerationPlan;
+  /** Names the request towards its worker and in the log. */
+  readonly id: string;
+  readonly stream: boolean;
+  /** Said in streams while a request waits: an event, or a comment, without meaning. */
+  readonly heartbeat: string;
+  /** Further headers of the answer. */
+  readonly headers?: OutgoingHttpHeaders;
+  whole(): WholeSink;
+  streamed(stream: EventStream): AnswerSink;
+}
+
+/** A comment, which clients of server-sent events skip. */
+export const COMMENT_HEARTBEAT = ': waiting\n\n';
+
+/**
+ * Generates and sends an answer, as a stream or whole. Its client's going away, or the end of its time, ends the request
+ * wherever it is.
+ */
+export async function respond(
+  services: AgentServices,
+  request: FastifyRequest,
+  reply: FastifyReply,
+  answering: Answering,
+): Promise<FastifyReply> {
+  const { config, lifecycle, pool, metrics } = services;
+  const { plan, id } = answering;
+  lifecycle.refuseWhenDraining();
+  refuseTooMany(plan, config.queue_depth + config.max_batch_size);
+  const ending = watch(reply, config.request_timeout_seconds);
+  const begin: Begin = (runtime, sink) => {
+    const generation = new Generation(runtime, plan, sink, metrics);
+    ending.onEnd((reason) => {
+      if (reason instanceof ApiError) generation.fail(reason);
+      else generation.cancel();
+    });
+    generation.start(id);
+    return generation;
+  };
+  try {
+    const runtime = await ending.race(pool.acquire(plan.model));
+    lifecycle.refuseWhenDraining();
+    if (answering.stream) await stream(runtime, services, reply, answering, begin);
+    else await whole(runtime, reply, answering, begin);
+    request.log.info({ model: plan.model, id, stream: answering.stream }, 'answered');
+    return reply;
+  } catch (error) {
+    if (!(error instanceof ClientGone)) throw error;
+    request.log.info({ model: plan.model, id }, 'the client went away');
+    return reply.hijack();
+  } finally {
+    ending.release();
+  }
+}
+
+type Begin = (runtime: ModelRuntime, sink: AnswerSink) => Generation;
+
+async function whole(
+  runtime: ModelRuntime,
+  reply: FastifyReply,
+  answering: Answering,
+  begin: Begin,
+): Promise<void> {
+  const collected = answering.whole();
+  begin(runtime, collected);
+  const json = await collected.outcome;
+  void reply.headers({ ...answering.headers, 'content-type': 'application/json; charset=utf-8' }).send(json);
+}
+
+async function stream(
+  runtime: ModelRuntime,
+  services: AgentServices,
+  reply: FastifyReply,
+  answering: Answering,
+  begin: Begin,
+): Promise<void> {
+  let generation: Generation | null = null;
+  const events = new EventStream({
+    response: reply.raw,
+    headers: { ...answering.headers, 'x-request-id': reply.request.id },
+    heartbeatMs: services.heartbeatMs,
+    heartbeat: answering.heartbeat,
+    onBegin: () => {
+      reply.hijack();
+    },
+    onOverflow: (error) => generation?.fail(error),
+  });
+  try {
+    generation = begin(runtime, answering.streamed(events));
+    await events.outcome;
+  } finally {
+    events.quieten();
+  }
+}
+
+/** More than this could never be queued, whenever it came. */
+function refuseTooMany(plan: GenerationPlan, most: number): void {
+  const choices = plan.prompts.length * plan.choicesPerPrompt;
+  if (choices <= most) return;
+  throw new ApiError(
+    API_ERRORS.INVALID_VALUE,
+    `The request asks for ${String(choices)} completions, and one request may have ${String(most)}.`,
+    { param: plan.prompts.length > 1 ? 'prompt' : 'n' },
+  );
+}
+
+interface Ending {
+  /** Calls back at most once, with what ended the request early. */
+  onEnd(listener: (reason: unknown) => void): void;
+  /** The promise, or a rejection as soon as the client is gone or the time is up. */
+  race<T>(promise: Promise<T>): Promise<T>;
+  /** Stops watching. */
+  release(): void;
+}
+
+/** Watches for what ends a request early: its client goes away, or its time is up. */
+function watch(reply: FastifyReply, timeoutSeconds: number): Ending {
+  const controller = new AbortController();
+  const { signal } = controller;
+  const onClose = (): void => {
+    if (!reply.raw.writableFinished) controller.abort(new ClientGone());
+  };
+  reply.raw.once('close', onClose);
+  const timer = setTimeout(() => {
+    const message = `The request ran longer than ${String(timeoutSeconds)} s.`;
+    controller.abort(new ApiError(API_ERRORS.REQUEST_TIMEOUT, message));
+  }, timeoutSeconds * 1000);
+  const onEnd = (listener: (reason: unknown) => void): void => {
+    signal.addEventListener('abort', () => {
+      listener(signal.reason);
+    });
+  };
+  return {
+    onEnd,
+    race: async (promise) =>
+      await Promise.race([
+        promise,
+        new Promise<never>((_, reject) => {
+          onEnd(reject);
+        }),
+      ]),
+    release: () => {
+      clearTimeout(timer);
+      reply.raw.removeListener('close', onClose);
+    },
+  };
+}
