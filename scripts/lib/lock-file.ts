@@ -1,5 +1,6 @@
 import { readFile } from 'node:fs/promises';
 import path from 'node:path';
+import type { EnvironmentKind } from '@mlxfleet/protocol';
 import { workerSource } from './paths.ts';
 import { SetupError } from './setup-error.ts';
 
@@ -8,8 +9,8 @@ const platformNames: Readonly<Record<string, string>> = {
   'darwin-arm64': 'macos-arm64',
 };
 
-export interface TextLock {
-  /** The lock file with the hash of every wheel of the text environment. */
+export interface LockFile {
+  /** The lock file with the hash of every wheel of the environment. */
   readonly file: string;
   readonly text: string;
   /** Such as "linux-x86_64". */
@@ -17,10 +18,10 @@ export interface TextLock {
 }
 
 /**
- * The lock file of the text environment for this machine.
+ * The lock file of a worker's environment for this machine.
  * @throws {SetupError} on a platform that has none.
  */
-export async function readTextLock(): Promise<TextLock> {
+export async function readLockFile(kind: EnvironmentKind): Promise<LockFile> {
   const platform = platformNames[`${process.platform}-${process.arch}`];
   if (!platform) {
     throw new SetupError(
@@ -28,6 +29,6 @@ export async function readTextLock(): Promise<TextLock> {
       `Supported: ${Object.keys(platformNames).join(', ')}.`,
     );
   }
-  const file = path.join(workerSource, 'locks', `text-${platform}.txt`);
+  const file = path.join(workerSource, 'locks', `${kind}-${platform}.txt`);
   return { file, text: await readFile(file, 'utf8'), platform };
 }
