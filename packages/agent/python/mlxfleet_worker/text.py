@@ -66,22 +66,8 @@ class TextModel:
         return self._detokenizers.make()
 
     def encode(self, prompt: Prompt) -> list[int]:
-        """The prompt's tokens. Raises RequestError for a prompt that is empty, invalid or too long."""
-        match prompt:
-            case ChatPrompt():
-                tokens = self._encode_chat(prompt)
-            case TextPrompt():
-                beginning = self.tokenizer.bos_token
-                # As mlx_lm.generate: a prompt that brings its own beginning gets no second one.
-                add_special = beginning is None or not prompt.text.startswith(beginning)
-                tokens = self.tokenizer.encode(prompt.text, add_special_tokens=add_special)
-            case _:
-                tokens = prompt.tokens
-                for token in tokens:
-                    if not 0 <= token < self.vocabulary_size:
-                        raise RequestError(
-                            f"Token {token} is not in the vocabulary of {self.vocabulary_size} tokens.", prompt.param
-                        )
+        """The tokens of a prompt to complete. Raises RequestError for one that is empty, invalid or too long."""
+        tokens = self.tokens(prompt)
         if not tokens:
             raise RequestError("The prompt is empty.", prompt.param)
         if len(tokens) >= self.context_length:
@@ -91,7 +77,27 @@ class TextModel:
                 prompt.param,
                 "context_length",
             )
-        return list(tokens)
+        return tokens
+
+    def tokens(self, prompt: Prompt) -> list[int]:
+        """The tokens of a prompt of any length. Raises RequestError for one that is invalid."""
+        match prompt:
+            case ChatPrompt():
+                return list(self._encode_chat(prompt))
+            case TextPrompt():
+                beginning = self.tokenizer.bos_token
+                # As mlx_lm.generate: a prompt that brings its own beginning gets no second one.
+                add_special = beginning is None or not prompt.text.startswith(beginning)
+                return list(self.tokenizer.encode(prompt.text, add_special_tokens=add_special))
+            case _:
+                self.check_tokens(prompt.tokens, prompt.param)
+                return list(prompt.tokens)
+
+    def check_tokens(self, tokens: list[int], param: str) -> None:
+        """Raise RequestError that names `param` for a token that the model does not have."""
+        for token in tokens:
+            if not 0 <= token < self.vocabulary_size:
+                raise RequestError(f"Token {token} is not in the vocabulary of {self.vocabulary_size} tokens.", param)
 
     def _encode_chat(self, prompt: ChatPrompt) -> list[int]:
         if not self.has_chat_template:

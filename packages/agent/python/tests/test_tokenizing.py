@@ -1,0 +1,95 @@
+"""Tokens and texts, asked of a worker: what it answers is what a completion would begin with."""
+
+from typing import Any
+
+import pytest
+
+from mlxfleet_worker.prompts import ChatPrompt, TextPrompt, TokensPrompt
+from mlxfleet_worker.text import TextModel
+from mlxfleet_worker.tokenizing import detokenize, tokenize
+from worker_process import Frame, WorkerProcess, generate_frame
+
+TEXTS = [
+    "",
+    " two  spaces \n\tand a tab ",
+    "naïve ✨ 日本語 👩‍👩‍👧",
+    "<|im_start|>user\nwritten out<|im_end|>",
+    "\x00\x7f",
+]
+
+
+@pytest.fixture(scope="module", params=["tiny_text", "smollm2"])
+def model(request: pytest.FixtureRequest) -> TextModel:
+    """Both byte-level vocabularies: one of bytes alone, one with merges."""
+    return TextModel(str(request.getfixturevalue(request.param)), None)
+
+
+@pytest.mark.parametrize("text", TEXTS)
+def test_a_text_comes_back_as_it_was(model: TextModel, text: str) -> None:
+    tokens = tokenize(model, TextPrompt(text))
+    assert bool(tokens) == bool(text)
+    assert detokenize(model, tokens) == text
+
+
+def test_a_prompt_longer_than_the_context_can_be_counted(model: TextModel) -> None:
+    assert len(tokenize(model, TextPrompt("zebra " * 10_000))) > model.context_length
+
+
+def test_tokens_are_what_a_completion_begins_with(model: TextModel) -> None:
+    chat = ChatPrompt([{"role": "user", "content": "zebra"}], {})
+    assert tokenize(model, chat) == model.encode(chat)
+    assert detokenize(model, tokenize(model, chat)).endswith("user\nzebra<|im_end|>\n<|im_start|>assistant\n")
+    assert tokenize(model, TokensPrompt([5, 6])) == [5, 6]
+
+
+def test_bytes_that_are_no_character_are_marked(model: TextModel) -> None:
+    sparkles = tokenize(model, TextPrompt("✨"))
+    assert detokenize(model, sparkles[:-1]).strip("\ufffd") == ""
+    assert detokenize(model, sparkles[:-1]) != ""
+
+
+def ask(worker: WorkerProcess, type: str, **fields: Any) -> Frame:
+    """One question and its answer."""
+    id = worker.new_id()
+    worker.send({"type": type, "id": id, **fields})
+    answer = worker.read()
+    assert answer["id"] == id
+    return answer
+
+
+def test_a_worker_answers_both(worker: WorkerProcess) -> None:
+    tokens = ask(worker, "tokenize", prompt={"kind": "text", "text": "zebra"})["tokens"]
+    assert len(tokens) == 5
+    assert ask(worker, "detokenize", tokens=tokens)["text"] == "zebra"
+    started = worker.complete({"kind": "text", "text": "zebra"}, max_tokens=1).started
+    assert started is not None
+    assert started["prompt_tokens"] == len(tokens)
+
+
+@pytest.mark.parametrize(
+    ("type", "fields", "param"),
+    [
+        ("detokenize", {"tokens": [5, 259]}, "tokens"),
+        ("detokenize", {"tokens": [-1]}, "tokens"),
+        ("detokenize", {"tokens": [2**70]}, "tokens"),
+        ("detokenize", {"tokens": "zebra"}, "tokens"),
+        ("detokenize", {"tokens": [True]}, "tokens"),
+        ("tokenize", {"prompt": {"kind": "tokens", "tokens": [400]}}, "prompt"),
+        ("tokenize", {"prompt": {"kind": "chat", "messages": []}}, "messages"),
+        ("tokenize", {}, "prompt"),
+    ],
+)
+def test_what_it_refuses(worker: WorkerProcess, type: str, fields: Frame, param: str) -> None:
+    failed = ask(worker, type, **fields)
+    assert (failed["type"], failed["kind"], failed["param"]) == ("failed", "invalid", param)
+
+
+def test_questions_are_answered_while_it_decodes(worker: WorkerProcess) -> None:
+    endless = {"temperature": 0, "logit_bias": {"2": -100}}
+    worker.send(generate_frame("long", "zebra", max_tokens=None, sampling=endless))
+    worker.read_until(lambda frame: frame["type"] == "step")
+    worker.send({"type": "tokenize", "id": "beside", "prompt": {"kind": "text", "text": "zebra"}})
+    frames = worker.read_until(lambda frame: frame["type"] == "tokenized")
+    assert not any("finish" in output for frame in frames for output in frame.get("outputs", []))
+    worker.send({"type": "cancel", "id": "long"})
+    worker.ping()
