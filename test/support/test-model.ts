@@ -1,6 +1,10 @@
-import { ensureSmolLM2, ensureTinyText } from '../../scripts/lib/models.ts';
+import { ensureMiniLM, ensureSmolLM2, ensureTinyText } from '../../scripts/lib/models.ts';
 
-const MAKERS = { 'tiny-text': ensureTinyText, 'SmolLM2-135M-Instruct': ensureSmolLM2 } as const;
+const MAKERS = {
+  'tiny-text': ensureTinyText,
+  'SmolLM2-135M-Instruct': ensureSmolLM2,
+  'all-MiniLM-L6-v2': ensureMiniLM,
+} as const;
 
 export type TestModel = keyof typeof MAKERS;
 
