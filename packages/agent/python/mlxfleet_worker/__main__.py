@@ -116,6 +116,7 @@ class Worker:
 
     def _pong(self, frame: PingFrame) -> None:
         running = self._engine.running
+        speculation = self._engine.speculation
         counters = {
             "active_memory_bytes": 0,
             "cache_memory_bytes": 0,
@@ -129,6 +130,8 @@ class Worker:
                 "running": running,
                 "waiting": max(len(self._registry) - running, 0),
                 "steps": self._engine.steps + self._preparation.finished,
+                "drafted_tokens": speculation.drafted if speculation else 0,
+                "accepted_tokens": speculation.accepted if speculation else 0,
                 **counters,
             }
         )

@@ -13,6 +13,7 @@ from .memory import active_bytes, layer_costs, release_buffers, set_wired_limit
 from .pacing import PrefillPacer
 from .request import Request
 from .sampling import SamplerPool, logits_processors
+from .speculation import Speculation
 from .text import TextModel
 
 PREFILL_BATCH_SIZE = 8
@@ -39,11 +40,13 @@ class Batch:
         *,
         memory_limit_bytes: int | None = None,
         wired_limit_bytes: int | None = None,
+        speculation: Speculation | None = None,
     ) -> None:
         self._model = model
         self._max_size = max_size
         self._memory_limit_bytes = memory_limit_bytes
         self._wired_limit_bytes = wired_limit_bytes
+        self._speculation = speculation
         self._prefill_size = min(PREFILL_BATCH_SIZE, max_size)
         self._samplers = SamplerPool(model.vocabulary_size)
         self._pacer = PrefillPacer()
@@ -176,6 +179,7 @@ class Batch:
             prefill_batch_size=self._prefill_size,
         )
         generator._generation_batch = LeanGenerationBatch.empty(self._model.model, generator.sampler)
+        generator._generation_batch.speculation = self._speculation
         generator._prompt_batch = LeanPromptBatch.empty(self._model.model, generator.sampler)
         self._generator = generator
         set_wired_limit(self._model.model, self._wired_limit_bytes)

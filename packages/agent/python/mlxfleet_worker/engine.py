@@ -15,6 +15,7 @@ from .request import Registry, Request
 
 if TYPE_CHECKING:
     from .batch import Batch, NewToken
+    from .speculation import Speculation
     from .text import TextModel
 
 MAX_FAILED_STEPS = 3
@@ -38,6 +39,7 @@ class Engine:
         self._batch: Batch
         self._model: TextModel
         self._failed_steps = 0
+        self.speculation: Speculation | None = None
         self.running = 0
         self.steps = 0
         """Pieces of work finished so far: it stands still when the engine does."""
@@ -50,16 +52,19 @@ class Engine:
         """Load the model and announce it. Raises whatever went wrong."""
         from .batch import Batch
         from .memory import memory_counters, set_memory_limits
+        from .speculation import make_speculation
         from .text import TextModel
 
         begun = time.perf_counter()
         set_memory_limits(frame.memory_limit_bytes)
         model = TextModel(frame.path, frame.context_length)
+        self.speculation = make_speculation(frame.speculation, model)
         batch = Batch(
             model,
             frame.max_batch_size,
             memory_limit_bytes=frame.memory_limit_bytes,
             wired_limit_bytes=frame.wired_limit_bytes,
+            speculation=self.speculation,
         )
         batch.warm_up()
         self.use(model, batch)
@@ -187,7 +192,8 @@ class Engine:
     def _output(self, new: "NewToken", now: float) -> dict[str, Any] | None:
         """What one token gives its request, or None for a request that is over."""
         request = new.request
-        if request.cancelled:
+        # A step of several tokens may go on after the one that completed a stop text.
+        if request.cancelled or request.is_over:
             return None
         try:
             visible = new.token not in self._model.hidden_tokens

@@ -6,9 +6,12 @@ from typing import Any, NamedTuple, Protocol
 
 import mlx.core as mx
 from mlx_lm.generate import GenerationBatch, PromptProcessingBatch
+from mlx_lm.models.cache import can_trim_prompt_cache, trim_prompt_cache
 from mlx_lm.sample_utils import Sampler
 
 from .logprobs import StepLogprobs, TokenLogprobs
+from .sampling import SeededSampler
+from .speculation import Speculation
 
 
 class TokenConstraint(Protocol):
@@ -53,7 +56,70 @@ class LeanGenerationBatch(GenerationBatch):
     one call. Masks of constrained rows are computed by the processor while the device runs the model.
     """
 
+    speculation: Speculation | None = None
     _plan: _RowPlan | None = None
+
+    def next(self) -> list[GenerationBatch.Response]:
+        """One step: a token of each row, or several of a row that is alone and whose text can be guessed."""
+        if self.speculation is None or not self._can_speculate():
+            return super().next()
+        room = self.max_tokens[0] - self._num_tokens[0] - 1
+        token = int(self._next_tokens.item())
+        # The list stays the same object, which tells drafters that the text is the same.
+        self.tokens[0].append(token)
+        drafted = self.speculation.draft(self.tokens[0], room)
+        self.tokens[0].pop()
+        if not drafted:
+            responses = super().next()
+            self.speculation.step_ended(0, 0)
+            return responses
+        accepted = self._check(token, drafted)
+        responses = self._hand_out([token, *drafted[:accepted]])
+        self.speculation.step_ended(len(drafted), accepted)
+        return responses
+
+    def _can_speculate(self) -> bool:
+        """Whether the only row draws each token without looking at those before."""
+        return (
+            len(self.uids) == 1
+            and not self.logits_processors[0]
+            and not isinstance(self.samplers[0], SeededSampler)
+            and can_trim_prompt_cache(self.prompt_cache)
+        )
+
+    def _check(self, token: int, drafted: list[int]) -> int:
+        """Run the model over the token and the guesses; returns how many guesses it draws itself.
+
+        A guess counts when it is what the row's sampler draws in its place, so the distribution is the sampler's own.
+        """
+        logits = self.model(mx.array([[token, *drafted]]), cache=self.prompt_cache)[0]
+        sampler = self.samplers[0] or self.fallback_sampler
+        drawn = sampler(logits - mx.logsumexp(logits, axis=-1, keepdims=True)).tolist()
+        accepted = 0
+        while accepted < len(drafted) and drawn[accepted] == drafted[accepted]:
+            accepted += 1
+        trim_prompt_cache(self.prompt_cache, len(drafted) - accepted)
+        self._next_tokens = mx.array(drawn[accepted : accepted + 1], dtype=mx.uint32)
+        self._next_logprobs = [None]
+        return accepted
+
+    def _hand_out(self, tokens: list[int]) -> list[GenerationBatch.Response]:
+        """Turn the only row's new tokens into responses, up to the one that ends it."""
+        responses = []
+        for place, token in enumerate(tokens):
+            self.tokens[0].append(token)
+            self._num_tokens[0] += 1
+            reason = "length" if self._num_tokens[0] >= self.max_tokens[0] else None
+            if self._matchers[0].advance(token):
+                reason = "stop"
+            if reason is None:
+                responses.append(self.Response(self.uids[0], token, None, None, None, None))
+                continue
+            trim_prompt_cache(self.prompt_cache, len(tokens) - 1 - place)
+            responses.append(self.Response(self.uids[0], token, None, reason, self.extract_cache(0), self.tokens[0]))
+            self.filter([])
+            break
+        return responses
 
     def extend(self, batch: GenerationBatch) -> None:
         """Take over the rows of another batch."""

@@ -27,6 +27,7 @@ class Request:
         "detokenizer",
         "first_token_at",
         "frame",
+        "is_over",
         "max_tokens",
         "prompt",
         "started_at",
@@ -37,6 +38,7 @@ class Request:
         self.frame = frame
         self.arrived_at = time.perf_counter()
         self.cancelled = False
+        self.is_over = False
         self.prompt: list[int] = []
         self.max_tokens = 0
         self.constraint: TokenConstraint | None = None
@@ -81,6 +83,7 @@ class Request:
                 text += self.stop_texts.finish()
         output: dict[str, Any] = {"id": self.frame.id, "text": text, "tokens": (token,)}
         if reason is not None:
+            self.is_over = True
             output["finish"] = {
                 "reason": reason,
                 "completion_tokens": self.completion_tokens,

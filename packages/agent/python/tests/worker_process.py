@@ -96,7 +96,7 @@ class WorkerProcess:
 
     @staticmethod
     @contextmanager
-    def loaded(path: Path, **options: int) -> "Iterator[WorkerProcess]":
+    def loaded(path: Path, **options: Any) -> "Iterator[WorkerProcess]":
         """A worker with a model."""
         with WorkerProcess.started() as worker:
             worker.send_load(path, **options)
@@ -113,7 +113,7 @@ class WorkerProcess:
         self.process.stdin.write(data)
         self.process.stdin.flush()
 
-    def send_load(self, path: Path | str, **options: int) -> None:
+    def send_load(self, path: Path | str, **options: Any) -> None:
         """Ask for a model."""
         frame = {"type": "load", "path": str(path), "context_length": None, "memory_limit_bytes": None}
         self.send({**frame, "max_batch_size": 32, **options})
