@@ -9,6 +9,7 @@ from .frames import DetokenizeFrame, TokenizeFrame
 from .log import log
 from .replies import ReplyChannel
 from .request import Registry, Request
+from .tokenizing import detokenize, tokenize
 
 if TYPE_CHECKING:
     from .text import TextModel
@@ -58,8 +59,6 @@ class Preparation:
             self._engine.submit(request)
 
     def _answer(self, frame: TokenizeFrame | DetokenizeFrame, model: "TextModel") -> None:
-        from .tokenizing import detokenize, tokenize
-
         try:
             if isinstance(frame, TokenizeFrame):
                 tokens = tokenize(model, frame.prompt)
