@@ -11,7 +11,8 @@ import type { WorkerTimes } from '../workers/worker-transition.ts';
 import type { ModelCatalog, ModelLocation } from './catalog.ts';
 import type { Downloader } from './downloader.ts';
 import { fileNameOf, isHubId, isModelId } from './model-id.ts';
-import { ModelRuntime, type ModelSettings } from './model-runtime.ts';
+import { ModelRuntime } from './model-runtime.ts';
+import type { ModelSettings } from './model-settings.ts';
 import { weightBytes } from './weight-files.ts';
 
 export interface ModelPoolOptions {

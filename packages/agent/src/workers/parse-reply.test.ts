@@ -13,7 +13,7 @@ describe('replies of a worker', () => {
           id: 'a',
           text: '',
           tokens: [],
-          finish: { reason: 'stop', completion_tokens: 1, timings },
+          finish: { reason: 'stop', stop_text: null, completion_tokens: 1, reasoning_tokens: 0, timings },
         },
       ],
     };

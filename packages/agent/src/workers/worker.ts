@@ -1,5 +1,4 @@
 import {
-  type GenerateFrame,
   type LoadFrame,
   PROTOCOL_VERSION,
   type StepOutput,
@@ -121,12 +120,8 @@ export class Worker {
     this.#process?.kill();
   }
 
-  generate(frame: GenerateFrame): void {
+  send(frame: WorkerRequest): void {
     this.#process?.send(frame);
-  }
-
-  cancel(id: string): void {
-    this.#process?.send({ type: 'cancel', id });
   }
 
   #handle(event: WorkerEvent): void {
@@ -146,7 +141,7 @@ export class Worker {
         this.#spawn();
         return;
       case 'send-load':
-        this.#send(this.#options.loadFrame);
+        this.send(this.#options.loadFrame);
         return;
       case 'terminate':
         this.#process?.terminate();
@@ -238,10 +233,6 @@ export class Worker {
     this.#handle({ type: 'exited', description, lastWords });
   }
 
-  #send(frame: WorkerRequest): void {
-    this.#process?.send(frame);
-  }
-
   #startTimer(event: WorkerTimer, ms: number): void {
     this.#clearTimer();
     if (event === 'backoff-elapsed') this.#backoffUntil = performance.now() + ms;
@@ -276,7 +267,7 @@ export class Worker {
         return;
       }
       this.#nonce += 1;
-      this.#send({ type: 'ping', nonce: this.#nonce });
+      this.send({ type: 'ping', nonce: this.#nonce });
     }, PING_MS);
   }
 
