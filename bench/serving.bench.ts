@@ -1,16 +1,20 @@
 /**
- * The agent against mlx_lm.server: the same model, environment and client, one after the other in one run, several
- * rounds in turn. Tokens/s counts completion tokens of all clients over the wall time of the round.
+ * The agent against other servers for the same model, and against mlx-lm's batching without any server, with the same
+ * client in one run: rounds in turn, so that a noisy minute hits all of them. Tokens/s counts completion tokens of all
+ * clients over the wall time of the round.
+ *
+ * Arguments: names of peers; none means all.
  */
-import { startAgent } from '../test/support/agent-process.ts';
 import { testModel } from '../test/support/test-model.ts';
+import { Collector, type Figures } from './lib/collector.ts';
 import { runLoad } from './lib/load-client.ts';
-import { startReferenceServer } from './lib/reference-server.ts';
+import { startOurs } from './lib/our-server.ts';
+import { type BenchServer, PEERS, startPeer } from './lib/peer-server.ts';
+import { runRawLoop } from './lib/raw-loop.ts';
 import { formatTable, writeResult } from './lib/report.ts';
-import { median, quantile } from './lib/statistics.ts';
 
 const MODEL = 'tiny-text';
-const CLIENTS = [1, 8, 32];
+const CLIENTS = [1, 8, 32, 64];
 const ROUNDS = 5;
 
 /** How the clients of one round behave. */
@@ -21,8 +25,14 @@ interface Scenario {
   readonly maxTokens: readonly number[];
 }
 
+const ALL_AT_ONCE: Scenario = {
+  name: 'all at once: one request a client, 256 new tokens',
+  requestsPerClient: 1,
+  maxTokens: [256],
+};
+
 const SCENARIOS: readonly Scenario[] = [
-  { name: 'all at once: one request a client, 256 new tokens', requestsPerClient: 1, maxTokens: [256] },
+  ALL_AT_ONCE,
   // Unequal, so that after the first requests clients come and go at different times, as people do.
   {
     name: 'coming and going: three requests a client one after the other, 112 to 256 new tokens',
@@ -31,50 +41,21 @@ const SCENARIOS: readonly Scenario[] = [
   },
 ];
 
-interface Figures {
-  readonly clients: number;
-  readonly tokensPerSecond: number;
-  readonly firstTokenMsP50: number;
-  readonly firstTokenMsP99: number;
-  readonly failed: number;
-}
-
-interface Server {
-  readonly port: number;
-  readonly model: string;
-}
-
-/** Figures of both servers for one number of clients. */
 interface Row {
-  readonly mlxfleet: Figures;
-  readonly mlxLmServer: Figures;
-}
-
-class Collector {
-  readonly tokensPerSecond: number[] = [];
-  readonly firstTokens: number[] = [];
-  failed = 0;
-
-  figures(clients: number): Figures {
-    return {
-      clients,
-      tokensPerSecond: Math.round(median(this.tokensPerSecond)),
-      firstTokenMsP50: Number(quantile(this.firstTokens, 0.5).toFixed(1)),
-      firstTokenMsP99: Number(quantile(this.firstTokens, 0.99).toFixed(1)),
-      failed: this.failed,
-    };
-  }
+  readonly clients: number;
+  readonly server: string;
+  readonly figures: Figures;
 }
 
 async function runRound(
-  server: Server,
+  server: BenchServer,
   scenario: Scenario,
   clients: number,
   round: number,
   into?: Collector,
 ): Promise<void> {
   const { maxTokens, requestsPerClient } = scenario;
-  const { samples, wallMs } = await runLoad({
+  const result = await runLoad({
     port: server.port,
     model: server.model,
     clients,
@@ -83,67 +64,68 @@ async function runRound(
     prompt: (client, request) =>
       `round ${String(round)} client ${String(client)} request ${String(request)}: tell me something`,
   });
-  if (into === undefined) return;
-  into.tokensPerSecond.push(samples.reduce((sum, sample) => sum + sample.tokens, 0) / (wallMs / 1000));
-  for (const sample of samples) {
-    if (sample.error !== null) into.failed += 1;
-    else if (sample.firstTokenMs !== null) into.firstTokens.push(sample.firstTokenMs);
-  }
+  into?.add(result);
 }
 
 /** One round each to warm up, then the servers in turn. */
-async function measure(ours: Server, theirs: Server, scenario: Scenario, clients: number): Promise<Row> {
-  const mlxfleet = new Collector();
-  const mlxLmServer = new Collector();
-  await runRound(ours, scenario, clients, -1);
-  await runRound(theirs, scenario, clients, -1);
+async function measure(servers: readonly BenchServer[], scenario: Scenario, clients: number): Promise<Row[]> {
+  const collectors = servers.map((server) => ({ server, collector: new Collector() }));
+  for (const { server } of collectors) await runRound(server, scenario, clients, -1);
   for (let round = 0; round < ROUNDS; round += 1) {
-    await runRound(ours, scenario, clients, round, mlxfleet);
-    await runRound(theirs, scenario, clients, round, mlxLmServer);
+    for (const { server, collector } of collectors) {
+      await runRound(server, scenario, clients, round, collector);
+    }
   }
-  return { mlxfleet: mlxfleet.figures(clients), mlxLmServer: mlxLmServer.figures(clients) };
+  return collectors.map(({ server, collector }) => ({
+    clients,
+    server: server.name,
+    figures: collector.figures(),
+  }));
 }
 
-const HEADING = [
-  'clients',
-  'mlxfleet tok/s',
-  'mlx_lm.server tok/s',
-  'ratio',
-  'TTFT ms p50 / p99',
-  'theirs p50 / p99',
-  'ratio p50',
-  'failed',
-];
+const HEADING = ['clients', 'server', 'tok/s', 'mlxfleet is', 'TTFT ms p50', 'p99', 'failed'];
 
-function cells({ mlxfleet, mlxLmServer }: Row): string[] {
+function cells({ clients, server, figures }: Row, rows: readonly Row[]): string[] {
+  const ours = rows.find((row) => row.clients === clients && row.server === 'mlxfleet');
+  const ratio = (ours?.figures.tokensPerSecond ?? Number.NaN) / figures.tokensPerSecond;
   return [
-    String(mlxfleet.clients),
-    String(mlxfleet.tokensPerSecond),
-    String(mlxLmServer.tokensPerSecond),
-    (mlxfleet.tokensPerSecond / mlxLmServer.tokensPerSecond).toFixed(2),
-    `${String(mlxfleet.firstTokenMsP50)} / ${String(mlxfleet.firstTokenMsP99)}`,
-    `${String(mlxLmServer.firstTokenMsP50)} / ${String(mlxLmServer.firstTokenMsP99)}`,
-    (mlxfleet.firstTokenMsP50 / mlxLmServer.firstTokenMsP50).toFixed(3),
-    `${String(mlxfleet.failed)} / ${String(mlxLmServer.failed)}`,
+    String(clients),
+    server,
+    String(figures.tokensPerSecond),
+    server === 'mlxfleet' ? '' : `${ratio.toFixed(2)}x`,
+    figures.firstTokenMsP50.toFixed(1),
+    figures.firstTokenMsP99.toFixed(1),
+    String(figures.failed),
   ];
 }
 
+const wanted = process.argv.slice(2);
 const folder = await testModel(MODEL);
-const agent = await startAgent({ models: [MODEL] });
-const reference = await startReferenceServer(folder);
-const ours: Server = { port: Number(new URL(agent.url).port), model: MODEL };
-const theirs: Server = { port: reference.port, model: folder };
+const servers: BenchServer[] = [];
 const results: Array<Scenario & { readonly rows: readonly Row[] }> = [];
 try {
+  servers.push(await startOurs(MODEL));
+  for (const peer of PEERS) {
+    if (wanted.length === 0 || wanted.includes(peer.name)) servers.push(await startPeer(peer, folder));
+  }
   for (const scenario of SCENARIOS) {
     const rows: Row[] = [];
-    for (const clients of CLIENTS) rows.push(await measure(ours, theirs, scenario, clients));
+    for (const clients of CLIENTS) rows.push(...(await measure(servers, scenario, clients)));
+    if (scenario === ALL_AT_ONCE) {
+      const raw = await runRawLoop(folder, ROUNDS, CLIENTS);
+      for (const [clients, figures] of raw) rows.push({ clients, server: 'BatchGenerator alone', figures });
+    }
+    rows.sort((left, right) => left.clients - right.clients);
     results.push({ ...scenario, rows });
     console.log(`Serving ${MODEL}, ${scenario.name}, medians of ${String(ROUNDS)} rounds`);
-    console.log(`${formatTable(HEADING, rows.map(cells))}\n`);
+    console.log(
+      `${formatTable(
+        HEADING,
+        rows.map((row) => cells(row, rows)),
+      )}\n`,
+    );
   }
 } finally {
-  await reference.stop();
-  await agent.stop();
+  for (const server of servers) await server.stop();
 }
 await writeResult('serving', { model: MODEL, rounds: ROUNDS, scenarios: results });

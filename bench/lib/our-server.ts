@@ -1,0 +1,23 @@
+import { startAgent } from '../../test/support/agent-process.ts';
+import type { TestModel } from '../../test/support/test-model.ts';
+import type { BenchServer } from './peer-server.ts';
+
+/** The agent with one model. `config` are further fields of its config.yaml. */
+export async function startOurs(
+  model: TestModel,
+  config: Readonly<Record<string, unknown>> = {},
+): Promise<BenchServer> {
+  const agent = await startAgent({ models: [model], config });
+  return {
+    name: 'mlxfleet',
+    port: Number(new URL(agent.url).port),
+    model,
+    pids: async () => {
+      const { workers } = await agent.status();
+      return [agent.pid, ...workers.map((worker) => worker.pid).filter((pid) => pid !== null)];
+    },
+    stop: async () => {
+      await agent.stop();
+    },
+  };
+}
