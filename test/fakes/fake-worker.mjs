@@ -21,6 +21,13 @@
 //   invalid        a request that the worker refuses
 //   too-long       a prompt longer than the context
 //   mute           take the request and never answer
+//   reasoning=N    the first N tokens are reasoning, "r0 r1 …"
+//   say=TEXT       emit this text, four characters a token, and end
+//   call=NAME:JSON call this function, where tool_choice allows it, and end; several are several calls
+//   show-frame     emit the generate frame itself as JSON, and end
+//   stopped-by=X   a stop text ended it
+//
+// Log-probabilities are given where the frame asks for them: -0.5 for each token of the text.
 
 import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync, writeSync } from 'node:fs';
 import path from 'node:path';
@@ -80,6 +87,46 @@ const REFUSALS = {
   'too-long': { kind: 'context_length', message: `the prompt is longer than ${CONTEXT_LENGTH} tokens` },
 };
 
+function words(text, name) {
+  return Array.from(text.matchAll(new RegExp(`(?:^|\\s)${name}=(\\S+)`, 'g')), ([, value]) => value);
+}
+
+/** Outputs in place of the first plain tokens, and whether they are all. */
+function script(frame, text) {
+  const reasoning = Array.from({ length: option(text, 'reasoning') ?? 0 }, (_, index) => ({
+    text: '',
+    reasoning: `r${index} `,
+  }));
+  const said = /(?:^|\s)show-frame(?:\s|$)/.test(text) ? [JSON.stringify(frame)] : words(text, 'say');
+  const spoken = said.flatMap((each) => each.match(/.{1,4}/gsu)).map((piece) => ({ text: piece }));
+  const calls = frame.tool_choice === 'none' ? [] : words(text, 'call');
+  const called = calls.flatMap((call, index) => {
+    const [, name, json] = /^(\w+):(.*)$/.exec(call);
+    const half = Math.floor(json.length / 2);
+    return [
+      { text: '', tool_calls: [{ index, id: `call_${index}`, name, arguments: json.slice(0, half) }] },
+      { text: '', tool_calls: [{ index, arguments: json.slice(half) }] },
+    ];
+  });
+  return {
+    outputs: [...reasoning, ...spoken, ...called],
+    isWhole: spoken.length + called.length > 0,
+    reasoningTokens: reasoning.length,
+    reason: called.length > 0 ? 'tool_calls' : 'stop',
+  };
+}
+
+function tokenLogprob(token, logprob) {
+  return { token, bytes: [...Buffer.from(token)], logprob };
+}
+
+function logprobsOf(text, alternatives) {
+  const others = Array.from({ length: alternatives }, (_, index) =>
+    tokenLogprob(index === 0 ? text : `o${index}`, -0.5 - index),
+  );
+  return [{ ...tokenLogprob(text, -0.5), top_logprobs: others }];
+}
+
 function generate(frame) {
   const text = promptText(frame.prompt);
   for (const [word, refusal] of Object.entries(REFUSALS)) {
@@ -93,7 +140,9 @@ function generate(frame) {
     return;
   }
   send({ type: 'started', id: frame.id, prompt_tokens: text.split(/\s/).length, cached_tokens: 0 });
-  const last = Math.min(option(text, 'tokens') ?? Infinity, frame.max_tokens ?? 5);
+  const { outputs: scripted, isWhole, reasoningTokens, reason } = script(frame, text);
+  const end = isWhole ? scripted.length : option(text, 'tokens');
+  const last = Math.min(end ?? Infinity, frame.max_tokens ?? (isWhole ? Infinity : 5));
   let count = 0;
   const flood = option(text, 'flood');
   /** The next token's output. */
@@ -107,14 +156,20 @@ function generate(frame) {
       id: frame.id,
       text: flood === null ? `t${count} ` : 'x'.repeat(flood),
       tokens: [frame.sampling.seed ?? count],
+      ...scripted[count],
     };
+    if (frame.logprobs !== null && frame.logprobs !== undefined && output.text !== '') {
+      output.logprobs = logprobsOf(output.text, frame.logprobs);
+    }
     count += 1;
     if (count >= last) {
       clearInterval(timer);
       running.delete(frame.id);
       output.finish = {
-        reason: count === option(text, 'tokens') ? 'stop' : 'length',
+        reason: count === end ? reason : 'length',
+        stop_text: words(text, 'stopped-by')[0] ?? null,
         completion_tokens: count,
+        reasoning_tokens: Math.min(count, reasoningTokens),
         timings: { queue_seconds: 0, prefill_seconds: 0.01, decode_seconds: count / 1000 },
       };
     }

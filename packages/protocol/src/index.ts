@@ -75,12 +75,11 @@ export {
   type ChatCompletionChunk,
   chatCompletionChunkSchema,
   chatCompletionSchema,
-  type ChatMessage,
-  chatMessageSchema,
   type ChatRequest,
   chatRequestSchema,
-  type ContentPart,
 } from './openai/chat.ts';
+export { type ChatMessage, chatMessageSchema, type ContentPart } from './openai/chat-messages.ts';
+export { type Tool, type ToolChoiceOption } from './openai/chat-tools.ts';
 export {
   type Completion,
   type CompletionChunk,
@@ -94,14 +93,19 @@ export {
   type FinishReason,
   finishReasonSchema,
   generationOptions,
-  IGNORED_FIELDS,
+  IGNORED_OPTIONS,
   type ResponseTimings,
   responseTimingsSchema,
   type Usage,
   usageSchema,
 } from './openai/generation-options.ts';
 export { type Model, type ModelList, modelListSchema, modelSchema } from './openai/models.ts';
-export { UNSUPPORTED_CHAT_OPTIONS, UNSUPPORTED_COMPLETION_OPTIONS } from './openai/unsupported-options.ts';
+export { type ResponseFormat } from './openai/response-format.ts';
+export {
+  UNSUPPORTED_CHAT_OPTIONS,
+  UNSUPPORTED_COMPLETION_OPTIONS,
+  UNSUPPORTED_NOTES,
+} from './openai/unsupported-options.ts';
 export { PYTHON_RANGE, PYTHON_RANGE_TEXT, PYTHON_VERSIONS } from './python-range.ts';
 export {
   type EnvironmentKind,

@@ -6,7 +6,7 @@ test('the public surface is what this list says', () => {
     [
       "CodedError",
       "DEFAULTS",
-      "IGNORED_FIELDS",
+      "IGNORED_OPTIONS",
       "JSON_SCHEMA_VERSION",
       "PROTOCOL_VERSION",
       "PYTHON_RANGE",
@@ -14,6 +14,7 @@ test('the public surface is what this list says', () => {
       "PYTHON_VERSIONS",
       "UNSUPPORTED_CHAT_OPTIONS",
       "UNSUPPORTED_COMPLETION_OPTIONS",
+      "UNSUPPORTED_NOTES",
       "adminHealthSchema",
       "adminLoadRequestSchema",
       "adminLoadResponseSchema",

@@ -5,21 +5,58 @@ import {
   responseTimingsSchema,
   usageSchema,
 } from './generation-options.ts';
+import { option } from './option.ts';
+import { responseFormatSchema } from './response-format.ts';
 
 const tokens = z.array(z.int().min(0)).min(1);
 
 /** `POST /v1/completions`: one prompt or several, as text or as token ids. */
 export const completionRequestSchema = z.looseObject({
   ...generationOptions,
-  prompt: z.union([z.string(), z.array(z.string()).min(1), tokens, z.array(tokens).min(1)]),
+  prompt: z.union([z.string(), z.array(z.string()).min(1), tokens, z.array(tokens).min(1)]).meta({
+    description:
+      'Text, texts, token ids, or lists of token ids. Each has `n` choices, those of the first prompt first.',
+  }),
+  max_tokens: option(z.int().positive(), 'Most tokens of each completion.', '16'),
+  best_of: option(
+    z.int().min(1).max(16),
+    'Has to be what `n` is: as many are generated as are returned.',
+    '`n`',
+  ),
+  echo: option(
+    z.boolean(),
+    'Puts the prompt in front of each completion. Text prompts only, without `logprobs`.',
+    '`false`',
+  ),
+  logprobs: option(
+    z.union([z.int().min(0).max(20), z.literal(false)]),
+    'Log-probabilities, with so many of the most likely tokens beside each, see [Log-probabilities](#log-probabilities).',
+    '`false`',
+  ),
+  response_format: option(
+    responseFormatSchema,
+    'Extension. What the text has to be, see [JSON](#json).',
+    '`{"type": "text"}`',
+  ),
 });
 export type CompletionRequest = z.infer<typeof completionRequestSchema>;
+
+/** One entry for each token. */
+const legacyLogprobs = z.object({
+  tokens: z.array(z.string()),
+  token_logprobs: z.array(z.number()),
+  top_logprobs: z.array(z.record(z.string(), z.number())).nullable(),
+  /** Where the token begins in the completion, in Unicode characters. */
+  text_offset: z.array(z.int().min(0)),
+});
 
 const choice = z.object({
   index: z.int().min(0),
   text: z.string(),
-  logprobs: z.null(),
+  logprobs: legacyLogprobs.nullable(),
   finish_reason: finishReasonSchema,
+  /** Extension: the stop text that ended the choice. */
+  stop_reason: z.string().optional(),
   token_ids: z.array(z.int()).optional(),
 });
 

@@ -1,42 +1,100 @@
 import { z } from 'zod';
+import { option } from './option.ts';
 
-const stop = z.union([z.string(), z.array(z.string()).max(16)]).nullish();
+const streamOptions = z.looseObject({
+  include_usage: option(z.boolean(), 'A last chunk without choices carries `usage`.', '`false`'),
+});
 
-/** Options that chat and plain completions share. Null means absent, as several clients send it. */
+/** Options that chat and plain completions share. */
 export const generationOptions = {
-  model: z.string().min(1),
-  stream: z.boolean().nullish(),
-  stream_options: z.looseObject({ include_usage: z.boolean().nullish() }).nullish(),
-  temperature: z.number().min(0).max(2).nullish(),
-  top_p: z.number().gt(0).max(1).nullish(),
-  top_k: z.int().min(-1).nullish(),
-  min_p: z.number().min(0).max(1).nullish(),
-  repetition_penalty: z.number().gt(0).max(10).nullish(),
-  presence_penalty: z.number().min(-2).max(2).nullish(),
-  frequency_penalty: z.number().min(-2).max(2).nullish(),
-  logit_bias: z.record(z.string().regex(/^\d+$/), z.number().min(-100).max(100)).nullish(),
-  seed: z.int().nullish(),
-  stop,
-  max_tokens: z.int().positive().nullish(),
-  n: z.int().min(1).max(16).nullish(),
-  /** Extension named after vLLM's: adds the ids of the completion's tokens to each choice. */
-  return_token_ids: z.boolean().nullish(),
+  model: z.string().min(1).meta({ description: 'One of `GET /v1/models`, or an id that a hub has.' }),
+  stream: option(z.boolean(), 'Server-sent events, ended by `data: [DONE]`.', '`false`'),
+  stream_options: option(
+    streamOptions,
+    '`include_usage`: a last chunk without choices carries `usage`, and each one before it `"usage": null`. ' +
+      '`continuous_usage_stats` and `include_obfuscation` are ignored.',
+  ),
+  max_tokens: option(
+    z.int().positive(),
+    'Most tokens of each completion, those of reasoning and of tool calls included.',
+  ),
+  n: option(z.int().min(1).max(16), 'Choices for each prompt.', '1'),
+  temperature: option(
+    z.number().min(0).max(2),
+    '0 is greedy: always the most likely token. 1 draws from the model’s own distribution.',
+    '1',
+  ),
+  top_p: option(
+    z.number().gt(0).max(1),
+    'Draws from the most likely tokens that together have this probability.',
+    '1',
+  ),
+  top_k: option(
+    z.int().min(-1),
+    'Extension. Draws from so many of the most likely tokens; -1 and 0 keep all.',
+    '0',
+  ),
+  min_p: option(
+    z.number().min(0).max(1),
+    'Extension. Drops tokens less likely than this share of the most likely one.',
+    '0',
+  ),
+  seed: option(
+    z.int(),
+    'Makes sampling repeatable, whatever else the host does at the time. Choice `i` of `n` has the seed plus `i`.',
+    'another draw each time',
+  ),
+  presence_penalty: option(
+    z.number().min(-2).max(2),
+    'Taken once from the logit of each token that the completion has.',
+    '0',
+  ),
+  frequency_penalty: option(
+    z.number().min(-2).max(2),
+    'Taken from the logit of a token for each time that the completion has it.',
+    '0',
+  ),
+  repetition_penalty: option(
+    z.number().gt(0).max(10),
+    'Extension. Makes tokens of the prompt and the completion so many times less likely; 1 does nothing.',
+    '1',
+  ),
+  logit_bias: option(
+    z.record(z.string().regex(/^\d+$/), z.number().min(-100).max(100)),
+    'Token id to a number that is added to its logit.',
+    'none',
+  ),
+  stop: option(
+    z.union([z.string(), z.array(z.string()).max(16)]),
+    'Texts that end a completion; they are not part of it. `stop_reason` of the choice says which one it was.',
+    'none',
+  ),
+  prompt_cache_key: option(
+    z.string().max(512),
+    'Requests with the same key prefer to keep each other’s prompts in the cache.',
+    'none',
+  ),
+  return_token_ids: option(
+    z.boolean(),
+    'Extension, named after vLLM’s. Adds `token_ids` to each choice, in a stream to each chunk.',
+    '`false`',
+  ),
 } as const;
 
 /**
  * Fields that clients commonly send and that change nothing here: bookkeeping of hosted services, and hints about
- * caches and tiers that a fleet of one's own does not have. docs/configuration.md lists them for users.
+ * caches and tiers that a fleet of one's own does not have. Each with what it is for.
  */
-export const IGNORED_FIELDS = [
-  'metadata',
-  'prompt_cache_key',
-  'prompt_cache_retention',
-  'safety_identifier',
-  'service_tier',
-  'store',
-  'user',
-  'verbosity',
-] as const;
+export const IGNORED_OPTIONS: Readonly<Record<string, string>> = {
+  metadata: 'Labels of stored answers; none are stored.',
+  prediction: 'A guess at the answer that makes it come faster and does not change it.',
+  prompt_cache_retention: 'How long a hosted cache keeps the prompt.',
+  safety_identifier: 'Tells a hosted service its users apart.',
+  service_tier: 'The price of a hosted service.',
+  store: 'Whether the answer is kept for later; none are.',
+  user: 'Tells a hosted service its users apart.',
+  verbosity: 'A hint for models that know it; say it in the prompt.',
+};
 
 /** Tokens counted for one request. */
 export const usageSchema = z.object({

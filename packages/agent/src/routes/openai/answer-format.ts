@@ -1,113 +1,66 @@
-import type { FinishReason, ResponseTimings, Usage } from '@mlxfleet/protocol';
-
-/** One finished choice. */
-interface FinishedChoice {
-  readonly text: string;
-  readonly tokens: readonly number[];
-  readonly reason: FinishReason;
-}
-
-/** What every object of one answer carries. */
-interface AnswerHeader {
-  readonly id: string;
-  /** Unix seconds. */
-  readonly created: number;
-  readonly model: string;
-}
+import type { ResponseTimings, StepOutput } from '@mlxfleet/protocol';
+import type { Finish, Summary } from './generation.ts';
+import type { CollectedAnswer } from './whole-answer.ts';
 
 /**
- * How an answer looks on the wire. Chunks are written by hand from prepared pieces: thousands of them leave the agent
- * each second, and only their text differs.
+ * How an answer looks on the wire. Events are written by hand from prepared pieces: thousands of them leave the agent
+ * each second, and only their text differs. An empty text stands for no event.
  */
 export interface AnswerFormat {
   /** The whole answer as JSON. */
-  whole(choices: readonly FinishedChoice[], usage: Usage, timings: ResponseTimings): string;
-  /** What announces a choice; null when the format has no such chunk. */
-  opening(index: number): string | null;
-  /** `tokens` is null unless the client asked for token ids. */
-  delta(index: number, text: string, tokens: readonly number[] | null): string;
+  whole(answer: CollectedAnswer): string;
+  /** What announces a choice. */
+  opening(index: number): string;
+  /** What one decoding step gave a choice. */
+  delta(index: number, output: StepOutput): string;
   /** `timings` only in the last chunk of a stream without a usage chunk. */
-  closing(index: number, reason: FinishReason, timings: ResponseTimings | null): string;
-  usage(usage: Usage, timings: ResponseTimings): string;
+  closing(index: number, finish: Finish, timings: ResponseTimings | null): string;
+  usage(summary: Summary): string;
 }
 
 export interface FormatOptions {
-  readonly header: AnswerHeader;
+  readonly id: string;
+  readonly model: string;
+  /** Unix seconds. */
+  readonly created: number;
+  /** Choices of all prompts. */
+  readonly choices: number;
   /** Every chunk says `"usage":null`, and a last one has the figures. */
   readonly includeUsage: boolean;
   readonly returnTokenIds: boolean;
 }
 
-function headerText(object: string, header: AnswerHeader): string {
-  const { id, created, model } = header;
-  return JSON.stringify({ id, object, created, model }).slice(0, -1);
+/** What the chunks of one stream have in common. */
+export interface ChunkFrame {
+  /** Up to the index of the choice. */
+  readonly start: string;
+  /** From the end of the choice. */
+  readonly end: string;
+  /** The end of the last chunk of a choice. */
+  readonly timings: (timings: ResponseTimings | null) => string;
+  readonly usage: (summary: Summary) => string;
 }
 
-function event(json: string): string {
-  return `data: ${json}\n\n`;
-}
-
-function tokenIds(tokens: readonly number[] | null): string {
-  return tokens === null ? '' : `,"token_ids":[${tokens.join(',')}]`;
-}
-
-/** Objects of `/v1/chat/completions`. */
-export function chatFormat(options: FormatOptions): AnswerFormat {
-  const start = `data: ${headerText('chat.completion.chunk', options.header)},"choices":[`;
-  const end = options.includeUsage ? '],"usage":null' : ']';
+export function chunkFrame(object: string, options: FormatOptions): ChunkFrame {
+  const { id, created, model, includeUsage } = options;
+  const header = JSON.stringify({ id, object, created, model }).slice(0, -1);
+  const usageField = includeUsage ? ',"usage":null' : '';
   return {
-    whole: (choices, usage, timings) =>
-      JSON.stringify({
-        ...options.header,
-        object: 'chat.completion',
-        choices: choices.map(({ text, tokens, reason }, index) => ({
-          index,
-          message: { role: 'assistant', content: text, refusal: null },
-          logprobs: null,
-          finish_reason: reason,
-          ...(options.returnTokenIds ? { token_ids: tokens } : {}),
-        })),
-        usage,
-        timings,
-      }),
-    opening: (index) =>
-      `${start}{"index":${String(index)},"delta":{"role":"assistant","content":""},"logprobs":null,"finish_reason":null}${end}}\n\n`,
-    delta: (index, text, tokens) =>
-      `${start}{"index":${String(index)},"delta":{"content":${JSON.stringify(text)}},"logprobs":null,"finish_reason":null${tokenIds(tokens)}}${end}}\n\n`,
-    closing: (index, reason, timings) =>
-      `${start}{"index":${String(index)},"delta":{},"logprobs":null,"finish_reason":"${reason}"}${end}${timings === null ? '' : `,"timings":${JSON.stringify(timings)}`}}\n\n`,
-    usage: (usage, timings) =>
-      event(
-        JSON.stringify({ ...options.header, object: 'chat.completion.chunk', choices: [], usage, timings }),
-      ),
+    start: `data: ${header},"choices":[{"index":`,
+    end: `}]${usageField}}\n\n`,
+    timings: (timings) =>
+      timings === null ? `}]${usageField}}\n\n` : `}]${usageField},"timings":${JSON.stringify(timings)}}\n\n`,
+    usage: ({ usage, timings }) =>
+      `data: ${header},"choices":[],"usage":${JSON.stringify(usage)},"timings":${JSON.stringify(timings)}}\n\n`,
   };
 }
 
-/** Objects of `/v1/completions`. */
-export function completionFormat(options: FormatOptions): AnswerFormat {
-  const start = `data: ${headerText('text_completion', options.header)},"choices":[`;
-  const end = options.includeUsage ? '],"usage":null' : ']';
-  return {
-    whole: (choices, usage, timings) =>
-      JSON.stringify({
-        ...options.header,
-        object: 'text_completion',
-        choices: choices.map(({ text, tokens, reason }, index) => ({
-          index,
-          text,
-          logprobs: null,
-          finish_reason: reason,
-          ...(options.returnTokenIds ? { token_ids: tokens } : {}),
-        })),
-        usage,
-        timings,
-      }),
-    opening: () => null,
-    delta: (index, text, tokens) =>
-      `${start}{"index":${String(index)},"text":${JSON.stringify(text)},"logprobs":null,"finish_reason":null${tokenIds(tokens)}}${end}}\n\n`,
-    closing: (index, reason, timings) =>
-      `${start}{"index":${String(index)},"text":"","logprobs":null,"finish_reason":"${reason}"}${end}${timings === null ? '' : `,"timings":${JSON.stringify(timings)}`}}\n\n`,
-    usage: (usage, timings) =>
-      event(JSON.stringify({ ...options.header, object: 'text_completion', choices: [], usage, timings })),
-  };
+/** Fields after the finish reason that only some chunks and choices have. */
+export function tokenIdsField(tokens: readonly number[]): string {
+  return `,"token_ids":[${tokens.join(',')}]`;
+}
+
+/** Extension named after vLLM's: the stop text that ended a choice. */
+export function stopReasonField({ stop_text: text }: Finish): string {
+  return text === null ? '' : `,"stop_reason":${JSON.stringify(text)}`;
 }

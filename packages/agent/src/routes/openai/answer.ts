@@ -7,11 +7,15 @@ import { COMMENT_HEARTBEAT, respond } from './respond.ts';
 import { StreamedAnswer } from './streamed-answer.ts';
 import { WholeAnswer } from './whole-answer.ts';
 
+/** The part of a request that says how its answer is sent. */
+interface AnswerWishes {
+  readonly stream?: boolean | null | undefined;
+  readonly stream_options?: { readonly include_usage?: boolean | null | undefined } | null | undefined;
+  readonly return_token_ids?: boolean | null | undefined;
+}
+
 export interface AnswerOptions {
   readonly plan: GenerationPlan;
-  readonly stream: boolean;
-  readonly includeUsage: boolean;
-  readonly returnTokenIds: boolean;
   /** `chatcmpl` or `cmpl`. */
   readonly idPrefix: string;
   readonly format: (options: FormatOptions) => AnswerFormat;
@@ -22,21 +26,27 @@ export async function answer(
   services: AgentServices,
   request: FastifyRequest,
   reply: FastifyReply,
+  wishes: AnswerWishes,
   options: AnswerOptions,
 ): Promise<FastifyReply> {
-  const { plan, includeUsage, returnTokenIds } = options;
-  const id = `${options.idPrefix}-${randomBytes(12).toString('hex')}`;
+  const { plan, idPrefix } = options;
+  const id = `${idPrefix}-${randomBytes(12).toString('hex')}`;
+  const choices = plan.prompts.length * plan.choicesPerPrompt;
+  const includeUsage = wishes.stream_options?.include_usage ?? false;
   const format = options.format({
-    header: { id, created: Math.floor(Date.now() / 1000), model: plan.model },
+    id,
+    model: plan.model,
+    created: Math.floor(Date.now() / 1000),
+    choices,
     includeUsage,
-    returnTokenIds,
+    returnTokenIds: wishes.return_token_ids ?? false,
   });
   return await respond(services, request, reply, {
     plan,
     id,
-    stream: options.stream,
+    stream: wishes.stream ?? false,
     heartbeat: COMMENT_HEARTBEAT,
-    whole: () => new WholeAnswer(format, plan.prompts.length * plan.choicesPerPrompt),
-    streamed: (stream) => new StreamedAnswer({ stream, format, includeUsage, returnTokenIds }),
+    whole: () => new WholeAnswer(choices, (answered) => format.whole(answered)),
+    streamed: (stream) => new StreamedAnswer(stream, format, includeUsage),
   });
 }

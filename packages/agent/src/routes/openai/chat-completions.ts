@@ -3,9 +3,9 @@ import type { FastifyInstance } from 'fastify';
 import type { AgentServices } from '../../state/agent-state.ts';
 import { parseBody } from '../parse-body.ts';
 import { answer } from './answer.ts';
-import { chatFormat } from './answer-format.ts';
-import { chatPrompt } from './chat-prompt.ts';
-import { generationPlan, parsePriority } from './generation-plan.ts';
+import { chatFormat } from './chat-format.ts';
+import { chatPlan } from './chat-plan.ts';
+import { parsePriority } from './generation-plan.ts';
 import { refuseOptions } from './refuse-options.ts';
 
 /** `POST /v1/chat/completions`. */
@@ -13,15 +13,11 @@ export function chatCompletions(app: FastifyInstance, services: AgentServices, b
   app.post('/v1/chat/completions', { bodyLimit }, async (request, reply) => {
     const body = parseBody(chatRequestSchema, request.body);
     refuseOptions(body, UNSUPPORTED_CHAT_OPTIONS);
-    const maxTokens = body.max_completion_tokens ?? body.max_tokens ?? null;
-    const priority = parsePriority(request.headers['x-priority']);
-    return await answer(services, request, reply, {
-      plan: generationPlan(body, { prompts: [chatPrompt(body)], maxTokens, priority }),
-      stream: body.stream ?? false,
-      includeUsage: body.stream_options?.include_usage ?? false,
-      returnTokenIds: body.return_token_ids ?? false,
+    const plan = chatPlan(body, parsePriority(request.headers['x-priority']));
+    return await answer(services, request, reply, body, {
+      plan,
       idPrefix: 'chatcmpl',
-      format: chatFormat,
+      format: (options) => chatFormat({ ...options, logprobs: plan.logprobs !== null }),
     });
   });
 }

@@ -36,7 +36,7 @@ export interface GenerationPlan {
 
 /** What a route makes of its own fields; what is left out is off. */
 type PlanParts = Pick<GenerationPlan, 'prompts' | 'maxTokens' | 'priority'> &
-  Partial<Pick<GenerationPlan, 'logprobs' | 'constraint' | 'toolChoice' | 'parallelToolCalls' | 'cacheKey'>>;
+  Partial<Pick<GenerationPlan, 'logprobs' | 'constraint' | 'toolChoice' | 'parallelToolCalls'>>;
 
 type Options = Pick<
   ChatRequest & CompletionRequest,
@@ -52,6 +52,7 @@ type Options = Pick<
   | 'seed'
   | 'stop'
   | 'n'
+  | 'prompt_cache_key'
 >;
 
 /** @throws ApiError INVALID_VALUE for an empty text in `stop`. */
@@ -61,9 +62,9 @@ export function generationPlan(options: Options, parts: PlanParts): GenerationPl
     constraint: null,
     toolChoice: 'none',
     parallelToolCalls: true,
-    cacheKey: null,
     ...parts,
     model: options.model,
+    cacheKey: options.prompt_cache_key ?? null,
     choicesPerPrompt: options.n ?? 1,
     sampling: sampling(options),
     stop: stopTexts(options.stop),

@@ -1,4 +1,5 @@
 import { isDeepStrictEqual } from 'node:util';
+import { UNSUPPORTED_NOTES } from '@mlxfleet/protocol';
 import { ApiError } from '../../api-error.ts';
 import { API_ERRORS } from '../../errors.ts';
 
@@ -15,8 +16,12 @@ export function refuseOptions(
     const value = body[option];
     if (value === undefined || value === null) continue;
     if (harmless.some((each) => isDeepStrictEqual(each, value))) continue;
-    throw new ApiError(API_ERRORS.UNSUPPORTED_PARAMETER, `'${option}' is not supported with this value.`, {
-      param: option,
-    });
+    const note = UNSUPPORTED_NOTES[option];
+    const sentence = `'${option}' is not supported with this value.`;
+    throw new ApiError(
+      API_ERRORS.UNSUPPORTED_PARAMETER,
+      note === undefined ? sentence : `${sentence} It stands for: ${note}`,
+      { param: option },
+    );
   }
 }

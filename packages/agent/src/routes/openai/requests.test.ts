@@ -88,25 +88,6 @@ describe('requests that are refused', () => {
     ['n 17', CHAT, chat('a', { n: 17 }), { param: 'n' }],
     ['a broken logit_bias', CHAT, chat('a', { logit_bias: { x: 1 } }), { status: 400 }],
     [
-      'tools',
-      CHAT,
-      chat('a', { tools: [{ type: 'function', function: { name: 'f' } }] }),
-      { status: 400, param: 'tools', code: 'unsupported_parameter' },
-    ],
-    ['logprobs', CHAT, chat('a', { logprobs: true }), { param: 'logprobs', code: 'unsupported_parameter' }],
-    [
-      'JSON mode',
-      CHAT,
-      chat('a', { response_format: { type: 'json_object' } }),
-      { param: 'response_format', code: 'unsupported_parameter' },
-    ],
-    [
-      'echo',
-      PLAIN,
-      { model: 'm', prompt: 'a', echo: true },
-      { param: 'echo', code: 'unsupported_parameter' },
-    ],
-    [
       'an image',
       CHAT,
       {

@@ -4,48 +4,42 @@ import type { AnswerFormat } from './answer-format.ts';
 import type { EventStream } from './event-stream.ts';
 import type { AnswerSink, ClientGone, Finish, Summary } from './generation.ts';
 
-export interface StreamedAnswerOptions {
-  readonly stream: EventStream;
-  readonly format: AnswerFormat;
-  readonly includeUsage: boolean;
-  readonly returnTokenIds: boolean;
-}
-
-/** Chunks of `/v1/chat/completions` and `/v1/completions`. */
+/** Sends the chunks of chat and plain completions as they come. */
 export class StreamedAnswer implements AnswerSink {
-  readonly #options: StreamedAnswerOptions;
+  readonly #stream: EventStream;
+  readonly #format: AnswerFormat;
+  readonly #includeUsage: boolean;
 
-  constructor(options: StreamedAnswerOptions) {
-    this.#options = options;
+  constructor(stream: EventStream, format: AnswerFormat, includeUsage: boolean) {
+    this.#stream = stream;
+    this.#format = format;
+    this.#includeUsage = includeUsage;
   }
 
   started(index: number): void {
-    const { format, stream } = this.#options;
-    const opening = format.opening(index);
-    if (opening === null) stream.begin();
-    else stream.write(opening);
+    const opening = this.#format.opening(index);
+    if (opening === '') this.#stream.begin();
+    else this.#stream.write(opening);
   }
 
-  output(index: number, { text, tokens }: StepOutput): void {
-    const { format, returnTokenIds, stream } = this.#options;
-    stream.quieten();
-    // A step may yield no text yet: half a character, or what could become a stop text.
-    if (text === '' && !(returnTokenIds && tokens.length > 0)) return;
-    stream.write(format.delta(index, text, returnTokenIds ? tokens : null));
+  output(index: number, output: StepOutput): void {
+    const events = this.#format.delta(index, output);
+    if (events === '') return;
+    this.#stream.quieten();
+    this.#stream.write(events);
   }
 
-  finished(index: number, { reason }: Finish, last: Summary | null): void {
-    const { format, includeUsage, stream } = this.#options;
-    stream.write(format.closing(index, reason, includeUsage ? null : (last?.timings ?? null)));
+  finished(index: number, finish: Finish, last: Summary | null): void {
+    const timings = this.#includeUsage ? null : (last?.timings ?? null);
+    this.#stream.write(this.#format.closing(index, finish, timings));
   }
 
-  done({ usage, timings }: Summary): void {
-    const { format, includeUsage, stream } = this.#options;
-    const figures = includeUsage ? format.usage(usage, timings) : '';
-    stream.end(`${figures}data: [DONE]\n\n`);
+  done(summary: Summary): void {
+    const figures = this.#includeUsage ? this.#format.usage(summary) : '';
+    this.#stream.end(`${figures}data: [DONE]\n\n`);
   }
 
   failed(error: ApiError | ClientGone): void {
-    this.#options.stream.fail(error, (failure) => `data: ${JSON.stringify(failure.toBody())}\n\n`);
+    this.#stream.fail(error, (told) => `data: ${JSON.stringify(told.toBody())}\n\n`);
   }
 }

@@ -1,45 +1,97 @@
-import type { FinishReason, StepOutput } from '@mlxfleet/protocol';
-import type { AnswerFormat } from './answer-format.ts';
-import type { Finish, Summary } from './generation.ts';
-import type { WholeSink } from './respond.ts';
+import type { ChoiceLogprob, StepOutput, ToolCallDelta } from '@mlxfleet/protocol';
+import type { AnswerSink, Finish, Summary } from './generation.ts';
+
+interface CollectedCall {
+  id: string;
+  name: string;
+  /** Text of a JSON object. */
+  arguments: string;
+}
+
+/** One finished choice. */
+export interface CollectedChoice {
+  readonly text: string;
+  readonly reasoning: string;
+  readonly toolCalls: readonly Readonly<CollectedCall>[];
+  readonly logprobs: readonly ChoiceLogprob[];
+  readonly tokens: readonly number[];
+  readonly finish: Finish;
+}
+
+/** All choices of a request, and its figures. */
+export interface CollectedAnswer extends Summary {
+  readonly choices: readonly CollectedChoice[];
+}
+
+interface Draft {
+  text: string;
+  reasoning: string;
+  readonly calls: Map<number, CollectedCall>;
+  readonly logprobs: ChoiceLogprob[];
+  readonly tokens: number[];
+  finish: Finish | null;
+}
 
 /** Collects the choices of a request that does not stream. */
-export class WholeAnswer implements WholeSink {
-  readonly #format: AnswerFormat;
-  readonly #choices: { text: string; tokens: number[]; reason: FinishReason }[];
-  readonly #outcome = Promise.withResolvers<string>();
+export class WholeAnswer implements AnswerSink {
+  readonly #drafts: Draft[];
+  readonly #body: (answer: CollectedAnswer) => string;
+  readonly #collected = Promise.withResolvers<CollectedAnswer>();
 
-  constructor(format: AnswerFormat, choices: number) {
-    this.#format = format;
-    this.#choices = Array.from({ length: choices }, () => ({ text: '', tokens: [], reason: 'stop' }));
+  /** `body` makes the JSON of the response. */
+  constructor(choices: number, body: (answer: CollectedAnswer) => string) {
+    this.#body = body;
+    this.#drafts = Array.from({ length: choices }, () => ({
+      text: '',
+      reasoning: '',
+      calls: new Map<number, CollectedCall>(),
+      logprobs: [],
+      tokens: [],
+      finish: null,
+    }));
   }
 
-  /** The answer as JSON; rejects with what ended it. */
+  /** The body; rejects with what ended the request. */
   get outcome(): Promise<string> {
-    return this.#outcome.promise;
+    return this.#collected.promise.then(this.#body);
   }
 
   started(): void {
     // Nothing is sent before everything is there.
   }
 
-  output(index: number, { text, tokens }: StepOutput): void {
-    const choice = this.#choices[index];
-    if (choice === undefined) return;
-    choice.text += text;
-    for (const token of tokens) choice.tokens.push(token);
+  output(index: number, output: StepOutput): void {
+    const draft = this.#drafts[index];
+    if (draft === undefined) return;
+    draft.text += output.text;
+    for (const token of output.tokens) draft.tokens.push(token);
+    if (output.reasoning !== undefined) draft.reasoning += output.reasoning;
+    for (const entry of output.logprobs ?? []) draft.logprobs.push(entry);
+    for (const part of output.tool_calls ?? []) addPart(draft.calls, part);
   }
 
-  finished(index: number, { reason }: Finish): void {
-    const choice = this.#choices[index];
-    if (choice !== undefined) choice.reason = reason;
+  finished(index: number, finish: Finish): void {
+    const draft = this.#drafts[index];
+    if (draft !== undefined) draft.finish = finish;
   }
 
-  done({ usage, timings }: Summary): void {
-    this.#outcome.resolve(this.#format.whole(this.#choices, usage, timings));
+  done(summary: Summary): void {
+    const choices = this.#drafts.flatMap(({ calls, finish, ...draft }) =>
+      finish === null ? [] : [{ ...draft, toolCalls: [...calls.values()], finish }],
+    );
+    this.#collected.resolve({ choices, ...summary });
   }
 
   failed(error: Error): void {
-    this.#outcome.reject(error);
+    this.#collected.reject(error);
+  }
+}
+
+function addPart(calls: Map<number, CollectedCall>, part: ToolCallDelta): void {
+  const call = calls.get(part.index);
+  if (call === undefined) {
+    calls.set(part.index, { id: part.id ?? '', name: part.name ?? '', arguments: part.arguments });
+  } else {
+    call.arguments += part.arguments;
   }
 }

@@ -1,0 +1,35 @@
+import type { ChatRequest } from '@mlxfleet/protocol';
+import { ApiError } from '../../api-error.ts';
+import { API_ERRORS } from '../../errors.ts';
+import type { Priority } from '../../scheduler/request-queue.ts';
+import { answerConstraint } from './answer-constraint.ts';
+import { chatPrompt } from './chat-prompt.ts';
+import { toolChoice } from './chat-tools.ts';
+import { type GenerationPlan, generationPlan } from './generation-plan.ts';
+
+/**
+ * What a chat request asks of its model.
+ * @throws ApiError for options that contradict one another, and for what the prompt or the tools cannot be.
+ */
+export function chatPlan(body: ChatRequest, priority: Priority): GenerationPlan {
+  const choice = toolChoice(body);
+  const constraint = answerConstraint(body.response_format);
+  return generationPlan(body, {
+    prompts: [chatPrompt(body)],
+    maxTokens: body.max_completion_tokens ?? body.max_tokens ?? null,
+    priority,
+    logprobs: logprobs(body),
+    // An answer that has to be a call has no text for the format to be about.
+    constraint: choice === 'none' || choice === 'auto' ? constraint : null,
+    toolChoice: choice,
+    parallelToolCalls: body.parallel_tool_calls ?? true,
+  });
+}
+
+function logprobs({ logprobs: wanted, top_logprobs: alternatives }: ChatRequest): number | null {
+  if (wanted === true) return alternatives ?? 0;
+  if (alternatives == null || alternatives === 0) return null;
+  throw new ApiError(API_ERRORS.INVALID_VALUE, "'top_logprobs' needs 'logprobs': true.", {
+    param: 'top_logprobs',
+  });
+}

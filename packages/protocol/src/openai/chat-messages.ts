@@ -1,0 +1,32 @@
+import { z } from 'zod';
+import { toolCallSchema } from './chat-tools.ts';
+
+const textPart = z.looseObject({ type: z.literal('text'), text: z.string() });
+const imagePart = z.looseObject({
+  type: z.literal('image_url'),
+  image_url: z.looseObject({ url: z.string(), detail: z.enum(['auto', 'low', 'high']).optional() }),
+});
+const refusalPart = z.looseObject({ type: z.literal('refusal'), refusal: z.string() });
+const contentPart = z.discriminatedUnion('type', [textPart, imagePart]);
+export type ContentPart = z.infer<typeof contentPart> | z.infer<typeof refusalPart>;
+
+const content = z.union([z.string(), z.array(contentPart)]);
+/** Who of several speakers with one role it is. */
+const name = z.string().nullish();
+
+/** One message of a conversation. */
+export const chatMessageSchema = z.discriminatedUnion('role', [
+  z.looseObject({ role: z.literal('system'), content, name }),
+  z.looseObject({ role: z.literal('developer'), content, name }),
+  z.looseObject({ role: z.literal('user'), content, name }),
+  z.looseObject({
+    role: z.literal('assistant'),
+    content: z.union([z.string(), z.array(z.discriminatedUnion('type', [textPart, refusalPart]))]).nullish(),
+    name,
+    refusal: z.string().nullish(),
+    reasoning_content: z.string().nullish(),
+    tool_calls: z.array(toolCallSchema).nullish(),
+  }),
+  z.looseObject({ role: z.literal('tool'), content, tool_call_id: z.string(), name }),
+]);
+export type ChatMessage = z.infer<typeof chatMessageSchema>;
