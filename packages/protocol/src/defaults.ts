@@ -9,4 +9,8 @@ export const DEFAULTS = {
   python: '3.12',
   /** Hosts that are deployed at the same time. */
   maxParallel: 4,
+  /** Of each API key, where a limit is asked for. */
+  rateLimit: { perMinute: 60, burst: 10 },
+  /** Tokens that speculation guesses at once. */
+  draftTokens: 4,
 } as const;

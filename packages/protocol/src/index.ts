@@ -24,7 +24,7 @@ export {
   type AdminUnloadResponse,
   adminUnloadResponseSchema,
 } from './admin/unload.ts';
-export { type AgentConfig, agentConfigSchema } from './agent-config.ts';
+export { type AgentConfig, agentConfigSchema, type AgentModel, type RateLimit } from './agent-config.ts';
 export { DEFAULTS } from './defaults.ts';
 export { durationSchema } from './duration.ts';
 export { CodedError, type CodedErrorOptions, type ErrorDefinition } from './errors/coded-error.ts';
@@ -69,6 +69,7 @@ export {
 export { isLoopbackAddress } from './loopback-address.ts';
 export { type MemoryTier, memoryTier } from './memory-tier.ts';
 export { modelIdSchema } from './model-id.ts';
+export { type ConfiguredModel, type ModelProblem, modelProblems } from './model-problems.ts';
 export { nearestName } from './nearest-name.ts';
 export {
   type ChatCompletion,

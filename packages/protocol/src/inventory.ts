@@ -1,8 +1,10 @@
 import { z } from 'zod';
+import { adapterNameSchema } from './adapter-name.ts';
 import { DEFAULTS } from './defaults.ts';
 import { durationSchema } from './duration.ts';
 import { modelIdSchema } from './model-id.ts';
 import { PYTHON_RANGE_TEXT, PYTHON_VERSIONS } from './python-range.ts';
+import { sizeSchema } from './size.ts';
 
 /**
  * inventory.yaml: the hosts that a person owns and what should run on them. Unknown keys are errors everywhere, so a
@@ -27,6 +29,21 @@ export const secretReferenceSchema = z.union([
 ]);
 export type SecretReference = z.infer<typeof secretReferenceSchema>;
 
+const rateLimitSchema = z.strictObject({
+  per_minute: z
+    .number()
+    .positive()
+    .max(1e6)
+    .optional()
+    .meta({ description: 'Requests a minute of each key', default: DEFAULTS.rateLimit.perMinute }),
+  burst: z
+    .int()
+    .min(1)
+    .max(1e6)
+    .optional()
+    .meta({ description: 'Requests that may come at once after a pause', default: DEFAULTS.rateLimit.burst }),
+});
+
 const apiSchema = z.strictObject({
   port: port.optional().meta({ description: 'Port of the OpenAI API', default: DEFAULTS.apiPort }),
   bind: z.string().min(1).optional().meta({ description: 'Address to listen on', default: DEFAULTS.bind }),
@@ -35,6 +52,10 @@ const apiSchema = z.strictObject({
     .optional()
     .meta({ description: 'Serve requests without a key on a bind beyond loopback', default: false }),
   keys: z.array(secretReferenceSchema).optional().meta({ description: 'API keys that are accepted' }),
+  rate_limit: z
+    .union([rateLimitSchema, z.literal(false)])
+    .optional()
+    .meta({ description: 'Limit the requests of each key; false takes a limit of the defaults off' }),
 });
 
 const adminSchema = z.strictObject({
@@ -95,7 +116,13 @@ export const inventoryHostSchema = z.strictObject({
 export type InventoryHost = z.infer<typeof inventoryHostSchema>;
 
 export const inventoryModelSchema = z.strictObject({
-  id: modelIdSchema.meta({ description: 'Hugging Face id, or a folder name under shared/models' }),
+  id: modelIdSchema.meta({
+    description: 'Hugging Face id, a folder name under shared/models, or a new alias',
+  }),
+  base: modelIdSchema.optional().meta({ description: 'Of an alias: the id of the model that is adapted' }),
+  adapter: adapterNameSchema
+    .optional()
+    .meta({ description: 'Of an alias: a LoRA adapter, the name of a folder under shared/adapters' }),
   hosts: z.array(name).optional().meta({ description: 'Hosts or labels; default: every host' }),
   preload: z.boolean().optional().meta({ description: 'Load when the agent starts', default: false }),
   pin: z.boolean().optional().meta({ description: 'Never unload when idle', default: false }),
@@ -105,6 +132,30 @@ export const inventoryModelSchema = z.strictObject({
     .positive()
     .optional()
     .meta({ description: 'Upper bound of prompt and completion in tokens' }),
+  max_batch_size: z.int().min(1).max(256).optional().meta({ description: 'Requests decoded together' }),
+  kv_bits: z
+    .literal([4, 8])
+    .optional()
+    .meta({ description: 'Bits of keys and values in the cache; default: as the model computes' }),
+  draft: modelIdSchema
+    .optional()
+    .meta({ description: 'Small model with the same tokenizer that guesses tokens' }),
+  prompt_lookup: z
+    .boolean()
+    .optional()
+    .meta({ description: 'Guess tokens from what was said before', default: false }),
+  draft_tokens: z
+    .int()
+    .min(1)
+    .max(16)
+    .optional()
+    .meta({ description: 'Most tokens guessed at once', default: DEFAULTS.draftTokens }),
+  prefix_cache: z
+    .strictObject({
+      memory: sizeSchema.optional().meta({ description: 'Memory for kept prefixes; default by RAM' }),
+      disk: sizeSchema.optional().meta({ description: 'Disk for kept prefixes; default by free space' }),
+    })
+    .optional(),
 });
 export type InventoryModel = z.infer<typeof inventoryModelSchema>;
 

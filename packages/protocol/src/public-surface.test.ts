@@ -64,6 +64,7 @@ test('the public surface is what this list says', () => {
       "memoryTier",
       "modelIdSchema",
       "modelListSchema",
+      "modelProblems",
       "modelSchema",
       "modelStateSchema",
       "modelStatusSchema",

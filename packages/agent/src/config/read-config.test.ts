@@ -17,6 +17,23 @@ describe('shared/config.yaml', () => {
       'version: 1\nmodels:\n  - id: a\n    pinn: true\n',
       'c.yaml:4: models.0.pinn: unknown key; did you mean pin?',
     ],
+    [
+      'version: 1\nmodels:\n  - id: a\n    base: a\n    adapter: x\n',
+      'c.yaml:4: models.0.base: "a" cannot be its own base',
+    ],
+    ['version: 1\nmodels: [{id: a}, {id: a}]\n', 'c.yaml:2: models.1.id: "a" is already listed'],
+    [
+      'version: 1\nmodels:\n  - id: a\n    base: b\n    adapter: ../x\n',
+      'c.yaml:5: models.0.adapter: expected',
+    ],
+    [
+      'version: 1\nmodels:\n  - id: a\n    prefix_cache: { memory_byte: 1 }\n',
+      'c.yaml:4: models.0.prefix_cache.memory_byte: unknown key; did you mean memory_bytes?',
+    ],
+    [
+      'version: 1\napi:\n  rate_limit: { burts: 1 }\n',
+      'c.yaml:3: api.rate_limit.burts: unknown key; did you mean burst?',
+    ],
     ['version: 1\nzebra: 1\n', 'c.yaml:2: zebra: unknown key'],
     ['version: 1\napi:\n  port: 70000\n', 'c.yaml:3: api.port: '],
     ['version: 2\n', 'c.yaml:1: version: '],

@@ -123,6 +123,30 @@ smoke_test: { model: small }
     expect(resolveHosts(inventory)[0]?.agentConfig.models[0]).toMatchObject({ ttl_seconds: 600, pin: true });
   });
 
+  test('what is said of a model and of a limit reaches the agent', () => {
+    const tuned = parseInventory(
+      'i',
+      `
+version: 1
+defaults: { api: { rate_limit: { per_minute: 120 } } }
+hosts: { a: {}, b: { api: { rate_limit: false } }, c: { api: { rate_limit: {} } } }
+models:
+  - { id: org/base, kv_bits: 8, draft: org/small, draft_tokens: 3, prompt_lookup: true, max_batch_size: 4 }
+  - { id: mine, base: org/base, adapter: lora, prefix_cache: { memory: 1GB, disk: off } }
+`,
+    );
+    const [a, b, c] = resolveHosts(tuned).map((host) => host.agentConfig);
+    expect(a?.models).toMatchObject([
+      { kv_bits: 8, draft: 'org/small', draft_tokens: 3, prompt_lookup: true, max_batch_size: 4, base: null },
+      { base: 'org/base', adapter: 'lora', prefix_cache: { memory_bytes: 1e9, disk_bytes: 0 } },
+    ]);
+    expect([a, b, c].map((config) => config?.api.rate_limit)).toEqual([
+      { per_minute: 120, burst: 10 },
+      null,
+      { per_minute: 60, burst: 10 },
+    ]);
+  });
+
   test('keys become hashes', async () => {
     const env = { KEY: 'one', PATH: process.env['PATH'] };
     const [studio] = await resolveHostsWithSecrets(inventory, ['studio'], { env });

@@ -1,5 +1,5 @@
 import { isIP } from 'node:net';
-import { DEFAULTS, type Inventory, isLoopbackAddress, nearestName } from '@mlxfleet/protocol';
+import { DEFAULTS, type Inventory, isLoopbackAddress, modelProblems, nearestName } from '@mlxfleet/protocol';
 import { type EffectiveHost, effectiveHosts, hostsNamed } from './effective-host.ts';
 import { refusedInThisVersion } from './not-in-this-version.ts';
 import { sameMachine } from './same-machine.ts';
@@ -148,20 +148,24 @@ function* openBinds(inventory: Inventory, hosts: readonly EffectiveHost[]): Gene
 }
 
 function* models(inventory: Inventory, hosts: readonly EffectiveHost[]): Generator<CrossProblem> {
-  const placed = new Map<string, number>();
-  for (const [index, model] of (inventory.models ?? []).entries()) {
+  const all = inventory.models ?? [];
+  for (const [index, model] of all.entries())
     yield* unknownNames(hosts, model.hosts, ['models', index, 'hosts']);
-    for (const host of hostsNamed(hosts, model.hosts)) {
-      const key = `${host.name} ${model.id}`;
-      const earlier = placed.get(key);
-      if (earlier !== undefined && earlier !== index) {
-        yield {
-          path: ['models', index, 'id'],
-          message: `"${model.id}" is already listed for host "${host.name}" (models[${earlier}])`,
-        };
-        break;
-      }
-      placed.set(key, index);
+  const reported = new Set<string>();
+  for (const host of hosts) {
+    const here = all.flatMap((model, index) =>
+      hostsNamed([host], model.hosts).length > 0 ? [{ model, index }] : [],
+    );
+    for (const problem of modelProblems(here.map(({ model }) => model))) {
+      const { model, index } = here[problem.index] ?? {};
+      if (model === undefined || index === undefined) continue;
+      const path: Path = ['models', index, problem.key];
+      if (reported.has(path.join('\n'))) continue;
+      reported.add(path.join('\n'));
+      const earlier = here.find((other) => other.model.id === model.id)?.index ?? index;
+      yield problem.key === 'id'
+        ? { path, message: `"${model.id}" is already listed for host "${host.name}" (models[${earlier}])` }
+        : { path, message: problem.message };
     }
   }
 }

@@ -141,6 +141,46 @@ test.each<[string, string, RegExp]>([
     /already listed for host "a"/,
   ],
   [
+    'an adapter without its base',
+    'version: 1\nhosts: {a: {}}\nmodels:\n  - { id: m, adapter: x }',
+    /:4:\d+ {2}models\[0\].adapter {2}an adapter needs "base"/,
+  ],
+  [
+    'an alias of an alias of the same host',
+    'version: 1\nhosts: {a: {}}\nmodels:\n  - { id: x, base: m, adapter: l }\n  - { id: y, base: x, adapter: l }',
+    /:5:\d+ {2}models\[1\].base {2}"x" is an alias itself; the model behind it is "m"/,
+  ],
+  [
+    'an adapter that climbs',
+    'version: 1\nhosts: {a: {}}\nmodels: [{id: m, base: b, adapter: ../x}]',
+    /models\[0\].adapter {2}expected the name of a folder under shared\/adapters/,
+  ],
+  [
+    'cache bits that there are not',
+    'version: 1\nhosts: {a: {}}\nmodels: [{id: m, kv_bits: 5}]',
+    /models\[0\].kv_bits {2}expected 4, 8; found 5/,
+  ],
+  [
+    'a size that is none',
+    'version: 1\nhosts: {a: {}}\nmodels: [{id: m, prefix_cache: {memory: much}}]',
+    /models\[0\].prefix_cache.memory {2}expected a size such as 512MB/,
+  ],
+  [
+    'an unknown key of the prefix cache',
+    'version: 1\nhosts: {a: {}}\nmodels: [{id: m, prefix_cache: {ram: 1GB, dsik: 1GB}}]',
+    /prefix_cache.dsik {2}unknown key {2}\(did you mean "disk"\?\)/,
+  ],
+  [
+    'an unknown key of a rate limit',
+    'version: 1\nhosts: {a: {api: {rate_limit: {per_minut: 5}}}}',
+    /hosts.a.api.rate_limit.per_minut {2}unknown key {2}\(did you mean "per_minute"\?\)/,
+  ],
+  [
+    'a rate limit that is a number',
+    'version: 1\nhosts: {a: {api: {rate_limit: 5}}}',
+    /hosts.a.api.rate_limit {2}expected a mapping, found 5/,
+  ],
+  [
     'a smoke-test model that is not listed',
     'version: 1\nhosts: {a: {}}\nmodels: [{id: tiny}]\nsmoke_test: {model: tinny}',
     /smoke_test.model.*"tiny"/,

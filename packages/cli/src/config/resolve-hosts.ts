@@ -14,15 +14,26 @@ function agentModels(inventory: Inventory, host: EffectiveHost): AgentConfig['mo
   const here = (inventory.models ?? []).filter((model) => hostsNamed([host], model.hosts).length > 0);
   return here.map((model) => ({
     id: model.id,
+    base: model.base ?? null,
+    adapter: model.adapter ?? null,
     preload: model.preload ?? false,
     pin: model.pin ?? false,
     ttl_seconds: model.ttl ?? null,
     context: model.context ?? null,
+    max_batch_size: model.max_batch_size ?? null,
+    kv_bits: model.kv_bits ?? null,
+    draft: model.draft ?? null,
+    prompt_lookup: model.prompt_lookup ?? false,
+    draft_tokens: model.draft_tokens ?? null,
+    prefix_cache: {
+      memory_bytes: model.prefix_cache?.memory ?? null,
+      disk_bytes: model.prefix_cache?.disk ?? null,
+    },
   }));
 }
 
 function agentConfig(inventory: Inventory, host: EffectiveHost, keyHashes: readonly string[]): AgentConfig {
-  const { port, bind, anonymous, keys } = host.api ?? {};
+  const { port, bind, anonymous, keys, rate_limit: rateLimit = false } = host.api ?? {};
   const hasKeys = (keys ?? []).length > 0;
   return agentConfigSchema.parse({
     version: 1,
@@ -32,6 +43,7 @@ function agentConfig(inventory: Inventory, host: EffectiveHost, keyHashes: reado
       // Where keys are listed one is always asked for, whatever the defaults say.
       anonymous: !hasKeys && anonymous === true,
       key_hashes: keyHashes,
+      rate_limit: rateLimit === false ? null : rateLimit,
     },
     admin: host.admin?.port === undefined ? {} : { port: host.admin.port },
     models: agentModels(inventory, host),
