@@ -8,10 +8,10 @@
 import { testModel } from '../test/support/test-model.ts';
 import { Collector, type Figures } from './lib/collector.ts';
 import { runLoad } from './lib/load-client.ts';
-import { startOurs } from './lib/our-server.ts';
-import { type BenchServer, PEERS, startPeer } from './lib/peer-server.ts';
+import type { BenchServer } from './lib/peer-server.ts';
 import { runRawLoop } from './lib/raw-loop.ts';
 import { formatTable, writeResult } from './lib/report.ts';
+import { withServers } from './lib/with-servers.ts';
 
 const MODEL = 'tiny-text';
 const CLIENTS = [1, 8, 32, 64];
@@ -99,20 +99,13 @@ function cells({ clients, server, figures }: Row, rows: readonly Row[]): string[
   ];
 }
 
-const wanted = process.argv.slice(2);
-const folder = await testModel(MODEL);
-const servers: BenchServer[] = [];
 const results: Array<Scenario & { readonly rows: readonly Row[] }> = [];
-try {
-  servers.push(await startOurs(MODEL));
-  for (const peer of PEERS) {
-    if (wanted.length === 0 || wanted.includes(peer.name)) servers.push(await startPeer(peer, folder));
-  }
+await withServers(MODEL, process.argv.slice(2), async (servers) => {
   for (const scenario of SCENARIOS) {
     const rows: Row[] = [];
     for (const clients of CLIENTS) rows.push(...(await measure(servers, scenario, clients)));
     if (scenario === ALL_AT_ONCE) {
-      const raw = await runRawLoop(folder, ROUNDS, CLIENTS);
+      const raw = await runRawLoop(await testModel(MODEL), ROUNDS, CLIENTS);
       for (const [clients, figures] of raw) rows.push({ clients, server: 'BatchGenerator alone', figures });
     }
     rows.sort((left, right) => left.clients - right.clients);
@@ -125,7 +118,5 @@ try {
       )}\n`,
     );
   }
-} finally {
-  for (const server of servers) await server.stop();
-}
+});
 await writeResult('serving', { model: MODEL, rounds: ROUNDS, scenarios: results });

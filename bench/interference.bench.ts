@@ -1,0 +1,99 @@
+/**
+ * What a long prompt does to streams that already run: the time between the pieces of four streams, alone and while a
+ * prompt of almost 8,000 tokens is prefilled beside them.
+ *
+ * Arguments: names of peers; none means all.
+ */
+import type { BenchServer } from './lib/peer-server.ts';
+import { formatTable, writeResult } from './lib/report.ts';
+import { quantile } from './lib/statistics.ts';
+import { type StreamSample, streamChat } from './lib/stream-client.ts';
+import { withServers } from './lib/with-servers.ts';
+
+const MODEL = 'tiny-text';
+const ROUNDS = 5;
+const STREAMS = 4;
+const STREAM_TOKENS = 600;
+/** The test model's context is 8,192 tokens, and a character is a token of its vocabulary. */
+const PROMPT_CHARACTERS = 7900;
+
+interface Row {
+  readonly server: string;
+  readonly aloneP95: number;
+  readonly besideP95: number;
+  readonly ratio: number;
+  readonly longFirstTokenMs: number;
+}
+
+function streams(server: BenchServer, round: number): Array<Promise<StreamSample>> {
+  return Array.from({ length: STREAMS }, (_, stream) =>
+    streamChat({
+      port: server.port,
+      model: server.model,
+      messages: [{ role: 'user', content: `round ${String(round)} stream ${String(stream)}` }],
+      maxTokens: STREAM_TOKENS,
+      options: { logit_bias: { 70: 5 } },
+      recordChunks: true,
+    }),
+  );
+}
+
+/** Gaps between pieces that ended inside the window, milliseconds. */
+function gaps(sample: StreamSample, from: number, until: number): number[] {
+  return sample.chunkMs
+    .map((time, index) => ({ time, gap: time - (sample.chunkMs[index - 1] ?? time) }))
+    .filter(({ time, gap }) => gap > 0 && time >= from && time <= until)
+    .map(({ gap }) => gap);
+}
+
+async function measure(server: BenchServer): Promise<Row> {
+  const alone: number[] = [];
+  const beside: number[] = [];
+  const firstTokens: number[] = [];
+  for (let round = -1; round < ROUNDS; round += 1) {
+    const quiet = await Promise.all(streams(server, round));
+    const running = streams(server, round + 100);
+    const start = performance.now();
+    await new Promise((resolve) => setTimeout(resolve, 100));
+    const from = performance.now() - start;
+    const long = await streamChat({
+      port: server.port,
+      model: server.model,
+      messages: [{ role: 'user', content: `${String(round)} ${'long '.repeat(PROMPT_CHARACTERS / 5)}` }],
+      maxTokens: 1,
+    });
+    const until = performance.now() - start;
+    const disturbed = await Promise.all(running);
+    if (round < 0) continue;
+    alone.push(...quiet.flatMap((sample) => gaps(sample, 0, Infinity)));
+    beside.push(...disturbed.flatMap((sample) => gaps(sample, from, until)));
+    firstTokens.push(long.totalMs);
+  }
+  const aloneP95 = quantile(alone, 0.95);
+  const besideP95 = quantile(beside, 0.95);
+  return {
+    server: server.name,
+    aloneP95,
+    besideP95,
+    ratio: besideP95 / aloneP95,
+    longFirstTokenMs: quantile(firstTokens, 0.5),
+  };
+}
+
+const rows: Row[] = [];
+await withServers(MODEL, process.argv.slice(2), async (servers) => {
+  for (const server of servers) rows.push(await measure(server));
+});
+console.log(
+  formatTable(
+    ['server', 'gap p95 alone, ms', 'beside a long prompt', 'ratio', 'the long prompt took, ms'],
+    rows.map((row) => [
+      row.server,
+      row.aloneP95.toFixed(1),
+      row.besideP95.toFixed(1),
+      row.ratio.toFixed(1),
+      row.longFirstTokenMs.toFixed(0),
+    ]),
+  ),
+);
+await writeResult('interference', { model: MODEL, rounds: ROUNDS, streams: STREAMS, rows });

@@ -1,0 +1,103 @@
+/**
+ * Ten thousand requests, one tenth of them cut off by their clients, and what agent and worker hold in memory on the
+ * way. The memory after the first thousand is the reference: caches and code are warm then.
+ */
+import { readFile } from 'node:fs/promises';
+import http from 'node:http';
+import { startOurs } from './lib/our-server.ts';
+import type { BenchServer } from './lib/peer-server.ts';
+import { formatTable, writeResult } from './lib/report.ts';
+import { streamChat } from './lib/stream-client.ts';
+
+const MODEL = 'tiny-text';
+const REQUESTS = 10_000;
+const CLIENTS = 16;
+const WARM = 1000;
+const READ_EVERY = 1000;
+
+interface Reading {
+  readonly requests: number;
+  /** Resident bytes of agent and workers together. */
+  readonly bytes: number;
+}
+
+async function residentBytes(server: BenchServer): Promise<number> {
+  let kilobytes = 0;
+  for (const pid of await server.pids()) {
+    const status = await readFile(`/proc/${String(pid)}/status`, 'utf8');
+    kilobytes += Number(/^VmRSS:\s+(\d+)/m.exec(status)?.[1] ?? 0);
+  }
+  return kilobytes * 1024;
+}
+
+/** A client that goes away after the first bytes of its answer. */
+async function cutOff(server: BenchServer, text: string): Promise<void> {
+  const { promise, resolve } = Promise.withResolvers<void>();
+  const body = JSON.stringify({
+    model: server.model,
+    messages: [{ role: 'user', content: text }],
+    max_tokens: 500,
+    stream: true,
+  });
+  const request = http.request(
+    {
+      host: '127.0.0.1',
+      port: server.port,
+      path: '/v1/chat/completions',
+      method: 'POST',
+      agent: false,
+      headers: { 'content-type': 'application/json' },
+    },
+    (response) => {
+      response.once('data', () => request.destroy());
+      response.on('error', () => {});
+    },
+  );
+  request.on('error', () => {});
+  request.on('close', resolve);
+  request.end(body);
+  await promise;
+}
+
+const server = await startOurs(MODEL);
+const readings: Reading[] = [];
+let sent = 0;
+let failed = 0;
+try {
+  const client = async (): Promise<void> => {
+    while (sent < REQUESTS) {
+      sent += 1;
+      const number = sent;
+      const text = `request ${String(number)} ${'and more '.repeat(number % 40)}`;
+      if (number % 10 === 0) {
+        await cutOff(server, text);
+      } else {
+        const sample = await streamChat({
+          port: server.port,
+          model: server.model,
+          messages: [{ role: 'user', content: text }],
+          maxTokens: 4 + (number % 24),
+        });
+        if (sample.error !== null) failed += 1;
+      }
+      if (number % READ_EVERY === 0) readings.push({ requests: number, bytes: await residentBytes(server) });
+    }
+  };
+  await Promise.all(Array.from({ length: CLIENTS }, client));
+} finally {
+  await server.stop();
+}
+const reference = readings.find((reading) => reading.requests === WARM)?.bytes ?? Number.NaN;
+const growth = (readings.at(-1)?.bytes ?? Number.NaN) / reference - 1;
+console.log(
+  formatTable(
+    ['requests', 'agent + worker, MB', 'against 1,000 requests'],
+    readings.map(({ requests, bytes }) => [
+      String(requests),
+      (bytes / 1e6).toFixed(1),
+      `${((bytes / reference - 1) * 100).toFixed(1)} %`,
+    ]),
+  ),
+);
+console.log(`failed: ${String(failed)}`);
+await writeResult('soak', { model: MODEL, requests: REQUESTS, clients: CLIENTS, failed, growth, readings });
