@@ -11,9 +11,13 @@ import signal
 import sys
 import threading
 from collections.abc import Callable
-from importlib.metadata import version
+from importlib.metadata import PackageNotFoundError, version
+from importlib.util import find_spec
 from typing import NoReturn
 
+from .embedding_engine import EmbeddingEngine
+from .embedding_preparation import EmbeddingPreparation
+from .embedding_request import EmbeddingRequest
 from .engine import Engine, EngineBrokenError
 from .errors import RequestError
 from .frames import (
@@ -35,7 +39,8 @@ from .replies import ReplyChannel
 from .request import Registry, Request
 
 REPLY_DESCRIPTOR = 3
-LIBRARIES = ("mlx", "mlx-lm", "transformers", "tokenizers")
+LIBRARIES = ("mlx", "mlx-lm", "mlx-vlm", "transformers", "tokenizers")
+"""Named in the first reply, those of them that the environment has."""
 
 
 def end_process(code: int) -> NoReturn:
@@ -46,14 +51,23 @@ def end_process(code: int) -> NoReturn:
     os._exit(code)
 
 
+def library_versions() -> dict[str, str]:
+    """Name to version of the libraries that this environment has."""
+    versions = {}
+    for name in LIBRARIES:
+        with contextlib.suppress(PackageNotFoundError):
+            versions[name] = version(name)
+    return versions
+
+
 class Worker:
     """Wires the threads together."""
 
     def __init__(self) -> None:
         self._replies = ReplyChannel(REPLY_DESCRIPTOR, on_broken=lambda: end_process(1))
         self._registry = Registry()
-        self._engine = Engine(self._replies, self._registry)
-        self._preparation = Preparation(self._engine, self._replies, self._registry)
+        self._engine: Engine | EmbeddingEngine = Engine(self._replies, self._registry)
+        self._preparation: Preparation | EmbeddingPreparation = Preparation(self._engine, self._replies, self._registry)
         self._load_frames: queue.SimpleQueue[LoadFrame | FrameError] = queue.SimpleQueue()
         self._load_seen = False
         self._memory_counters: Callable[[], dict[str, int]] = dict
@@ -76,12 +90,8 @@ class Worker:
             self._refuse(line, error)
             return
         match frame:
-            case GenerateFrame():
-                request = Request(frame)
-                if self._registry.add(request):
-                    self._preparation.submit(request)
-                else:
-                    log(f"ignored a second request with the id {frame.id!r}")
+            case GenerateFrame() | EmbedFrame():
+                self._take_request(frame)
             case CancelFrame():
                 request = self._registry.get(frame.id)
                 if request is not None:
@@ -90,14 +100,24 @@ class Worker:
                     self._engine.submit(request)
             case TokenizeFrame() | DetokenizeFrame():
                 self._preparation.submit(frame)
-            case EmbedFrame():
-                self._replies.send_failed(frame.id, RequestError("This model generates text.", "model"))
             case PingFrame():
                 self._pong(frame)
             case ShrinkFrame():
                 self._engine.submit(frame)
             case LoadFrame():
                 self._take_load(frame)
+
+    def _take_request(self, frame: GenerateFrame | EmbedFrame) -> None:
+        embeds = isinstance(self._engine, EmbeddingEngine)
+        if embeds is not isinstance(frame, EmbedFrame):
+            does = "turns text into vectors" if embeds else "generates text"
+            self._replies.send_failed(frame.id, RequestError(f"This model {does}.", "model"))
+            return
+        request = EmbeddingRequest(frame) if isinstance(frame, EmbedFrame) else Request(frame)
+        if self._registry.add(request):
+            self._preparation.submit(request)
+        else:
+            log(f"ignored a second request with the id {frame.id!r}")
 
     def _refuse(self, line: bytes, error: FrameError) -> None:
         log(f"invalid frame of {len(line)} bytes: {error.message}")
@@ -112,11 +132,13 @@ class Worker:
             log("ignored a second load frame")
             return
         self._load_seen = True
+        if isinstance(frame, LoadFrame) and frame.task == "embed":
+            self._engine = EmbeddingEngine(self._replies, self._registry)
+            self._preparation = EmbeddingPreparation(self._engine, self._replies, self._registry)
         self._load_frames.put(frame)
 
     def _pong(self, frame: PingFrame) -> None:
         running = self._engine.running
-        speculation = self._engine.speculation
         counters = {
             "active_memory_bytes": 0,
             "cache_memory_bytes": 0,
@@ -130,8 +152,7 @@ class Worker:
                 "running": running,
                 "waiting": max(len(self._registry) - running, 0),
                 "steps": self._engine.steps + self._preparation.finished,
-                "drafted_tokens": speculation.drafted if speculation else 0,
-                "accepted_tokens": speculation.accepted if speculation else 0,
+                **self._engine.counters(),
                 **counters,
             }
         )
@@ -151,8 +172,13 @@ class Worker:
         """Import the libraries, which takes seconds, and say that they are there."""
         import mlx.core as mx
 
-        from . import batch  # noqa: F401  (the import is the point)
         from .memory import memory_counters
+
+        # Each environment has one of the two libraries.
+        if find_spec("mlx_lm") is not None:
+            from . import batch  # noqa: F401  (the import is the point)
+        if find_spec("mlx_vlm") is not None:
+            from . import embedding_model  # noqa: F401
 
         self._memory_counters = memory_counters
         self._replies.send(
@@ -160,7 +186,7 @@ class Worker:
                 "type": "ready",
                 "protocol_version": PROTOCOL_VERSION,
                 "pid": os.getpid(),
-                "versions": {name: version(name) for name in LIBRARIES},
+                "versions": library_versions(),
                 "device": mx.default_device().type.name,
             }
         )

@@ -39,7 +39,7 @@ class Engine:
         self._batch: Batch
         self._model: TextModel
         self._failed_steps = 0
-        self.speculation: Speculation | None = None
+        self._speculation: Speculation | None = None
         self.running = 0
         self.steps = 0
         """Pieces of work finished so far: it stands still when the engine does."""
@@ -58,13 +58,13 @@ class Engine:
         begun = time.perf_counter()
         set_memory_limits(frame.memory_limit_bytes)
         model = TextModel(frame.path, frame.context_length)
-        self.speculation = make_speculation(frame.speculation, model)
+        self._speculation = make_speculation(frame.speculation, model)
         batch = Batch(
             model,
             frame.max_batch_size,
             memory_limit_bytes=frame.memory_limit_bytes,
             wired_limit_bytes=frame.wired_limit_bytes,
-            speculation=self.speculation,
+            speculation=self._speculation,
         )
         batch.warm_up()
         self.use(model, batch)
@@ -81,6 +81,14 @@ class Engine:
             }
         )
         return model
+
+    def counters(self) -> dict[str, int]:
+        """What a pong says beside memory and requests. Safe from any thread."""
+        speculation = self._speculation
+        return {
+            "drafted_tokens": speculation.drafted if speculation else 0,
+            "accepted_tokens": speculation.accepted if speculation else 0,
+        }
 
     def use(self, model: "TextModel", batch: "Batch") -> None:
         """Serve with this model and batch."""

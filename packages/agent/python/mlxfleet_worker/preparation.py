@@ -9,7 +9,7 @@ from .frames import DetokenizeFrame, TokenizeFrame
 from .log import log
 from .replies import ReplyChannel
 from .request import Registry, Request
-from .tokenizing import detokenize, tokenize
+from .tokenizing import answer
 
 if TYPE_CHECKING:
     from .text import TextModel
@@ -39,7 +39,7 @@ class Preparation:
             if isinstance(task, Request):
                 self._prepare(task, model)
             else:
-                self._answer(task, model)
+                answer(task, model, self._replies)
             self.finished += 1
 
     def _prepare(self, request: Request, model: "TextModel") -> None:
@@ -57,19 +57,6 @@ class Preparation:
             self._fail(request, RequestError(f"The prompt could not be tokenized: {error}", request.frame.prompt.param))
         else:
             self._engine.submit(request)
-
-    def _answer(self, frame: TokenizeFrame | DetokenizeFrame, model: "TextModel") -> None:
-        try:
-            if isinstance(frame, TokenizeFrame):
-                tokens = tokenize(model, frame.prompt)
-                self._replies.send({"type": "tokenized", "id": frame.id, "tokens": tokens})
-            else:
-                self._replies.send({"type": "detokenized", "id": frame.id, "text": detokenize(model, frame.tokens)})
-        except RequestError as error:
-            self._replies.send_failed(frame.id, error)
-        except Exception as error:
-            log(f"a text could not be tokenized: {type(error).__name__}")
-            self._replies.send_failed(frame.id, RequestError(f"The text could not be tokenized: {error}", "input"))
 
     def _fail(self, request: Request, error: RequestError) -> None:
         if self._registry.remove(request):

@@ -2,7 +2,7 @@
 
 import threading
 import time
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 from .frames import GenerateFrame
 from .stopping import StopTexts
@@ -92,26 +92,36 @@ class Request:
         return output
 
 
+class Tracked(Protocol):
+    """A request of either kind."""
+
+    cancelled: bool
+
+    @property
+    def id(self) -> str:
+        """The agent's name for it."""
+
+
 class Registry:
     """The requests that are not over, by id."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._requests: dict[str, Request] = {}
+        self._requests: dict[str, Tracked] = {}
 
     def __len__(self) -> int:
         return len(self._requests)
 
-    def add(self, request: Request) -> bool:
+    def add(self, request: Tracked) -> bool:
         """Take a new request; false when its id is in use."""
         with self._lock:
             return self._requests.setdefault(request.id, request) is request
 
-    def get(self, id: str) -> Request | None:
+    def get(self, id: str) -> Tracked | None:
         """The request of this id, if it is not over."""
         return self._requests.get(id)
 
-    def remove(self, request: Request) -> bool:
+    def remove(self, request: Tracked) -> bool:
         """Forget a request that is over; false when it was over already."""
         with self._lock:
             if self._requests.get(request.id) is not request:
