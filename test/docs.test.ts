@@ -4,6 +4,8 @@ import * as protocol from '@mlxfleet/protocol';
 import { describe, expect, test } from 'vitest';
 import { parse } from 'yaml';
 import { z } from 'zod';
+import { fillTables, optionTable } from '../scripts/lib/openai-docs.ts';
+import { ENDPOINTS } from '../scripts/lib/openai-endpoints.ts';
 
 const checkout = path.dirname(import.meta.dirname);
 
@@ -58,33 +60,6 @@ describe('docs/configuration.md', () => {
   const page = prose('docs/configuration.md');
   const names = namesIn(page);
 
-  test.each(Object.keys(protocol.IGNORED_OPTIONS))('lists the ignored field %s', (field) => {
-    expect(page).toContain(`\`${field}\``);
-  });
-
-  test.each([
-    ['chat', protocol.UNSUPPORTED_CHAT_OPTIONS],
-    ['completions', protocol.UNSUPPORTED_COMPLETION_OPTIONS],
-  ])('lists each refused option of %s with the values that pass', (kind, options) => {
-    const [, table = ''] = page.split(`| ${kind} | passes with |\n|---|---|\n`);
-    const rows = table.slice(0, table.indexOf('\n\n')).split('\n');
-    const listed = rows.map((row) => {
-      const [, option = '', values = ''] = /^\| `(\w+)` \|(.*)\|$/.exec(row) ?? [];
-      const passing = Array.from(values.matchAll(/`([^`]+)`/g), ([, value = '']): unknown =>
-        JSON.parse(value),
-      );
-      return [option, passing] as const;
-    });
-    expect(new Map(listed)).toEqual(new Map(Object.entries(options)));
-  });
-
-  test.each([
-    ['chat', protocol.chatRequestSchema],
-    ['completions', protocol.completionRequestSchema],
-  ])('names every field that %s honours', (_, schema) => {
-    expect(Object.keys(schema.shape).filter((field) => !names.has(field))).toEqual([]);
-  });
-
   const host = ['hosts', 'air'];
   test.each([
     ['## Top level', keysAt()],
@@ -115,6 +90,15 @@ describe('docs/configuration.md', () => {
     const perHost = new Set(keysAt(...host));
     expect(tableKeys(page, '## On the host')).toEqual(own.filter((key) => !perHost.has(key)).toSorted());
   });
+});
+
+test('docs/openai-api.md lists each option of each route', () => {
+  const page = read('docs/openai-api.md');
+  const tables = ENDPOINTS.map(
+    (endpoint) => [endpoint.route, optionTable(endpoint, protocol.UNSUPPORTED_NOTES)] as const,
+  );
+  expect(tables.length).toBeGreaterThan(1);
+  expect(fillTables(page, new Map(tables))).toBe(page);
 });
 
 /** The names in the first column of the tables between a heading and the next one, sorted. */
@@ -197,14 +181,17 @@ const schemas: Readonly<Record<string, z.ZodType>> = {
   adminStatusSchema: protocol.adminStatusSchema,
   adminUnloadRequestSchema: protocol.adminUnloadRequestSchema,
   adminUnloadResponseSchema: protocol.adminUnloadResponseSchema,
+  chatCompletionSchema: protocol.chatCompletionSchema,
   openAiErrorSchema: protocol.openAiErrorSchema,
 };
 
-const examples = fences(path.join('docs', 'admin-api.md')).filter(({ info }) => info.startsWith('json'));
+const examplesOf = (page: string): Fence[] =>
+  fences(path.join('docs', page)).filter(({ info }) => info.startsWith('json'));
+const examples = [...examplesOf('admin-api.md'), ...examplesOf('openai-api.md')];
 
-test('docs/admin-api.md shows an example of every schema', () => {
-  const shown = examples.map(({ info }) => info.replace(/^json /, ''));
-  expect(shown.toSorted()).toEqual(Object.keys(schemas).toSorted());
+test('the pages of both APIs show an example of every schema', () => {
+  const shown = new Set(examples.map(({ info }) => info.replace(/^json /, '')));
+  expect([...shown].toSorted()).toEqual(Object.keys(schemas).toSorted());
 });
 
 test.each(examples)('the example of $info has every field of its schema and no other', ({ info, text }) => {

@@ -39,7 +39,7 @@ export const chatRequestSchema = z.looseObject({
   ),
   logprobs: option(
     z.boolean(),
-    'Log-probabilities of the text’s tokens, see [Log-probabilities](#log-probabilities).',
+    "Log-probabilities of the text's tokens, see [Log-probabilities](#log-probabilities).",
     '`false`',
   ),
   top_logprobs: option(
@@ -50,16 +50,16 @@ export const chatRequestSchema = z.looseObject({
   reasoning_effort: option(
     z.enum(['none', 'minimal', 'low', 'medium', 'high', 'xhigh', 'max']),
     'For models that reason, see [Reasoning](#reasoning).',
-    'as the model’s template decides',
+    "as the model's template decides",
   ),
   enable_thinking: option(
     z.boolean(),
-    'Extension. The chat template’s variable of this name; goes before `reasoning_effort`.',
-    'as the model’s template decides',
+    "Extension. The chat template's variable of this name; goes before `reasoning_effort`.",
+    "as the model's template decides",
   ),
   chat_template_kwargs: option(
     z.record(z.string(), z.unknown()),
-    'Extension. Variables for the model’s chat template, nested up to 16 levels; goes before all other options that set some.',
+    "Extension. Variables for the model's chat template, nested up to 16 levels; goes before all other options that set some.",
     'none',
   ),
 });

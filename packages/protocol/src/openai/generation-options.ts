@@ -2,7 +2,11 @@ import { z } from 'zod';
 import { option } from './option.ts';
 
 const streamOptions = z.looseObject({
-  include_usage: option(z.boolean(), 'A last chunk without choices carries `usage`.', '`false`'),
+  include_usage: option(
+    z.boolean(),
+    'A last chunk without choices carries `usage`; each one before it has `"usage": null`.',
+    '`false`',
+  ),
 });
 
 /** Options that chat and plain completions share. */
@@ -11,8 +15,7 @@ export const generationOptions = {
   stream: option(z.boolean(), 'Server-sent events, ended by `data: [DONE]`.', '`false`'),
   stream_options: option(
     streamOptions,
-    '`include_usage`: a last chunk without choices carries `usage`, and each one before it `"usage": null`. ' +
-      '`continuous_usage_stats` and `include_obfuscation` are ignored.',
+    'Details of the stream. `continuous_usage_stats` and `include_obfuscation` are ignored.',
   ),
   max_tokens: option(
     z.int().positive(),
@@ -21,7 +24,7 @@ export const generationOptions = {
   n: option(z.int().min(1).max(16), 'Choices for each prompt.', '1'),
   temperature: option(
     z.number().min(0).max(2),
-    '0 is greedy: always the most likely token. 1 draws from the model’s own distribution.',
+    "0 is greedy: always the most likely token. 1 draws from the model's own distribution.",
     '1',
   ),
   top_p: option(
@@ -71,12 +74,12 @@ export const generationOptions = {
   ),
   prompt_cache_key: option(
     z.string().max(512),
-    'Requests with the same key prefer to keep each other’s prompts in the cache.',
+    "Requests with the same key prefer to keep each other's prompts in the cache.",
     'none',
   ),
   return_token_ids: option(
     z.boolean(),
-    'Extension, named after vLLM’s. Adds `token_ids` to each choice, in a stream to each chunk.',
+    "Extension, named after vLLM's. Adds `token_ids` to each choice, in a stream to each chunk.",
     '`false`',
   ),
 } as const;

@@ -5,7 +5,7 @@
 type UnsupportedOptions = Readonly<Record<string, readonly unknown[]>>;
 
 /** Options of other servers that change what is generated. */
-export const UNSUPPORTED_FOREIGN_OPTIONS: UnsupportedOptions = {
+const UNSUPPORTED_FOREIGN_OPTIONS: UnsupportedOptions = {
   adapters: [],
   grammar: [''],
   guided_choice: [],
@@ -38,28 +38,28 @@ export const UNSUPPORTED_COMPLETION_OPTIONS: UnsupportedOptions = {
   ...UNSUPPORTED_FOREIGN_OPTIONS,
 };
 
-/** What a refused option asks for, and what does the same where something does. */
+/** What a refused option asks for, to go on after "it asks for", and what does the same where something does. */
 export const UNSUPPORTED_NOTES: Readonly<Record<string, string>> = {
-  adapters: 'A LoRA adapter. Name a model of the inventory that has it.',
-  add_generation_prompt: 'A prompt without the head of the answer.',
-  audio: 'A spoken answer.',
-  continue_final_message: 'An answer that goes on with the last message.',
-  function_call: 'The older form of tool_choice. Use tool_choice.',
-  functions: 'The older form of tools. Use tools.',
-  grammar: 'Text by a grammar. Use response_format, where JSON will do.',
-  guided_choice: 'One of several texts. Use response_format with an enum.',
-  guided_grammar: 'Text by a grammar. Use response_format, where JSON will do.',
-  guided_json: 'JSON by a schema. Use response_format.',
-  guided_regex: 'Text by a regular expression. Use response_format with a pattern.',
-  ignore_eos: 'A completion that goes on behind its end.',
-  include_stop_str_in_output: 'The stop text as a part of the completion. The choice has it as stop_reason.',
-  json_schema: 'JSON by a schema. Use response_format.',
-  min_tokens: 'The fewest tokens of a completion.',
-  modalities: 'A spoken answer.',
-  prompt_logprobs: 'Log-probabilities of the prompt.',
-  stop_token_ids: 'Token ids that end a completion. Use stop.',
-  structured_outputs: 'Text by a schema or a grammar. Use response_format.',
-  suffix: 'A completion that fits in front of this text.',
-  use_beam_search: 'Beam search.',
-  web_search_options: 'A search before the answer.',
+  adapters: 'a LoRA adapter; name a model of the inventory that has it',
+  add_generation_prompt: 'a prompt without the head of the answer',
+  audio: 'a spoken answer',
+  continue_final_message: 'an answer that goes on with the last message',
+  function_call: 'the older form of tool_choice; use tool_choice',
+  functions: 'the older form of tools; use tools',
+  grammar: 'text by a grammar; use response_format, where JSON will do',
+  guided_choice: 'one of several texts; use response_format with an enum',
+  guided_grammar: 'text by a grammar; use response_format, where JSON will do',
+  guided_json: 'JSON by a schema; use response_format',
+  guided_regex: 'text by a regular expression; use response_format with a pattern',
+  ignore_eos: 'a completion that goes on behind its end',
+  include_stop_str_in_output: 'the stop text as a part of the completion; the choice has it as stop_reason',
+  json_schema: 'JSON by a schema; use response_format',
+  min_tokens: 'a least number of tokens',
+  modalities: 'a spoken answer',
+  prompt_logprobs: 'log-probabilities of the prompt',
+  stop_token_ids: 'token ids that end a completion; use stop',
+  structured_outputs: 'text by a schema or a grammar; use response_format',
+  suffix: 'a completion that fits in front of this text',
+  use_beam_search: 'beam search',
+  web_search_options: 'a search before the answer',
 };

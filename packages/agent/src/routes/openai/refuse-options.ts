@@ -17,10 +17,10 @@ export function refuseOptions(
     if (value === undefined || value === null) continue;
     if (harmless.some((each) => isDeepStrictEqual(each, value))) continue;
     const note = UNSUPPORTED_NOTES[option];
-    const sentence = `'${option}' is not supported with this value.`;
+    const wish = note === undefined ? '' : `: it asks for ${note}`;
     throw new ApiError(
       API_ERRORS.UNSUPPORTED_PARAMETER,
-      note === undefined ? sentence : `${sentence} It stands for: ${note}`,
+      `'${option}' is not supported with this value${wish}.`,
       { param: option },
     );
   }
