@@ -147,7 +147,7 @@ class Engine:
                 raise RequestError(
                     f"There is no memory for a completion of {len(request.prompt)} prompt tokens.", None, "memory"
                 )
-            request.detokenizer = self._model.make_detokenizer()
+            request.reader = self._model.make_reader()
             self._batch.add(request)
         except RequestError as error:
             self._fail(request, error)
@@ -204,9 +204,8 @@ class Engine:
         if request.cancelled or request.is_over:
             return None
         try:
-            visible = new.token not in self._model.hidden_tokens
-            output = request.take_token(new.token, visible=visible, reason=new.reason, now=now)
-            if new.logprobs is not None and visible:
+            output = request.take_token(new.token, reason=new.reason, now=now)
+            if new.logprobs is not None and new.token not in self._model.hidden_tokens and request.is_in_text:
                 output["logprobs"] = [self._model.token_names.describe(new.token, new.logprobs)]
         except Exception as error:
             log_exception("a token could not be turned into text")

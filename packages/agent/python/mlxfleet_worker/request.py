@@ -8,8 +8,9 @@ from .frames import GenerateFrame
 from .stopping import StopTexts
 
 if TYPE_CHECKING:
-    from .detokenizer import Detokenizer
+    from .chat.answer import AnswerReader
     from .generation import TokenConstraint
+    from .plain_reader import PlainReader
 
 
 class Request:
@@ -24,12 +25,12 @@ class Request:
         "cancelled",
         "completion_tokens",
         "constraint",
-        "detokenizer",
         "first_token_at",
         "frame",
         "is_over",
         "max_tokens",
         "prompt",
+        "reader",
         "started_at",
         "stop_texts",
     )
@@ -42,7 +43,7 @@ class Request:
         self.prompt: list[int] = []
         self.max_tokens = 0
         self.constraint: TokenConstraint | None = None
-        self.detokenizer: Detokenizer | None = None
+        self.reader: AnswerReader | PlainReader | None = None
         self.stop_texts = StopTexts(frame.stop) if frame.stop else None
         self.started_at = 0.0
         self.first_token_at = 0.0
@@ -53,6 +54,11 @@ class Request:
         """The agent's name for it."""
         return self.frame.id
 
+    @property
+    def is_in_text(self) -> bool:
+        """Whether its last token belongs to the visible text."""
+        return self.reader is not None and self.reader.is_in_text
+
     def timings(self, now: float) -> dict[str, float]:
         """Seconds in queue, prefill and decode, for a request whose last token came at `now`."""
         return {
@@ -61,32 +67,45 @@ class Request:
             "decode_seconds": round(now - self.first_token_at, 6),
         }
 
-    def take_token(self, token: int, *, visible: bool, reason: str | None, now: float) -> dict[str, Any]:
+    def take_token(self, token: int, *, reason: str | None, now: float) -> dict[str, Any]:
         """The step output for one new token.
 
-        `visible` is false for tokens that have no text of their own, such as the end-of-sequence token. `reason` is set
-        when the model or the length ends the completion; a stop text may set it too.
+        `reason` is set when the model or the length ends the completion; a stop text, or the one call that was allowed,
+        may set it too.
         """
         if self.completion_tokens == 0:
             self.first_token_at = now
         self.completion_tokens += 1
-        detokenizer = self.detokenizer
-        assert detokenizer is not None
-        text = detokenizer.add(token) if visible else ""
+        reader = self.reader
+        assert reader is not None
+        delta = reader.take(token)
+        if reason is None and reader.is_finished:
+            reason = "stop"
+        text, reasoning, calls = delta.text, delta.reasoning, delta.tool_calls
         if reason is not None:
-            text += detokenizer.finish()
+            rest = reader.finish(is_whole=reason == "stop")
+            text, reasoning, calls = text + rest.text, reasoning + rest.reasoning, calls + rest.tool_calls
+        stop_text = None
         if self.stop_texts is not None:
-            text, stopped = self.stop_texts.push(text)
-            if stopped:
+            text, stop_text = self.stop_texts.push(text)
+            if stop_text is not None:
                 reason = "stop"
             elif reason is not None:
                 text += self.stop_texts.finish()
         output: dict[str, Any] = {"id": self.frame.id, "text": text, "tokens": (token,)}
+        if reasoning:
+            output["reasoning"] = reasoning
+        if calls:
+            output["tool_calls"] = [call.to_frame() for call in calls]
         if reason is not None:
             self.is_over = True
+            if reason == "stop" and stop_text is None and reader.has_calls:
+                reason = "tool_calls"
             output["finish"] = {
                 "reason": reason,
+                "stop_text": stop_text,
                 "completion_tokens": self.completion_tokens,
+                "reasoning_tokens": reader.reasoning_tokens,
                 "timings": self.timings(now),
             }
         return output

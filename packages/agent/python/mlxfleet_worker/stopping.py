@@ -9,19 +9,20 @@ class StopTexts:
         self._longest = max(map(len, texts), default=0)
         self._held = ""
 
-    def push(self, text: str) -> tuple[str, bool]:
-        """Take new text; return what may be shown and whether a stop text is complete.
+    def push(self, text: str) -> tuple[str, str | None]:
+        """Take new text; return what may be shown and the stop text that is complete, if one is.
 
         The stop text that completes first counts, and nothing from its start on is ever shown.
         """
         pending = self._held + text
-        matches = [(start + len(stop), start) for stop in self._texts if (start := pending.find(stop)) >= 0]
+        matches = [(start + len(stop), start, stop) for stop in self._texts if (start := pending.find(stop)) >= 0]
         if matches:
             self._held = ""
-            return pending[: min(matches)[1]], True
+            _, start, stop = min(matches)
+            return pending[:start], stop
         keep = self._possible_start(pending)
         self._held = pending[len(pending) - keep :]
-        return pending[: len(pending) - keep], False
+        return pending[: len(pending) - keep], None
 
     def finish(self) -> str:
         """The text still held back, once no more can follow."""

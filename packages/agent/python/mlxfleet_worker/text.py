@@ -6,8 +6,9 @@ from typing import Any
 from jinja2 import TemplateError
 from mlx_lm import load
 
-from .detokenizer import Detokenizer, DetokenizerFactory
+from .detokenizer import DetokenizerFactory
 from .errors import RequestError
+from .plain_reader import PlainReader
 from .prompts import ChatPrompt, Prompt, TextPrompt
 from .token_names import TokenNames
 
@@ -61,9 +62,9 @@ class TextModel:
         """Whether chat prompts can be rendered."""
         return bool(self.tokenizer.has_chat_template)
 
-    def make_detokenizer(self) -> Detokenizer:
-        """A detokenizer for one completion."""
-        return self._detokenizers.make()
+    def make_reader(self) -> PlainReader:
+        """What turns the tokens of one completion into text."""
+        return PlainReader(self._detokenizers.make(), self.hidden_tokens)
 
     def encode(self, prompt: Prompt) -> list[int]:
         """The tokens of a prompt to complete. Raises RequestError for one that is empty, invalid or too long."""

@@ -15,7 +15,8 @@ def run(chunks: list[str], stops: list[str]) -> tuple[str, bool]:
         shown += text
         # What was shown must never have to be taken back.
         assert not any(stop in shown for stop in stops)
-        if stopped:
+        if stopped is not None:
+            assert stopped in stops
             return shown, True
     return shown + watcher.finish(), False
 
@@ -54,5 +55,5 @@ def test_any_cut_of_a_text_gives_the_same_result() -> None:
 
 
 def test_text_that_cannot_begin_a_stop_is_shown_at_once() -> None:
-    assert StopTexts(["STOP"]).push("abc") == ("abc", False)
-    assert StopTexts(["STOP"]).push("abcST") == ("abc", False)
+    assert StopTexts(["STOP"]).push("abc") == ("abc", None)
+    assert StopTexts(["STOP"]).push("abcST") == ("abc", None)

@@ -1,0 +1,1 @@
+"""Chats: conversations into prompts, and answers into text, reasoning and tool calls."""
