@@ -44,9 +44,12 @@ interface Choice {
   finish: Finish | null;
 }
 
+/** The part of a model that jobs are given to. */
+type JobRunner = Pick<ModelRuntime, 'submit' | 'cancel'>;
+
 /** All choices of one request: several jobs of one model whose fates are tied together. */
 export class Generation {
-  readonly #runtime: ModelRuntime;
+  readonly #runtime: JobRunner;
   readonly #plan: GenerationPlan;
   readonly #sink: AnswerSink;
   readonly #metrics: Metrics;
@@ -57,7 +60,7 @@ export class Generation {
   #ended = false;
   #sawToken = false;
 
-  constructor(runtime: ModelRuntime, plan: GenerationPlan, sink: AnswerSink, metrics: Metrics) {
+  constructor(runtime: JobRunner, plan: GenerationPlan, sink: AnswerSink, metrics: Metrics) {
     this.#runtime = runtime;
     this.#plan = plan;
     this.#sink = sink;
