@@ -4,12 +4,13 @@ import { buildBundles } from './lib/build-bundles.ts';
 import { passThrough } from './lib/command.ts';
 import { readJunit } from './lib/junit.ts';
 import { cacheFolder, checkout, workerSource } from './lib/paths.ts';
-import { ensureSmolLM2, ensureTinyText } from './lib/models.ts';
+import { ensureMiniLM, ensureSmolLM2, ensureTinyText } from './lib/models.ts';
 import { formatSeconds, say } from './lib/progress.ts';
 import { runMain, SetupError } from './lib/setup-error.ts';
 import { compiler, ensureSystemPrograms, fleetPrograms } from './lib/system-packages.ts';
 import { type Tally, formatTally, judgeRunner, readTally, sumTallies } from './lib/tally.ts';
 import { ensureTextEnvironment } from './lib/text-environment.ts';
+import { ensureVisionEnvironment } from './lib/vision-environment.ts';
 import { ensureWheelhouse } from './lib/wheelhouse.ts';
 
 interface Part {
@@ -34,8 +35,10 @@ const parts: readonly Part[] = [
       await ensureSystemPrograms([compiler]);
       await ensureTinyText();
       await ensureSmolLM2();
+      await ensureVisionEnvironment();
+      await ensureMiniLM();
     },
-    run: runPytest,
+    run: runPython,
   },
   {
     name: 'e2e',
@@ -44,6 +47,8 @@ const parts: readonly Part[] = [
       await buildBundles();
       await ensureTinyText();
       await ensureSmolLM2();
+      await ensureVisionEnvironment();
+      await ensureMiniLM();
       await ensureWheelhouse();
     },
     run: (pattern) => runVitest('e2e', 'verbose', pattern),
@@ -67,23 +72,47 @@ async function runVitest(project: string, reporter: string, pattern: readonly st
   return judgeRunner(project, exitCode, await readResults(file, readTally));
 }
 
-async function runPytest(pattern: readonly string[]): Promise<Tally> {
-  const file = path.join(resultsFolder, 'python.xml');
-  const exitCode = await passThrough(
-    await ensureTextEnvironment(),
+/** The worker's tests by the environment that they need. */
+const pythonTests = [
+  { name: 'python', folder: 'tests', environment: ensureTextEnvironment },
+  { name: 'python-vision', folder: 'tests_vision', environment: ensureVisionEnvironment },
+] as const;
+
+/** How pytest ends when no test fits the pattern. */
+const NO_TEST_FITS = 5;
+
+async function runPython(pattern: readonly string[]): Promise<Tally> {
+  const tallies: Tally[] = [];
+  for (const { name, folder, environment } of pythonTests) {
+    const file = path.join(resultsFolder, `${name}.xml`);
+    const exitCode = await runPytest(await environment(), folder, file, pattern);
+    // A pattern may mean tests of the other environment.
+    if (pattern.length > 0 && exitCode === NO_TEST_FITS) continue;
+    tallies.push(judgeRunner(name, exitCode, await readResults(file, readJunit)));
+  }
+  return tallies.length > 0 ? sumTallies(tallies) : judgeRunner('python', NO_TEST_FITS, sumTallies([]));
+}
+
+async function runPytest(
+  python: string,
+  folder: string,
+  resultsFile: string,
+  pattern: readonly string[],
+): Promise<number> {
+  return passThrough(
+    python,
     [
       '-m',
       'pytest',
       '-q',
       '-p',
       'no:cacheprovider',
-      `--junitxml=${file}`,
+      `--junitxml=${resultsFile}`,
       ...pattern.flatMap((word) => ['-k', word]),
-      'tests',
+      folder,
     ],
     { cwd: workerSource, env: { PYTHONPATH: workerSource, PYTHONDONTWRITEBYTECODE: '1' } },
   );
-  return judgeRunner('python', exitCode, await readResults(file, readJunit));
 }
 
 async function readResults(file: string, read: (text: string) => Tally): Promise<Tally | null> {

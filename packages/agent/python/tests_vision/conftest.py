@@ -1,0 +1,32 @@
+"""Fixtures of the tests that run in the vision environment."""
+
+import os
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+# The driver of worker processes is the text tests'.
+sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
+
+from worker_process import WorkerProcess
+
+CHECKOUT = Path(__file__).parents[4]
+MODELS = Path(os.environ.get("MLXFLEET_TEST_MODELS", CHECKOUT / ".cache" / "models"))
+
+
+@pytest.fixture(scope="session")
+def minilm() -> Path:
+    """all-MiniLM-L6-v2, a real embedding model."""
+    folder = MODELS / "all-MiniLM-L6-v2"
+    if not (folder / "config.json").exists():
+        pytest.fail(f"{folder} is missing; `npm test` makes it, or set MLXFLEET_TEST_MODELS to a folder that has it")
+    return folder
+
+
+@pytest.fixture(scope="module")
+def worker(minilm: Path) -> Iterator[WorkerProcess]:
+    """A worker with the embedding model."""
+    with WorkerProcess.loaded(minilm, task="embed") as process:
+        yield process
