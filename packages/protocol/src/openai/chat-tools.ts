@@ -1,9 +1,13 @@
 import { z } from 'zod';
 
+const functionName = z
+  .string()
+  .regex(/^[a-zA-Z0-9_-]{1,64}$/, 'must be 1 to 64 letters, digits, dashes or underscores');
+
 const tool = z.object({
   type: z.literal('function'),
   function: z.object({
-    name: z.string().regex(/^[a-zA-Z0-9_-]{1,64}$/, 'must be 1 to 64 letters, digits, dashes or underscores'),
+    name: functionName,
     description: z.string().nullish(),
     /** JSON schema of the arguments. */
     parameters: z.record(z.string(), z.unknown()).nullish(),
@@ -33,7 +37,7 @@ export const toolsSchema = z
 /** Which tools are called: as the model likes, none, at least one, or this one. */
 export const toolChoiceOptionSchema = z.union([
   z.enum(['none', 'auto', 'required']),
-  z.object({ type: z.literal('function'), function: z.object({ name: z.string() }) }),
+  z.object({ type: z.literal('function'), function: z.object({ name: functionName }) }),
 ]);
 export type ToolChoiceOption = z.infer<typeof toolChoiceOptionSchema>;
 

@@ -4,6 +4,7 @@ import {
   chatCompletionSchema,
   completionChunkSchema,
   completionSchema,
+  generateFrameSchema,
   openAiErrorSchema,
 } from '@mlxfleet/protocol';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
@@ -85,6 +86,70 @@ describe('whole answers', () => {
   test('a plain completion has 16 tokens unless it asks for more', async () => {
     const response = await agent.post(PLAIN, { model: 'm', prompt: 'a' });
     expect(await response.json()).toMatchObject({ usage: { completion_tokens: 16 } });
+  });
+
+  test('echo puts the prompt in front of each of its choices', async () => {
+    const body = { model: 'm', prompt: ['a tokens=1', 'b tokens=1'], n: 2, best_of: 2, echo: true };
+    const completion = completionSchema.strict().parse(await (await agent.post(PLAIN, body)).json());
+    expect(completion.choices.map(({ text }) => text)).toEqual([
+      'a tokens=1t0 ',
+      'a tokens=1t0 ',
+      'b tokens=1t0 ',
+      'b tokens=1t0 ',
+    ]);
+  });
+
+  test.each([CHAT, PLAIN])('%s says which stop text ended a choice', async (route) => {
+    const prompt = 'tokens=1 stopped-by=END';
+    const body = route === CHAT ? chat(prompt) : { model: 'm', prompt };
+    expect(await (await agent.post(route, body)).json()).toMatchObject({
+      choices: [{ finish_reason: 'stop', stop_reason: 'END' }],
+    });
+    const all = await events(route, { ...body, stream: true });
+    expect(JSON.parse(all.at(-2) ?? '')).toMatchObject({
+      choices: [{ finish_reason: 'stop', stop_reason: 'END' }],
+    });
+  });
+
+  test('every part of an answer that calls, in several choices', async () => {
+    const tools = [{ type: 'function', function: { name: 'f' } }];
+    const body = chat('reasoning=2 say=Hello call=f:{"a":1}', { tools, n: 2, logprobs: true });
+    const completion = chatCompletionSchema.strict().parse(await (await agent.post(CHAT, body)).json());
+    const choice = {
+      message: {
+        role: 'assistant',
+        content: 'Hello',
+        refusal: null,
+        reasoning_content: 'r0 r1 ',
+        tool_calls: [{ id: 'call_0', type: 'function', function: { name: 'f', arguments: '{"a":1}' } }],
+      },
+      finish_reason: 'tool_calls',
+    };
+    expect(completion.choices).toMatchObject([choice, choice]);
+    expect(completion.choices[1]?.logprobs?.content.map(({ token }) => token)).toEqual(['Hell', 'o']);
+    expect(completion.usage.completion_tokens_details).toEqual({ reasoning_tokens: 4 });
+  });
+
+  test('the worker is asked for what the request says', async () => {
+    const { choices } = completionSchema.parse(
+      await (
+        await agent.post(PLAIN, {
+          model: 'm',
+          prompt: 'show-frame',
+          max_tokens: 900,
+          logprobs: 2,
+          prompt_cache_key: 'k',
+          response_format: { type: 'json_object' },
+        })
+      ).json(),
+    );
+    expect(generateFrameSchema.parse(JSON.parse(choices[0]?.text ?? ''))).toMatchObject({
+      max_tokens: 900,
+      logprobs: 2,
+      cache_key: 'k',
+      constraint: { kind: 'json_object' },
+      tool_choice: 'none',
+    });
   });
 
   test('a request that runs too long ends with 504', async () => {
@@ -170,6 +235,38 @@ describe('streams', () => {
     expect(all.pop()).toBe('[DONE]');
     const chunks = all.map((event) => completionChunkSchema.strict().parse(JSON.parse(event)));
     expect(chunks.map((chunk) => chunk.choices[0]?.text ?? '').join('')).toBe('t0 t1 ');
+  });
+
+  test('plain completions with their prompts, and with log-probabilities', async () => {
+    const echoed = await events(PLAIN, { model: 'm', prompt: 'tokens=2', echo: true, stream: true });
+    const texts = echoed.slice(0, -1).map((event) => completionChunkSchema.strict().parse(JSON.parse(event)));
+    expect(texts.map(({ choices }) => choices[0]?.text)).toEqual(['tokens=2', 't0 ', 't1 ', '']);
+    const scored = await events(PLAIN, { model: 'm', prompt: 'tokens=2', logprobs: 0, stream: true });
+    const chunks = scored
+      .slice(0, -1)
+      .map((event) => completionChunkSchema.strict().parse(JSON.parse(event)));
+    expect(chunks.map(({ choices }) => choices[0]?.logprobs)).toEqual([
+      { tokens: ['t0 '], token_logprobs: [-0.5], top_logprobs: null, text_offset: [0] },
+      { tokens: ['t1 '], token_logprobs: [-0.5], top_logprobs: null, text_offset: [3] },
+      null,
+    ]);
+  });
+
+  test('the parts of calls and of reasoning are chunks of their own', async () => {
+    const tools = [{ type: 'function', function: { name: 'f' } }];
+    const all = await events(CHAT, chat('reasoning=1 call=f:{"a":1}', { tools, stream: true }));
+    const chunks = all
+      .slice(0, -1)
+      .map((event) => chatCompletionChunkSchema.strict().parse(JSON.parse(event)));
+    expect(chunks.map(({ choices }) => choices[0]?.delta)).toEqual([
+      { role: 'assistant', content: '' },
+      { reasoning_content: 'r0 ' },
+      { tool_calls: [{ index: 0, id: 'call_0', type: 'function', function: { name: 'f', arguments: '' } }] },
+      { tool_calls: [{ index: 0, function: { arguments: '{"a' } }] },
+      { tool_calls: [{ index: 0, function: { arguments: '":1}' } }] },
+      {},
+    ]);
+    expect(chunks.at(-1)?.choices[0]?.finish_reason).toBe('tool_calls');
   });
 
   test('a request that fails before it began has a status of its own', async () => {
