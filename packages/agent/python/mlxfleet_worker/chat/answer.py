@@ -1,0 +1,78 @@
+"""Reads one answer, token by token."""
+
+from typing import Any
+
+from ..detokenizer import Detokenizer
+from ..frames import ToolChoice
+from .deltas import AnswerDelta, Collector
+from .format import ChatFormat
+from .splitter import Part
+
+
+class AnswerReader:
+    """One answer of a chat. Where there is neither reasoning nor calls to find, it costs little more than detokenizing.
+
+    `is_finished` says that nothing after the last token counts, because the one call that was allowed is complete.
+    """
+
+    def __init__(
+        self,
+        format: ChatFormat,
+        detokenizer: Detokenizer,
+        prompt_tokens: list[int],
+        tools: list[dict[str, Any]],
+        tool_choice: ToolChoice,
+        parallel: bool,
+    ) -> None:
+        """Read the answer to a prompt; calls are found when there are tools and the choice is not none."""
+        self._add = detokenizer.add
+        self._finish = detokenizer.finish
+        self._end_tokens = format.end_tokens
+        self._hidden = format.hidden_tokens - format.marker_tokens
+        wanted = tools if tool_choice.mode != "none" else []
+        self._collector = Collector(parallel=parallel)
+        self._splitter = format.make_splitter(
+            self._collector, wanted, in_reasoning=format.opens_reasoning(prompt_tokens)
+        )
+        self.reasoning_tokens = 0
+
+    @property
+    def is_finished(self) -> bool:
+        """Whether the answer ends here, whatever the model would add."""
+        return self._collector.is_closed
+
+    @property
+    def has_calls(self) -> bool:
+        """Whether any call came: such an answer ends for the reason `tool_calls` when it ends by itself."""
+        return self._collector.calls > 0
+
+    @property
+    def is_in_text(self) -> bool:
+        """Whether the last token belongs to the visible text, and to neither reasoning nor calls nor a marker."""
+        return self._splitter is None or self._splitter.part is Part.TEXT
+
+    def take(self, token: int) -> AnswerDelta:
+        """What is new with this token. Tokens that end the answer have no text."""
+        splitter = self._splitter
+        if splitter is None:
+            return AnswerDelta("" if token in self._hidden else self._add(token))
+        # Calls have special tokens of their own, such as quotes.
+        hidden = self._end_tokens if splitter.part is Part.CALLS else self._hidden
+        was_reasoning = splitter.part is Part.REASONING
+        if token not in hidden and (text := self._add(token)):
+            splitter.push(text)
+        if was_reasoning or splitter.part is Part.REASONING:
+            self.reasoning_tokens += 1
+        return self._collector.take()
+
+    def finish(self, *, is_whole: bool = True) -> AnswerDelta:
+        """The rest, once no more tokens come. `is_whole` is false where a limit cut the answer.
+
+        Calls that a cut leaves open stay as far as they came; others are completed where that is plainly possible.
+        """
+        rest = self._finish()
+        if self._splitter is None:
+            return AnswerDelta(rest)
+        self._splitter.push(rest)
+        self._splitter.finish(is_whole=is_whole)
+        return self._collector.take()

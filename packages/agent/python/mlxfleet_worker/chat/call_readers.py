@@ -1,0 +1,327 @@
+"""Readers of tool calls: from the marker that begins them to the text that follows them."""
+
+import copy
+import json
+import re
+from enum import Enum, auto
+from typing import Any, Protocol
+
+from .call_object import ArgumentsReader, CallObject
+from .deltas import Collector
+from .syntax import JsonCalls, ParsedCalls
+
+LEFT_OPEN = re.compile(r"^\s*[\]}]+")
+"""Brackets of a list of calls, or too many of them, behind the last call."""
+
+UNREADABLE = ("unknown", ["raw"])
+"""Name and arguments of what the library's parser for GLM cannot read."""
+
+
+class CallReader(Protocol):
+    """Reads the calls behind one marker. What turns out to be no call is collected as text, as it was written."""
+
+    def feed(self, text: str) -> str | None:
+        """Read on. Returns what follows the calls once they are over, None before."""
+
+    def finish(self, *, is_whole: bool) -> str:
+        """No more follows; `is_whole` is false where the answer was cut. Returns what follows the calls."""
+
+
+class Step(Enum):
+    """How a reader goes on."""
+
+    ON = auto()
+    WAIT = auto()
+    OVER = auto()
+
+
+class JsonCallsReader:
+    """Calls whose arguments are JSON. Their text streams as it comes, repaired where it needs to be.
+
+    An end marker inside a text of the arguments is a part of that text, unless the arguments cannot be completed with
+    it: then the text lacks its quote, and the marker ends the calls.
+    """
+
+    def __init__(
+        self,
+        syntax: JsonCalls,
+        collector: Collector,
+        written: str,
+        *,
+        name: str | None = None,
+        bare_names: set[str] | None = None,
+    ) -> None:
+        """Begin behind the marker `written`.
+
+        `name` is that of a call of which only the arguments follow. `bare_names` are the names of the tools where
+        nothing marks calls: objects that could be an answer in JSON are not taken for calls.
+        """
+        self._syntax = syntax
+        self._end = syntax.end
+        self._stops = syntax.stops or ((syntax.end,) if syntax.end else ())
+        # What all of them begin with.
+        self._marker = self._stops[0] if len(self._stops) == 1 else "<|" if self._stops else ""
+        self._pattern = syntax.first
+        self._collector = collector
+        self._name = name
+        self._bare_names = bare_names
+        self._pending = ""
+        # What was read and nothing has come of yet.
+        self._raw = written
+        self._call: CallObject | ArgumentsReader | None = None
+        self._is_begun = False
+        self._found_any = False
+        self._is_stray = False
+        # The call as it was at an end marker inside a text, and all that was read since.
+        self._trial: tuple[CallObject | ArgumentsReader, str] | None = None
+
+    def feed(self, text: str) -> str | None:
+        """Read on. Returns what follows the calls once they are over, None before."""
+        self._pending += text
+        while True:
+            if self._is_stray:
+                step = self._read_stray()
+            elif self._call is None:
+                step = self._read_between()
+            else:
+                step = self._read_call(self._call)
+            if step is Step.WAIT:
+                return None
+            if step is Step.OVER:
+                return self._pending
+
+    def finish(self, *, is_whole: bool) -> str:
+        """No more follows. Returns what follows the calls."""
+        if self._trial is not None and is_whole:
+            self._end_trial()
+            rest = self.feed("")
+            return self.finish(is_whole=is_whole) if rest is None else rest
+        call, self._call = self._call, None
+        text, self._pending = self._pending, ""
+        if call is None:
+            if is_whole and self._has_no_arguments():
+                self._add_empty_call()
+            elif not self._found_any or self._is_stray:
+                self._collector.add_text(self._raw + text)
+            elif not self._stops:
+                return LEFT_OPEN.sub("", text)
+        elif is_whole:
+            self._close(call)
+            self._collector.add_text(text)
+        elif self._is_begun:
+            self._stream(call)
+        else:
+            self._collector.add_text(self._raw + text)
+        return ""
+
+    def _read_between(self) -> Step:
+        match = self._pattern.match(self._pending, partial=True)
+        if match is None:
+            return self._give_up()
+        if match.partial:
+            return Step.WAIT
+        groups = match.groupdict()
+        if groups.get("end"):
+            self._raw += self._pending[: match.end()]
+            self._pending = self._pending[match.end() :]
+            if self._has_no_arguments():
+                self._add_empty_call()
+            elif not self._found_any:
+                self._collector.add_text(self._raw)
+            return Step.OVER
+        begins_at = match.start("object") if groups.get("object") else match.end()
+        self._raw += self._pending[:begins_at]
+        self._pending = self._pending[begins_at:]
+        if groups.get("object"):
+            self._call = CallObject(only_known=self._bare_names is not None)
+        else:
+            self._call = ArgumentsReader((groups.get("name") or self._name or "").strip())
+        self._is_begun = False
+        return Step.ON
+
+    def _read_call(self, call: CallObject | ArgumentsReader) -> Step:
+        read = call.feed(self._pending, "" if self._trial else self._marker)
+        if self._trial is not None:
+            self._trial = (self._trial[0], self._trial[1] + self._pending[:read])
+        elif not self._is_begun:
+            self._raw += self._pending[:read]
+        self._pending = self._pending[read:]
+        if call.is_complete:
+            return self._complete(call)
+        if call.is_stuck:
+            if self._trial is not None:
+                self._end_trial()
+                return Step.ON
+            self._stream(call)
+            if self._pending.startswith(self._stops):
+                return self._close(call)
+            if any(stop.startswith(self._pending) for stop in self._stops):
+                return Step.WAIT
+            return self._fail(call)
+        if call.at_marker:
+            self._stream(call)
+            self._trial = (copy.deepcopy(call), "")
+            return Step.ON
+        if self._trial is None:
+            self._stream(call)
+        return Step.WAIT
+
+    def _stream(self, call: CallObject | ArgumentsReader) -> None:
+        arguments = call.take()
+        if not arguments or call.name is None:
+            return
+        if not self._is_begun:
+            self._is_begun = True
+            self._found_any = True
+            self._raw = ""
+            self._collector.begin_call(call.name)
+        self._collector.add_arguments(arguments)
+
+    def _complete(self, call: CallObject | ArgumentsReader) -> Step:
+        """The call is over by its own brackets."""
+        trial, self._trial = self._trial, None
+        if trial is not None and not self._is_begun:
+            self._raw += trial[1]
+        self._call = None
+        self._pattern = self._syntax.following
+        self._stream(call)
+        if self._is_begun:
+            self._collector.end_call()
+            return Step.ON
+        whole = call.result()
+        if whole is None or not self._is_certain(call, whole[0]):
+            return self._give_up()
+        self._collector.add_call(*whole)
+        self._found_any = True
+        self._raw = ""
+        return Step.ON
+
+    def _is_certain(self, call: CallObject | ArgumentsReader, name: str) -> bool:
+        """Whether an object is a call and not an answer in JSON."""
+        names = self._bare_names
+        return names is None or name in names or (isinstance(call, CallObject) and call.has_arguments)
+
+    def _has_no_arguments(self) -> bool:
+        """Whether the call of the name that was given ends before anything of its arguments."""
+        return self._name is not None and not self._found_any and not self._raw.strip()
+
+    def _add_empty_call(self) -> None:
+        assert self._name is not None
+        self._collector.add_call(self._name, "{}")
+        self._found_any = True
+
+    def _close(self, call: CallObject | ArgumentsReader) -> Step:
+        """The calls end before the call's brackets do."""
+        left_out = call.close()
+        if left_out and not self._is_begun:
+            self._call = None
+            return self._give_up()
+        step = self._complete(call)
+        self._collector.add_text(left_out)
+        return step
+
+    def _fail(self, call: CallObject | ArgumentsReader) -> Step:
+        """The call cannot be read on: what is sent already becomes a whole object, the rest is text."""
+        if self._is_begun:
+            return self._close(call)
+        self._call = None
+        return self._give_up()
+
+    def _give_up(self) -> Step:
+        """What comes is no call."""
+        self._collector.add_text(self._raw)
+        self._raw = ""
+        if self._found_any:
+            self._pending = LEFT_OPEN.sub("", self._pending)
+            self._is_stray = bool(self._end)
+        return Step.ON if self._is_stray else Step.OVER
+
+    def _read_stray(self) -> Step:
+        """Text between calls and their end marker."""
+        at = self._pending.find(self._end)
+        if at >= 0:
+            self._collector.add_text(self._pending[:at])
+            self._pending = self._pending[at + len(self._end) :]
+            return Step.OVER
+        kept = held_length(self._pending, (self._end,))
+        self._collector.add_text(self._pending[: len(self._pending) - kept])
+        self._pending = self._pending[len(self._pending) - kept :]
+        return Step.WAIT
+
+    def _end_trial(self) -> None:
+        """Go back to the end marker inside a text: it was the end of the calls."""
+        assert self._trial is not None
+        self._call, read_since = self._trial
+        self._trial = None
+        self._pending = read_since + self._pending
+        self._close(self._call)
+
+
+class ParsedCallsReader:
+    """Calls that one of the library's parsers reads when they are complete."""
+
+    def __init__(self, syntax: ParsedCalls, collector: Collector, tools: list[dict[str, Any]]) -> None:
+        self._syntax = syntax
+        self._collector = collector
+        self._tools = tools
+        self._text = ""
+
+    def feed(self, text: str) -> str | None:
+        """Read on. Returns what follows the calls once they are over, None before."""
+        end = self._syntax.end
+        search_from = max(0, len(self._text) - len(end) + 1)
+        self._text += text
+        at = self._text.find(end, search_from) if end else -1
+        if at < 0:
+            return None
+        body, rest = self._text[:at], self._text[at + len(end) :]
+        if not self._collect(body):
+            self._collector.add_text(self._syntax.start + body + end)
+        return rest
+
+    def finish(self, *, is_whole: bool) -> str:
+        """No more follows. Returns what follows the calls."""
+        if not is_whole or not self._collect(self._text):
+            self._collector.add_text(self._syntax.start + self._text)
+        return ""
+
+    def _collect(self, body: str) -> bool:
+        calls = parse_calls(self._syntax, body, self._tools)
+        for name, arguments in calls:
+            self._collector.add_call(name, arguments)
+        return bool(calls)
+
+
+def parse_calls(syntax: ParsedCalls, body: str, tools: list[dict[str, Any]]) -> list[tuple[str, str]]:
+    """The names and arguments that the library's parser finds in this text; none where it is no call."""
+    try:
+        parsed = syntax.parse(body, tools)
+        calls = parsed if isinstance(parsed, list) else [parsed]
+        found = [_parsed_call(call) for call in calls]
+    # The parsers raise what their regular expressions and conversions happen to raise.
+    except Exception:
+        return []
+    return [call for call in found if call is not None] if all(found) else []
+
+
+def _parsed_call(call: Any) -> tuple[str, str] | None:
+    name, arguments = call["name"], call["arguments"]
+    # The library's parser for GLM calls what it cannot read "unknown".
+    if (
+        not isinstance(name, str)
+        or not name
+        or not isinstance(arguments, dict)
+        or (name, list(arguments)) == UNREADABLE
+    ):
+        return None
+    return name, json.dumps(arguments, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
+
+
+def held_length(pending: str, markers: tuple[str, ...]) -> int:
+    """Length of the longest end of `pending` that begins one of the markers."""
+    longest = min(max(map(len, markers), default=1) - 1, len(pending))
+    for length in range(longest, 0, -1):
+        tail = pending[-length:]
+        if any(marker.startswith(tail) for marker in markers):
+            return length
+    return 0

@@ -1,0 +1,206 @@
+"""Arguments of one tool as grammar: JSON, tags, Gemma's notation, Python's keywords."""
+
+import json
+import re
+from dataclasses import dataclass
+from typing import Any
+
+from ..errors import RequestError
+from .grammar import ANY_TEXT, GrammarWriter, either, members, pattern, quoted
+
+COMBINATORS = ("$ref", "allOf", "anyOf", "oneOf", "if", "patternProperties", "not")
+SCALARS = {
+    "integer": "/-?(0|[1-9][0-9]*)/",
+    "number": r"/-?(0|[1-9][0-9]*)(\.[0-9]+)?/",
+    "boolean": '("true" | "false")',
+    "null": '"null"',
+}
+ENFORCED = frozenset(
+    {
+        "additionalProperties",
+        "const",
+        "default",
+        "description",
+        "enum",
+        "items",
+        "maxLength",
+        "minLength",
+        "properties",
+        "required",
+        "title",
+        "type",
+    }
+)
+"""Keywords that the notations without JSON keep to, or that ask for nothing."""
+
+
+@dataclass(frozen=True)
+class Tool:
+    """A tool that may be called: its name, its arguments' schema, and whether that has to be kept to the letter."""
+
+    name: str
+    schema: dict[str, Any]
+    is_strict: bool
+
+    @classmethod
+    def of(cls, definition: dict[str, Any], *, is_free: bool = False) -> "Tool":
+        """The tool of a definition; with `is_free` any arguments will do."""
+        function = definition["function"]
+        is_strict = function.get("strict") is True
+        if is_free and not is_strict:
+            return cls(function["name"], {"type": "object"}, False)
+        return cls(function["name"], _closed_object(function.get("parameters") or {"properties": {}}), is_strict)
+
+    @property
+    def properties(self) -> dict[str, Any]:
+        """The schemas of the arguments, for notations that write them one by one."""
+        if found := [keyword for keyword in COMBINATORS if keyword in self.schema]:
+            raise RequestError(
+                f"{self.name} cannot be forced: this model's notation has no form for {found[0]}.", "tool_choice"
+            )
+        properties = self.schema.get("properties", {})
+        definitions = {key: self.schema[key] for key in ("$defs", "definitions") if key in self.schema}
+        return {name: _with_definitions(schema, definitions) for name, schema in properties.items()}
+
+    def requires(self, name: str) -> bool:
+        """Whether this argument has to be there."""
+        return name in self.schema.get("required", [])
+
+
+def json_arguments(writer: GrammarWriter, tool: Tool) -> str:
+    """One JSON object."""
+    return writer.json(tool.schema, is_lenient=not tool.is_strict)
+
+
+@dataclass(frozen=True)
+class Tags:
+    """How a notation encloses an argument; `{key}` stands for its name."""
+
+    opening: str
+    closing: str
+
+
+def tagged_arguments(writer: GrammarWriter, tool: Tool, tags: Tags) -> str:
+    """Each argument between tags of its own: texts as they are, everything else as JSON."""
+    each = [
+        (
+            f"{writer.literal(tags.opening.format(key=name))} {_tagged_value(writer, tool, schema, tags.closing)}",
+            tool.requires(name),
+        )
+        for name, schema in tool.properties.items()
+    ]
+    return members(writer, [(writer.rule(expression), required) for expression, required in each], "")
+
+
+def python_arguments(writer: GrammarWriter, tool: Tool) -> str:
+    """Keywords with values in JSON, which Python reads as well but for three words."""
+    each = [
+        (
+            writer.rule(f"{quoted(name + '=')} {writer.json(_object_or_any(schema), is_lenient=not tool.is_strict)}"),
+            tool.requires(name),
+        )
+        for name, schema in tool.properties.items()
+    ]
+    return members(writer, each, ", ")
+
+
+def gemma_arguments(writer: GrammarWriter, tool: Tool, quote: str) -> str:
+    """Bare keys in alphabetical order, texts between `quote`."""
+    values = _GemmaValues(writer, tool, quote)
+    return values.object(tool.properties, tool.schema.get("required", []))
+
+
+class _GemmaValues:
+    def __init__(self, writer: GrammarWriter, tool: Tool, quote: str) -> None:
+        self._writer = writer
+        self._tool = tool
+        self._quote = quote
+
+    def object(self, properties: dict[str, Any], required: list[str]) -> str:
+        each = []
+        for name in sorted(properties):
+            if not re.fullmatch(r"\w+", name):
+                raise RequestError(f"{self._tool.name} cannot be forced: {name} cannot be a key here.", "tool_choice")
+            expression = f"{quoted(name + ':')} {self._value(properties[name])}"
+            each.append((self._writer.rule(expression), name in required))
+        return f"{quoted('{')} {members(self._writer, each, ',')} {quoted('}')}"
+
+    def _value(self, schema: Any) -> str:
+        schema = schema if isinstance(schema, dict) else {}
+        _check_keywords(self._tool, schema)
+        if (values := _fixed_values(schema)) is not None:
+            return either([self._fixed(value) for value in values])
+        return either([self._of_type(each, schema) for each in _types(schema)])
+
+    def _of_type(self, type: str, schema: dict[str, Any]) -> str:
+        if type in SCALARS:
+            return SCALARS[type]
+        quote = self._writer.literal(self._quote)
+        if type == "string":
+            return f"{quote} {_text(schema)} {quote}"
+        if type == "array":
+            item = self._writer.rule(self._value(schema.get("items", {})))
+            return f'"[" ({item} ("," {item})*)? "]"'
+        return self.object(schema.get("properties", {}), schema.get("required", []))
+
+    def _fixed(self, value: Any) -> str:
+        if isinstance(value, str):
+            return self._writer.literal(f"{self._quote}{value}{self._quote}")
+        return quoted(json.dumps(value))
+
+
+def _tagged_value(writer: GrammarWriter, tool: Tool, schema: Any, closing: str) -> str:
+    schema = schema if isinstance(schema, dict) else {}
+    if "string" not in _types(schema):
+        return f"{writer.json(schema, is_lenient=not tool.is_strict)} {writer.literal(closing)}"
+    _check_keywords(tool, schema)
+    if (values := _fixed_values(schema)) is not None:
+        texts = [value if isinstance(value, str) else json.dumps(value) for value in values]
+        return f"{either([writer.literal(text) for text in texts])} {writer.literal(closing)}"
+    closing_literal = writer.literal(closing)
+    if closing_literal.startswith("<["):
+        return f"{_text(schema)} {closing_literal}"
+    bounded = _text(schema).strip("/")
+    return writer.rule(f"/{bounded}{pattern(closing)}/", "[lazy]")
+
+
+def _text(schema: dict[str, Any]) -> str:
+    least, most = schema.get("minLength"), schema.get("maxLength")
+    if least is None and most is None:
+        return ANY_TEXT
+    return f"/(?s:.{{{least or 0},{'' if most is None else most}}})/"
+
+
+def _types(schema: dict[str, Any]) -> list[str]:
+    """The types that a value may have; a text where nothing is said."""
+    types = schema.get("type")
+    if types is None:
+        branches = [branch for key in ("anyOf", "oneOf") for branch in schema.get(key, []) if isinstance(branch, dict)]
+        types = [type for branch in branches for type in _types(branch)] or ["string"]
+    names = [types] if isinstance(types, str) else types
+    return [*dict.fromkeys(["null", *names] if schema.get("nullable") is True else names)]
+
+
+def _fixed_values(schema: dict[str, Any]) -> list[Any] | None:
+    return [schema["const"]] if "const" in schema else schema.get("enum")
+
+
+def _check_keywords(tool: Tool, schema: dict[str, Any]) -> None:
+    if tool.is_strict and (unknown := schema.keys() - ENFORCED):
+        raise RequestError(f"{tool.name} is strict, but this model's notation cannot keep to {min(unknown)}.", "tools")
+
+
+def _closed_object(schema: dict[str, Any]) -> dict[str, Any]:
+    """The schema of an object without arguments that nobody described."""
+    closed = {**schema, "type": "object"}
+    if "properties" in schema and not any(keyword in schema for keyword in COMBINATORS):
+        closed.setdefault("additionalProperties", False)
+    return closed
+
+
+def _object_or_any(schema: Any) -> dict[str, Any]:
+    return schema if isinstance(schema, dict) else {}
+
+
+def _with_definitions(schema: Any, definitions: dict[str, Any]) -> Any:
+    return {**definitions, **schema} if definitions and isinstance(schema, dict) else schema

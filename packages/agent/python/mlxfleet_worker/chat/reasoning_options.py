@@ -1,0 +1,40 @@
+"""Requests for more, less or no reasoning, in the variables that a template reads."""
+
+from typing import Any
+
+from ..errors import RequestError
+from .template import ChatTemplate
+
+EFFORTS = ("none", "minimal", "low", "medium", "high", "xhigh")
+HARMONY_EFFORTS = {"minimal": "low", "low": "low", "medium": "medium", "high": "high", "xhigh": "high"}
+"""GPT-OSS knows three."""
+
+
+def with_reasoning_options(
+    given: dict[str, Any], template: ChatTemplate, *, has_reasoning: bool, has_efforts_of_its_own: bool
+) -> dict[str, Any]:
+    """Template options in which `enable_thinking` and `reasoning_effort` do what they say.
+
+    Raises RequestError where the model cannot do it.
+    """
+    options = {name: value for name, value in given.items() if value is not None}
+    effort = options.get("reasoning_effort")
+    if effort is not None:
+        if effort not in EFFORTS:
+            raise RequestError(f"reasoning_effort must be one of {', '.join(EFFORTS)}.", "reasoning_effort")
+        if has_efforts_of_its_own:
+            if effort == "none":
+                raise RequestError("This model cannot answer without reasoning.", "reasoning_effort")
+            options["reasoning_effort"] = HARMONY_EFFORTS[effort]
+        elif not has_reasoning and effort != "none":
+            raise RequestError("This model does not reason.", "reasoning_effort")
+        else:
+            options.setdefault("enable_thinking", effort != "none")
+    thinks = options.get("enable_thinking")
+    if thinks is True and not has_reasoning:
+        raise RequestError("This model does not reason.", "enable_thinking")
+    if thinks is False and has_efforts_of_its_own:
+        raise RequestError("This model cannot answer without reasoning.", "enable_thinking")
+    if thinks is not None and template.reads("thinking") and not template.reads("enable_thinking"):
+        options.setdefault("thinking", thinks)
+    return options

@@ -1,0 +1,111 @@
+"""A model's chat template: what it refers to, and messages through it."""
+
+import re
+from typing import Any
+
+from jinja2 import TemplateError, meta, nodes
+from jinja2.sandbox import ImmutableSandboxedEnvironment
+from mlx_lm.tokenizer_utils import TokenizerWrapper
+
+from ..errors import RequestError
+from .time_limit import TimeLimitError, time_limit
+
+SECONDS_FOR_A_TEMPLATE = 10.0
+"""A long conversation takes a tenth of a second."""
+
+TEMPLATE_ERRORS = (
+    TemplateError,
+    ArithmeticError,
+    AssertionError,
+    AttributeError,
+    LookupError,
+    RuntimeError,
+    TypeError,
+    ValueError,
+)
+"""What a template, or one written in Python, raises for messages that it does not take."""
+
+RESERVED_OPTIONS = frozenset(
+    {
+        "chat_template",
+        "conversation",
+        "max_length",
+        "messages",
+        "padding",
+        "return_assistant_tokens_mask",
+        "return_dict",
+        "return_tensors",
+        "tokenize",
+        "tokenizer_kwargs",
+        "tools",
+        "truncation",
+    }
+)
+"""Arguments of apply_chat_template that are the worker's own and no template variables."""
+
+_generation_tags = re.compile(r"\{%-?\s*(end)?generation\s*-?%\}")
+
+
+class TemplateFailureError(Exception):
+    """The template does not take these messages; the text says why."""
+
+
+class ChatTemplate:
+    """The template of one tokenizer. transformers runs it in a sandbox: no files, no attributes of Python's own."""
+
+    def __init__(self, tokenizer: TokenizerWrapper) -> None:
+        self._tokenizer = tokenizer
+        template = tokenizer.chat_template
+        if isinstance(template, dict):
+            template = template.get("tool_use") or template.get("default")
+        self.source: str = template if isinstance(template, str) else ""
+        self.exists = bool(tokenizer.has_chat_template)
+        tree = self._parse()
+        self.variables: set[str] | None = meta.find_undeclared_variables(tree) if tree is not None else None
+        """The variables that the template reads; None where that cannot be told."""
+        self._has_powers = tree is not None and next(tree.find_all(nodes.Pow), None) is not None
+
+    def reads(self, variable: str) -> bool:
+        """Whether the template reads this variable, or may."""
+        return self.variables is None or variable in self.variables
+
+    def text(self, messages: list[dict[str, Any]], tools: list[dict[str, Any]] | None = None) -> str | None:
+        """The prompt for these messages as text; None where the template refuses them."""
+        try:
+            return self._apply(messages, tools, {"tokenize": False})
+        except TemplateFailureError:
+            return None
+
+    def tokens(
+        self, messages: list[dict[str, Any]], tools: list[dict[str, Any]] | None, options: dict[str, Any]
+    ) -> list[int]:
+        """The prompt's tokens. Raises TemplateFailureError."""
+        return list(self._apply(messages, tools, {"tokenize": True, **options}))
+
+    def _apply(
+        self, messages: list[dict[str, Any]], tools: list[dict[str, Any]] | None, options: dict[str, Any]
+    ) -> Any:
+        # The time limit stops Python's code, but not one calculation with huge numbers.
+        if self._has_powers:
+            raise TemplateFailureError("It calculates powers, which no template needs.")
+        options = {"add_generation_prompt": True, **options}
+        try:
+            with time_limit(SECONDS_FOR_A_TEMPLATE, "<template>"):
+                return self._tokenizer.apply_chat_template(messages, tools=tools, **options)
+        except TimeLimitError as error:
+            raise TemplateFailureError(f"It took longer than {SECONDS_FOR_A_TEMPLATE:.0f} seconds.") from error
+        except TEMPLATE_ERRORS as error:
+            raise TemplateFailureError(str(error) or type(error).__name__) from error
+
+    def _parse(self) -> nodes.Template | None:
+        environment = ImmutableSandboxedEnvironment(extensions=["jinja2.ext.loopcontrols"])
+        try:
+            return environment.parse(_generation_tags.sub("", self.source)) if self.source else None
+        except TemplateError:
+            return None
+
+
+def check_options(options: dict[str, Any]) -> None:
+    """Raise RequestError for template options that are the worker's own arguments."""
+    if reserved := RESERVED_OPTIONS & options.keys():
+        raise RequestError(f"{min(reserved)} cannot be a chat template option.", "chat_template_kwargs")
