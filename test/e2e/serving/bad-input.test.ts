@@ -107,10 +107,10 @@ const cases: ReadonlyArray<{
   },
   {
     name: 'an option that cannot be honoured',
-    body: JSON.stringify({ ...good, response_format: { type: 'json_object' } }),
+    body: JSON.stringify({ ...good, guided_regex: '[0-9]+' }),
     status: 400,
-    message: /response_format/,
-    fields: { param: 'response_format' },
+    message: /guided_regex.*response_format/,
+    fields: { param: 'guided_regex', code: 'unsupported_parameter' },
   },
   {
     name: 'an image for a text model',
