@@ -7,6 +7,7 @@ import type { AgentServices } from '../../state/agent-state.ts';
 import { EventStream } from './event-stream.ts';
 import { type AnswerSink, ClientGone, Generation } from './generation.ts';
 import type { GenerationPlan } from './generation-plan.ts';
+import { watchEnding } from './request-ending.ts';
 
 /** Collects an answer that is sent whole. */
 export interface WholeSink extends AnswerSink {
@@ -45,7 +46,7 @@ export async function respond(
   const { plan, id } = answering;
   lifecycle.refuseWhenDraining();
   refuseTooMany(plan, config.queue_depth + config.max_batch_size);
-  const ending = watch(reply, config.request_timeout_seconds);
+  const ending = watchEnding(reply, config.request_timeout_seconds);
   const begin: Begin = (runtime, sink) => {
     const generation = new Generation(runtime, plan, sink, metrics);
     ending.onEnd((reason) => {
@@ -120,46 +121,4 @@ function refuseTooMany(plan: GenerationPlan, most: number): void {
     `The request asks for ${String(choices)} completions, and one request may have ${String(most)}.`,
     { param: plan.prompts.length > 1 ? 'prompt' : 'n' },
   );
-}
-
-interface Ending {
-  /** Calls back at most once, with what ended the request early. */
-  onEnd(listener: (reason: unknown) => void): void;
-  /** The promise, or a rejection as soon as the client is gone or the time is up. */
-  race<T>(promise: Promise<T>): Promise<T>;
-  /** Stops watching. */
-  release(): void;
-}
-
-/** Watches for what ends a request early: its client goes away, or its time is up. */
-function watch(reply: FastifyReply, timeoutSeconds: number): Ending {
-  const controller = new AbortController();
-  const { signal } = controller;
-  const onClose = (): void => {
-    if (!reply.raw.writableFinished) controller.abort(new ClientGone());
-  };
-  reply.raw.once('close', onClose);
-  const timer = setTimeout(() => {
-    const message = `The request ran longer than ${String(timeoutSeconds)} s.`;
-    controller.abort(new ApiError(API_ERRORS.REQUEST_TIMEOUT, message));
-  }, timeoutSeconds * 1000);
-  const onEnd = (listener: (reason: unknown) => void): void => {
-    signal.addEventListener('abort', () => {
-      listener(signal.reason);
-    });
-  };
-  return {
-    onEnd,
-    race: async (promise) =>
-      await Promise.race([
-        promise,
-        new Promise<never>((_, reject) => {
-          onEnd(reject);
-        }),
-      ]),
-    release: () => {
-      clearTimeout(timer);
-      reply.raw.removeListener('close', onClose);
-    },
-  };
 }
