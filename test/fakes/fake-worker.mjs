@@ -9,7 +9,13 @@
 //   step_ms        time between tokens, default 2
 //   ignore_term    ignores SIGTERM and the end of stdin
 //
-// The environment variable FAKE_WORKER may hold {"protocol": N}, the version that it claims, and {"never_ready": true}.
+// The environment variable FAKE_WORKER may hold {"protocol": N}, the version that it claims, {"never_ready": true}, and
+// {"accident": {"phase", "how", "mark", "times"}}: what befalls the first `times` (1 when absent) workers that get there.
+//   phase          start (before it is ready), load, prefill (of any completion), begun (after its start was told, before
+//                  its first token), decode (after two tokens), question
+//   how            crash (exit code 9), kill (SIGKILL, as for want of memory), freeze (SIGSTOP), hang (nothing follows of
+//                  this request, pings are answered)
+//   mark           path of a file that counts those who met with it
 //
 // The prompt is a list of words that say what to do; without one it emits "t0 t1 …" up to max_tokens (5 when null).
 //   tokens=N       end by itself after N tokens
@@ -20,7 +26,10 @@
 //   fail           a request that fails inside the worker
 //   invalid        a request that the worker refuses
 //   too-long       a prompt longer than the context
-//   mute           take the request and never answer
+//   no-memory      a request that has no room
+//   mute           take the request and never answer; also in texts to tokenize and to embed
+//
+// Questions: a text's tokens are its UTF-16 units; a vector has 4 components, or as many as asked for, the first of them 1.
 //   reasoning=N    the first N tokens are reasoning, "r0 r1 …"
 //   say=TEXT       emit this text, four characters a token, and end
 //   call=NAME:JSON call this function, where tool_choice allows it, and end; several are several calls
@@ -29,7 +38,16 @@
 //
 // Log-probabilities are given where the frame asks for them: -0.5 for each token of the text.
 
-import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync, writeSync } from 'node:fs';
+import {
+  appendFileSync,
+  existsSync,
+  mkdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+  writeSync,
+} from 'node:fs';
 import path from 'node:path';
 import { createInterface } from 'node:readline';
 
@@ -37,6 +55,8 @@ const CONTEXT_LENGTH = 1000;
 
 let fake = {};
 const running = new Map();
+let steps = 0;
+let prefixBytes = 5000;
 
 function send(frame) {
   const bytes = Buffer.from(typeof frame === 'string' ? frame : `${JSON.stringify(frame)}\n`);
@@ -49,6 +69,20 @@ function send(frame) {
       Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 1);
     }
   }
+}
+
+/** Whether this worker meets with an accident in this phase; does not come back from most. */
+function accident(phase) {
+  const { accident: planned } = settings;
+  if (planned?.phase !== phase) return false;
+  const met = existsSync(planned.mark) ? statSync(planned.mark).size : 0;
+  if (met >= (planned.times ?? 1)) return false;
+  appendFileSync(planned.mark, '.');
+  console.error(`accident: ${planned.how} in ${phase}`);
+  if (planned.how === 'crash') process.exit(9);
+  if (planned.how === 'kill') process.kill(process.pid, 'SIGKILL');
+  if (planned.how === 'freeze') process.kill(process.pid, 'SIGSTOP');
+  return true;
 }
 
 function promptText(prompt) {
@@ -65,6 +99,7 @@ function option(text, name) {
 function load(frame) {
   fake = JSON.parse(readFileSync(path.join(frame.path, 'config.json'), 'utf8')).fake ?? {};
   console.error(`loading ${path.basename(frame.path)}`);
+  if (accident('load')) return;
   setTimeout(() => {
     if (fake.crash_on_load) process.exit(7);
     if (fake.load_error) {
@@ -84,6 +119,7 @@ function load(frame) {
 const REFUSALS = {
   fail: { kind: 'internal', message: 'the fake failed' },
   invalid: { kind: 'invalid', message: 'the fake refuses' },
+  'no-memory': { kind: 'memory', message: 'the fake has no room' },
   'too-long': { kind: 'context_length', message: `the prompt is longer than ${CONTEXT_LENGTH} tokens` },
 };
 
@@ -139,6 +175,10 @@ function generate(frame) {
     running.set(frame.id, null);
     return;
   }
+  if (accident('prefill')) {
+    running.set(frame.id, null);
+    return;
+  }
   send({ type: 'started', id: frame.id, prompt_tokens: text.split(/\s/).length, cached_tokens: 0 });
   const { outputs: scripted, isWhole, reasoningTokens, reason } = script(frame, text);
   const end = isWhole ? scripted.length : option(text, 'tokens');
@@ -176,11 +216,37 @@ function generate(frame) {
     return output;
   };
   const timer = setInterval(() => {
+    if ((count === 0 && accident('begun')) || (count === 2 && accident('decode'))) {
+      clearInterval(timer);
+      return;
+    }
     const room = Math.min(option(text, 'gather') ?? 1, last - count);
     const outputs = Array.from({ length: Math.max(1, room) }, emit);
+    steps += 1;
     send({ type: 'step', outputs });
   }, fake.step_ms ?? 2);
   running.set(frame.id, timer);
+}
+
+/** Tokenize, detokenize and embed. */
+function answer(frame) {
+  const { id } = frame;
+  const texts = (frame.inputs ?? (frame.prompt === undefined ? [] : [promptText(frame.prompt)])).map(String);
+  running.set(id, null);
+  if (accident('question') || texts.some((text) => text.includes('mute'))) return;
+  running.delete(id);
+  if (texts.some((text) => text.includes('invalid'))) {
+    send({ type: 'failed', id, param: 'input', ...REFUSALS.invalid });
+  } else if (frame.type === 'tokenize') {
+    send({ type: 'tokenized', id, tokens: Array.from(texts[0], (unit) => unit.charCodeAt(0)) });
+  } else if (frame.type === 'detokenize') {
+    send({ type: 'detokenized', id, text: String.fromCharCode(...frame.tokens) });
+  } else {
+    const vector = Float32Array.from({ length: frame.dimensions ?? 4 }, (_, index) => (index === 0 ? 1 : 0));
+    const embeddings = texts.map(() => Buffer.from(vector.buffer).toString('base64'));
+    steps += 1;
+    send({ type: 'embedded', id, embeddings, prompt_tokens: texts.join('').length });
+  }
 }
 
 function handle(frame) {
@@ -190,6 +256,15 @@ function handle(frame) {
       break;
     case 'generate':
       generate(frame);
+      break;
+    case 'tokenize':
+    case 'detokenize':
+    case 'embed':
+      answer(frame);
+      break;
+    case 'shrink':
+      console.error(`shrink to ${frame.prefix_cache_bytes}`);
+      prefixBytes = Math.min(prefixBytes, frame.prefix_cache_bytes);
       break;
     case 'cancel':
       console.error(`cancelled ${frame.id}`);
@@ -202,9 +277,14 @@ function handle(frame) {
         nonce: frame.nonce,
         running: running.size,
         waiting: 0,
+        steps,
         active_memory_bytes: 1_000_000,
         cache_memory_bytes: 0,
         peak_memory_bytes: 1_000_000,
+        prefix_cache_bytes: prefixBytes,
+        prefix_disk_bytes: 0,
+        drafted_tokens: 8,
+        accepted_tokens: 6,
       });
       break;
   }
@@ -269,7 +349,7 @@ function serve() {
   });
   // Keeps a worker that ignores everything alive.
   setInterval(() => {}, 1000);
-  if (settings.never_ready) return;
+  if (settings.never_ready || accident('start')) return;
   send({
     type: 'ready',
     protocol_version: settings.protocol ?? 1,

@@ -19,7 +19,7 @@ import { machineType, totalMemory } from './state/host-facts.ts';
 import { createMetrics } from './state/metrics.ts';
 import { Throughput } from './state/throughput.ts';
 import type { WorkerCommand } from './workers/worker-process.ts';
-import type { WorkerTimes } from './workers/worker-transition.ts';
+import type { WorkerTimes } from './workers/worker-times.ts';
 
 export interface AgentOptions {
   /** Absolute. */

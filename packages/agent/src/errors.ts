@@ -203,8 +203,15 @@ export const API_ERRORS = {
     code: 'WORKER_CRASHED',
     status: 503,
     type: 'service_unavailable_error',
-    when: 'The worker that held the request died. It is started again.',
+    when: 'The worker that held the request died after it had begun to answer, or died with it twice. It is started again.',
     hint: 'Send the request again. The log of the worker has its last words.',
+  },
+  WORKER_BROKEN: {
+    code: 'WORKER_BROKEN',
+    status: 503,
+    type: 'service_unavailable_error',
+    when: 'The worker of the model died or could not load five times in a row, and rests for five minutes.',
+    hint: 'Try again after the seconds in Retry-After, or have it started at once with `mlxfleet load`. `GET /admin/status` has the last lines of its log.',
   },
   MODEL_UNLOADED: {
     code: 'MODEL_UNLOADED',
@@ -217,8 +224,8 @@ export const API_ERRORS = {
     code: 'MEMORY_EXHAUSTED',
     status: 503,
     type: 'service_unavailable_error',
-    when: 'The model does not fit beside the models that are busy or pinned.',
-    hint: 'Unload a model, choose a smaller one, or raise the memory limit.',
+    when: 'The model does not fit beside the models that are busy or pinned, or a request not into the memory that its model has left.',
+    hint: 'Try again when others have finished. If that does not help: unload a model, choose a smaller one, send less, or raise the memory limit.',
   },
   DOWNLOADS_BUSY: {
     code: 'DOWNLOADS_BUSY',
@@ -252,7 +259,7 @@ export const API_ERRORS = {
     code: 'REQUEST_TIMEOUT',
     status: 504,
     type: 'server_error',
-    when: 'The request ran longer than request_timeout_seconds.',
+    when: 'The request ran longer than request_timeout_seconds, or a question about tokens or vectors stayed unanswered for five minutes.',
     hint: 'Ask for fewer tokens, or raise request_timeout_seconds.',
   },
   CLIENT_TOO_SLOW: {

@@ -1,11 +1,13 @@
-import type { StepOutput, WorkerReply, WorkerRequest } from '@mlxfleet/protocol';
+import type { StepOutput, WorkerRequest } from '@mlxfleet/protocol';
 import type { Logger } from 'pino';
 import { ApiError } from '../api-error.ts';
 import { API_ERRORS } from '../errors.ts';
 import type { Job } from '../scheduler/job.ts';
 import { LONGEST_WAIT_MS, RequestQueue } from '../scheduler/request-queue.ts';
 import type { Throughput } from '../state/throughput.ts';
-import { requestError } from './request-error.ts';
+import type { FrameOf } from '../workers/worker-listener.ts';
+import { afterCrash, type JobAttempt } from './job-attempt.ts';
+import { QUEUE_FULL_RETRY_SECONDS, queueFull, requestError, workerCrashed } from './model-errors.ts';
 
 export interface JobDispatchOptions {
   /** Id of the model, for messages. */
@@ -22,16 +24,13 @@ export interface JobDispatchOptions {
   readonly onFreed: () => void;
 }
 
-type FrameOf<Type extends WorkerReply['type']> = Extract<WorkerReply, { type: Type }>;
-
-/** Seconds after which a client of a full queue should come again. */
-const QUEUE_FULL_RETRY_SECONDS = 2;
-
-/** The jobs of one model, those that wait and those that its worker holds. The only writer of both. */
+/** The jobs of one model, those that wait and those that its worker holds. The only writer of them. */
 export class JobDispatch {
   readonly #options: JobDispatchOptions;
   readonly #queue = new RequestQueue<Job>();
-  readonly #running = new Map<string, Job>();
+  /** Before the queue: jobs whose worker died before their first output. They have had their turn. */
+  readonly #again = new Map<string, JobAttempt>();
+  readonly #running = new Map<string, JobAttempt>();
 
   constructor(options: JobDispatchOptions) {
     this.#options = options;
@@ -42,7 +41,7 @@ export class JobDispatch {
   }
 
   get waitingCount(): number {
-    return this.#queue.size;
+    return this.#again.size + this.#queue.size;
   }
 
   /**
@@ -52,11 +51,7 @@ export class JobDispatch {
   add(jobs: readonly Job[]): void {
     const { queueDepth, maxBatchSize, model, now } = this.#options;
     if (this.runningCount + this.waitingCount + jobs.length > maxBatchSize + queueDepth) {
-      throw new ApiError(
-        API_ERRORS.QUEUE_FULL,
-        `The queue of model '${model}' is full: ${String(this.runningCount)} requests run and ${String(this.waitingCount)} wait.`,
-        { retryAfter: QUEUE_FULL_RETRY_SECONDS },
-      );
+      throw queueFull(model, this.runningCount, this.waitingCount);
     }
     for (const job of jobs) this.#queue.add(job, now());
   }
@@ -64,22 +59,23 @@ export class JobDispatch {
   /** Sends what waits while the batch has room. */
   fill(): void {
     while (this.#running.size < this.#options.maxBatchSize) {
-      const job = this.#queue.takeNext();
-      if (job === null) return;
-      this.#running.set(job.id, job);
-      this.#options.send(job.frame);
+      const attempt = this.#takeNext();
+      if (attempt === null) return;
+      this.#running.set(attempt.job.id, attempt);
+      this.#options.send(attempt.job.frame);
     }
   }
 
   /** Ends a job within one step, wherever it is. Nothing more is told to its listener. */
   cancel(id: string): void {
-    if (this.#queue.remove(id) || !this.#running.delete(id)) return;
+    if (this.#again.delete(id) || this.#queue.remove(id) || !this.#running.delete(id)) return;
     this.#options.send({ type: 'cancel', id });
     this.#options.onFreed();
   }
 
+  /** A job that was begun anew is told so: its listener hears of a second start. */
   started(frame: FrameOf<'started'>): void {
-    this.#tell(this.#running.get(frame.id), (job) => {
+    this.#tell(this.#running.get(frame.id)?.job, (job) => {
       job.listener.started(frame.prompt_tokens, frame.cached_tokens);
     });
   }
@@ -88,14 +84,16 @@ export class JobDispatch {
     let isFreed = false;
     let tokens = 0;
     for (const output of outputs) {
-      const job = this.#running.get(output.id);
-      if (job === undefined) continue;
+      const attempt = this.#running.get(output.id);
+      if (attempt === undefined) continue;
       tokens += output.tokens.length;
       if (output.finish !== undefined) {
         this.#running.delete(output.id);
         isFreed = true;
+      } else if (!attempt.hasOutput) {
+        this.#running.set(output.id, { ...attempt, hasOutput: true });
       }
-      this.#tell(job, ({ listener }) => {
+      this.#tell(attempt.job, ({ listener }) => {
         listener.output(output);
       });
     }
@@ -104,24 +102,38 @@ export class JobDispatch {
   }
 
   failed(frame: FrameOf<'failed'>): void {
-    const job = this.#running.get(frame.id);
-    if (job === undefined) return;
+    const attempt = this.#running.get(frame.id);
+    if (attempt === undefined) return;
     this.#running.delete(frame.id);
-    this.#tell(job, ({ listener }) => {
+    this.#tell(attempt.job, ({ listener }) => {
       listener.failed(requestError(frame));
     });
     this.#options.onFreed();
   }
 
+  /** The worker has died: what it held is begun anew before anything else, or fails. */
+  crashed(reason: string): void {
+    const attempts = [...this.#running.values()];
+    this.#running.clear();
+    const ends = attempts.map((attempt) => ({ job: attempt.job, end: afterCrash(attempt) }));
+    // All of them before the first is told of its failure, which may cancel others of its request.
+    for (const { job, end } of ends) if (end.kind === 'again') this.#again.set(job.id, end.attempt);
+    for (const { job, end } of ends) {
+      if (end.kind === 'failed') this.#fail(job, workerCrashed(this.#options.model, reason, end.crashes));
+    }
+  }
+
   failRunning(error: ApiError): void {
-    const jobs = [...this.#running.values()];
+    const jobs = Array.from(this.#running.values(), ({ job }) => job);
     for (const { id } of jobs) this.#options.send({ type: 'cancel', id });
     this.#running.clear();
-    this.#failAll(jobs, error);
+    for (const job of jobs) this.#fail(job, error);
   }
 
   failWaiting(error: ApiError): void {
-    this.#failAll(this.#queue.takeAll(), error);
+    const jobs = [...Array.from(this.#again.values(), ({ job }) => job), ...this.#queue.takeAll()];
+    this.#again.clear();
+    for (const job of jobs) this.#fail(job, error);
   }
 
   /** Fails the jobs that have waited too long for a turn. */
@@ -129,8 +141,8 @@ export class JobDispatch {
     for (const job of this.#queue.takeExpired(now)) {
       const seconds = LONGEST_WAIT_MS[job.priority] / 1000;
       const message = `The request waited ${String(seconds)} s for a turn of model '${this.#options.model}'.`;
-      this.#failAll(
-        [job],
+      this.#fail(
+        job,
         new ApiError(API_ERRORS.QUEUE_TIMEOUT, message, { retryAfter: QUEUE_FULL_RETRY_SECONDS }),
       );
     }
@@ -141,12 +153,19 @@ export class JobDispatch {
     this.#queue.restartClocks(this.#options.now());
   }
 
-  #failAll(jobs: readonly Job[], error: ApiError): void {
-    for (const job of jobs) {
-      this.#tell(job, ({ listener }) => {
-        listener.failed(error);
-      });
+  #takeNext(): JobAttempt | null {
+    for (const [id, attempt] of this.#again) {
+      this.#again.delete(id);
+      return attempt;
     }
+    const job = this.#queue.takeNext();
+    return job === null ? null : { job, crashes: 0, hasOutput: false };
+  }
+
+  #fail(job: Job, error: ApiError): void {
+    this.#tell(job, ({ listener }) => {
+      listener.failed(error);
+    });
   }
 
   /** A failure in what is done with one request must not reach the others of its step. */

@@ -1,21 +1,24 @@
-import os from 'node:os';
-import type { WorkerRequest, WorkerState, WorkerStatus } from '@mlxfleet/protocol';
+import type { WorkerRequest } from '@mlxfleet/protocol';
 import type { Logger } from 'pino';
-import { ApiError } from '../api-error.ts';
-import { API_ERRORS } from '../errors.ts';
+import type { ApiError } from '../api-error.ts';
 import type { Metrics } from '../state/metrics.ts';
 import { LogFile } from '../workers/log-file.ts';
-import { Worker, type WorkerListener } from '../workers/worker.ts';
+import type { MemoryReturn } from '../workers/memory-return.ts';
+import { Worker } from '../workers/worker.ts';
+import type { WorkerListener } from '../workers/worker-listener.ts';
 import type { WorkerCommand } from '../workers/worker-process.ts';
-import type { WorkerTimes } from '../workers/worker-transition.ts';
+import type { WorkerTimes } from '../workers/worker-times.ts';
 import type { ModelLocation } from './catalog.ts';
 import { loadFrame } from './load-frame.ts';
+import { asApiError, loadFailed, repeated, workerBroken } from './model-errors.ts';
 import type { ModelSettings } from './model-settings.ts';
-import { publicReason } from './public-reason.ts';
-import { asApiError } from './request-error.ts';
+import type { WorkerView } from './model-status.ts';
 
 /** What the life of a model asks, and tells, those who have work for it. */
-export interface ModelWork extends Pick<WorkerListener, 'started' | 'outputs' | 'failed'> {
+export interface ModelWork extends Pick<
+  WorkerListener,
+  'started' | 'outputs' | 'failed' | 'answered' | 'crashed' | 'isBusy'
+> {
   /** Whether requests run in the worker: it is not unloaded before they end. */
   isRunning(): boolean;
   /** Whether requests wait for the model: it is loaded for them. */
@@ -25,8 +28,6 @@ export interface ModelWork extends Pick<WorkerListener, 'started' | 'outputs' | 
   ready(): void;
   /** It cannot be loaded: what waits has to be told. */
   loadFailed(error: ApiError): void;
-  /** What the worker held is lost. */
-  crashed(error: ApiError): void;
 }
 
 export interface ModelLifeOptions {
@@ -37,10 +38,14 @@ export interface ModelLifeOptions {
   readonly log: Logger;
   readonly metrics: Metrics;
   readonly work: ModelWork;
+  readonly memoryReturn: MemoryReturn;
   /** Makes room for the model and answers the bytes kept for it; rejects with an ApiError when there is none. */
   readonly reserve: () => Promise<number>;
   readonly times?: WorkerTimes;
 }
+
+/** Lines of the worker's log that its status repeats. */
+const LOG_LINES_TOLD = 20;
 
 /** Loading and unloading of one model: its memory, its worker, and who waits for them. The only writer of all three. */
 export class ModelLife {
@@ -67,6 +72,7 @@ export class ModelLife {
       logFile: this.#logFile,
       loadFrame: loadFrame(options.location, options.settings),
       modelBytes: () => this.#reservedBytes,
+      memoryReturn: options.memoryReturn,
       listener: this.#workerListener(options.work),
       ...(options.times === undefined ? {} : { times: options.times }),
     });
@@ -74,7 +80,7 @@ export class ModelLife {
 
   /** Whether it holds, or is about to hold, a process. */
   get isActive(): boolean {
-    return this.#worker.state !== 'stopped' || this.#reserving;
+    return (this.#worker.state !== 'stopped' && this.#worker.state !== 'broken') || this.#reserving;
   }
 
   get isReady(): boolean {
@@ -98,18 +104,18 @@ export class ModelLife {
     return this.#unloading;
   }
 
-  get workerState(): WorkerState {
-    return this.#worker.state;
+  get worker(): WorkerView {
+    return this.#worker;
+  }
+
+  /** The last lines of its worker's log, oldest first; they stay when it has ended. */
+  get lastLog(): string[] {
+    return this.#logFile.lastLines(LOG_LINES_TOLD);
   }
 
   /** Bytes that are kept for it, or that it was found to hold. */
   get heldBytes(): number {
     return Math.max(this.#reservedBytes, this.#worker.memoryBytes ?? 0);
-  }
-
-  /** Bytes that its worker holds in MLX; null while not loaded. */
-  get memoryBytes(): number | null {
-    return this.#worker.memoryBytes;
   }
 
   /** Tokens of prompt and completion; null before the first load. */
@@ -121,44 +127,34 @@ export class ModelLife {
     return this.#loadError;
   }
 
-  workerStatus(): WorkerStatus {
-    return {
-      model: this.#id,
-      state: this.#worker.state,
-      healthy: this.#worker.healthy,
-      pid: this.#worker.pid,
-      restarts: this.#worker.restarts,
-      last_exit: this.#worker.lastExit,
-    };
-  }
-
   send(frame: WorkerRequest): void {
     this.#worker.send(frame);
   }
 
-  /** @throws ApiError MODEL_LOAD_FAILED while a failed load is still fresh. */
+  /** @throws ApiError MODEL_LOAD_FAILED while a failed load is still fresh, WORKER_BROKEN while the worker rests. */
   refuseFreshFailure(): void {
-    if (this.#loadError === null || this.#worker.state === 'stopped' || this.isReady) return;
-    if (this.#worker.state === 'starting' || this.#worker.state === 'loading') return;
-    const { definition, message } = this.#loadError;
-    throw new ApiError(definition, message, { retryAfter: Math.max(1, this.#worker.backoffSeconds) });
+    const { state } = this.#worker;
+    const isOver = state === 'stopped' || state === 'ready' || this.isLoading;
+    if (this.#loadError === null || isOver) return;
+    throw repeated(this.#loadError, this.#worker.restSeconds);
   }
 
-  /** Begins to load it, unless it is on its way already. */
-  ensureStarted(): void {
-    if (this.#worker.state !== 'stopped' || this.#reserving || this.#stoppedForGood) return;
+  /** Begins to load it, unless it is on its way already; a worker that rests after a failure only `byHand`. */
+  ensureStarted(byHand = false): void {
+    const { state } = this.#worker;
+    const isEnded = state === 'stopped' || (byHand && (state === 'backoff' || state === 'broken'));
+    if (!isEnded || this.#reserving || this.#stoppedForGood) return;
     this.#reserving = true;
-    void this.#reserveAndStart();
+    void this.#reserveAndStart(byHand);
   }
 
-  /** Resolves when the model is ready. A failed load is tried again at once. */
+  /** Resolves when the model is ready. What failed before is tried again at once. */
   async load(): Promise<void> {
     if (this.takesWork) return;
     const waiter = Promise.withResolvers<void>();
     this.#loadWaiters.add(waiter);
     this.#loadError = null;
-    if (this.#worker.state === 'backoff') this.#worker.start();
-    this.ensureStarted();
+    this.ensureStarted(true);
     await waiter.promise;
   }
 
@@ -208,24 +204,21 @@ export class ModelLife {
         for (const waiter of this.#takeLoadWaiters()) waiter.resolve();
         work.ready();
       },
-      loadFailed: (message, details) => {
+      loadFailed: (message, details, mayRetry) => {
         this.#options.metrics.workerFailures.inc({ model_name: this.#id });
-        const sentence = `The model '${this.#id}' could not be loaded: `;
-        const reason = publicReason(message, [this.#options.location.path, os.homedir()]);
-        this.#failLoad(
-          new ApiError(API_ERRORS.MODEL_LOAD_FAILED, sentence + reason, { details: sentence + details }),
-        );
+        if (!mayRetry) this.#failLoad(loadFailed(this.#options.location, message, details));
         this.stopWhenIdle();
       },
       crashed: (message) => {
         this.#options.metrics.workerFailures.inc({ model_name: this.#id });
-        work.crashed(
-          new ApiError(
-            API_ERRORS.WORKER_CRASHED,
-            `The worker of model '${this.#id}' died while it held this request (${message}).`,
-            { retryAfter: 1 },
-          ),
-        );
+        work.crashed(message);
+        this.stopWhenIdle();
+      },
+      broken: (failures, message) => {
+        this.#reservedBytes = 0;
+        const [lastLine = ''] = this.#logFile.lastWords(1);
+        const seconds = this.#worker.restSeconds;
+        this.#failLoad(workerBroken(this.#options.location, { failures, message, lastLine, seconds }));
         this.stopWhenIdle();
       },
       stopped: () => {
@@ -236,24 +229,24 @@ export class ModelLife {
         this.#stopWaiters.clear();
         if (work.isWaiting() || this.#loadWaiters.size > 0) this.ensureStarted();
       },
-      started: (frame) => {
-        work.started(frame);
+      cooledDown: () => {
+        if (work.isKept()) this.ensureStarted();
       },
-      outputs: (outputs) => {
-        work.outputs(outputs);
-      },
-      failed: (frame) => {
-        work.failed(frame);
-      },
+      started: work.started,
+      outputs: work.outputs,
+      failed: work.failed,
+      answered: work.answered,
+      isBusy: work.isBusy,
       isWanted: () => work.isKept() || work.isWaiting() || this.#loadWaiters.size > 0,
     };
   }
 
-  async #reserveAndStart(): Promise<void> {
+  async #reserveAndStart(byHand: boolean): Promise<void> {
     try {
       this.#reservedBytes = await this.#options.reserve();
+      await this.#options.memoryReturn.settled(this.#reservedBytes);
       this.#reserving = false;
-      if (!this.#stoppedForGood) this.#worker.start();
+      if (!this.#stoppedForGood) this.#worker.start(byHand);
     } catch (error) {
       this.#reserving = false;
       this.#failLoad(asApiError(error));

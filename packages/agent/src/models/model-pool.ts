@@ -4,10 +4,12 @@ import type { Logger } from 'pino';
 import { ApiError } from '../api-error.ts';
 import { API_ERRORS } from '../errors.ts';
 import { planRoom } from '../scheduler/memory-room.ts';
+import { availableMemory } from '../state/host-facts.ts';
 import type { Metrics } from '../state/metrics.ts';
 import type { Throughput } from '../state/throughput.ts';
+import { MemoryReturn } from '../workers/memory-return.ts';
 import type { WorkerCommand } from '../workers/worker-process.ts';
-import type { WorkerTimes } from '../workers/worker-transition.ts';
+import type { WorkerTimes } from '../workers/worker-times.ts';
 import type { ModelCatalog, ModelLocation } from './catalog.ts';
 import type { Downloader } from './downloader.ts';
 import { fileNameOf, isHubId, isModelId } from './model-id.ts';
@@ -41,6 +43,8 @@ const MOST_NAMED = 20;
 export class ModelPool {
   readonly #options: ModelPoolOptions;
   readonly #runtimes = new Map<string, ModelRuntime>();
+  /** What one model's dead worker has not given back is missing for all. */
+  readonly #memoryReturn = new MemoryReturn({ availableBytes: availableMemory });
   /** One load makes room at a time, so that two do not count the same free bytes. */
   #roomTurn: Promise<unknown> = Promise.resolve();
 
@@ -130,6 +134,7 @@ export class ModelPool {
       metrics,
       throughput,
       now,
+      memoryReturn: this.#memoryReturn,
       reserve: async (runtime) => await this.#reserve(runtime),
       ...(times === undefined ? {} : { times }),
     });

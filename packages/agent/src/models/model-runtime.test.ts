@@ -9,7 +9,7 @@ import {
   type TestAgent,
   type TestAgentOptions,
 } from '../test-support/test-agent.ts';
-import { WORKER_TIMES } from '../workers/worker-transition.ts';
+import { WORKER_TIMES } from '../workers/worker-times.ts';
 import type { ModelRuntime } from './model-runtime.ts';
 
 const CHAT = '/v1/chat/completions';
@@ -86,7 +86,7 @@ describe('loading', () => {
   });
 
   test('a load that hangs is given up, and its worker is ended', async () => {
-    const times = { ...WORKER_TIMES, load: 200, grace: 200, firstBackoff: 100, longestBackoff: 100 };
+    const times = { ...WORKER_TIMES, load: 200, grace: 200, firstBackoff: 100 };
     const agent = await start({
       models: { m: { load_ms: 60_000, ignore_term: true } },
       overrides: { workerTimes: times },
@@ -103,7 +103,7 @@ describe('loading', () => {
     ['of another protocol', { protocol: 99 }, /protocol 99 and the agent 1/],
     ['that never starts', { never_ready: true }, /did not start within 0.3 s/],
   ])('a worker %s', async (_, fake, message) => {
-    const times = { ...WORKER_TIMES, start: 300, grace: 200, firstBackoff: 100, longestBackoff: 100 };
+    const times = { ...WORKER_TIMES, start: 300, grace: 200, firstBackoff: 100 };
     const agent = await start({
       config: { env: { FAKE_WORKER: JSON.stringify(fake) } },
       overrides: { workerTimes: times },

@@ -1,13 +1,14 @@
-import type { ModelStatus, WorkerStatus } from '@mlxfleet/protocol';
-import { ApiError } from '../api-error.ts';
-import { API_ERRORS } from '../errors.ts';
+import type { ModelStatus, WorkerRequest, WorkerStatus } from '@mlxfleet/protocol';
+import type { ApiError } from '../api-error.ts';
 import type { Job } from '../scheduler/job.ts';
 import type { Resident } from '../scheduler/memory-room.ts';
 import type { Throughput } from '../state/throughput.ts';
 import type { ModelLocation } from './catalog.ts';
 import { JobDispatch } from './job-dispatch.ts';
+import { modelUnloaded } from './model-errors.ts';
 import { ModelLife, type ModelLifeOptions, type ModelWork } from './model-life.ts';
-import { modelState } from './model-state.ts';
+import { modelStatus, workerStatus } from './model-status.ts';
+import { type AnswerTo, type Question, Questions } from './questions.ts';
 
 export interface ModelRuntimeOptions extends Omit<ModelLifeOptions, 'work' | 'reserve'> {
   readonly throughput: Throughput;
@@ -17,6 +18,24 @@ export interface ModelRuntimeOptions extends Omit<ModelLifeOptions, 'work' | 're
   readonly reserve: (runtime: ModelRuntime) => Promise<number>;
 }
 
+/** Bytes that a loaded model holds by its worker's last account. */
+export interface ModelMemory {
+  /** In use by MLX arrays, in MLX's buffer cache, and the highest use so far. */
+  readonly activeBytes: number;
+  readonly cacheBytes: number;
+  readonly peakBytes: number;
+  /** Kept prefixes of prompts, a part of the active bytes. */
+  readonly prefixCacheBytes: number;
+  /** Kept prefixes on disk. */
+  readonly prefixDiskBytes: number;
+}
+
+/** Tokens that speculation has guessed since the model was loaded, and how many of them were right. */
+export interface ModelSpeculation {
+  readonly draftedTokens: number;
+  readonly acceptedTokens: number;
+}
+
 /** One model of this host: brings its requests and its worker together, and keeps account of its use. */
 export class ModelRuntime {
   readonly id: string;
@@ -24,6 +43,7 @@ export class ModelRuntime {
   readonly #options: ModelRuntimeOptions;
   readonly #life: ModelLife;
   readonly #jobs: JobDispatch;
+  readonly #questions: Questions;
   #pinned: boolean;
   #lastUsed: number;
   #lastUsedAt: Date | null = null;
@@ -35,21 +55,19 @@ export class ModelRuntime {
     this.location = location;
     this.#pinned = settings.pin;
     this.#lastUsed = now();
-    this.#jobs = new JobDispatch({
+    const toWorker = {
       model: location.id,
-      queueDepth: settings.queueDepth,
-      maxBatchSize: settings.maxBatchSize,
-      now,
-      throughput,
-      log,
-      send: (frame) => {
+      send: (frame: WorkerRequest): void => {
         this.#life.send(frame);
       },
-      onFreed: () => {
+      onFreed: (): void => {
         this.#touch();
         this.#serve();
       },
-    });
+    };
+    const { queueDepth, maxBatchSize } = settings;
+    this.#jobs = new JobDispatch({ ...toWorker, queueDepth, maxBatchSize, now, throughput, log });
+    this.#questions = new Questions({ ...toWorker, depth: queueDepth });
     this.#life = new ModelLife({
       ...options,
       work: this.#work(),
@@ -57,12 +75,13 @@ export class ModelRuntime {
     });
   }
 
+  /** Requests that its worker has, completions and questions. */
   get runningCount(): number {
-    return this.#jobs.runningCount;
+    return this.#jobs.runningCount + this.#questions.sentCount;
   }
 
   get waitingCount(): number {
-    return this.#jobs.waitingCount;
+    return this.#jobs.waitingCount + this.#questions.waitingCount;
   }
 
   /** Whether it holds, or is about to hold, a process. */
@@ -74,13 +93,18 @@ export class ModelRuntime {
     return this.#life.isReady;
   }
 
+  /** Whether its worker has failed too often and rests. */
+  get isBroken(): boolean {
+    return this.#life.worker.state === 'broken';
+  }
+
   get lastUsed(): number {
     return this.#lastUsed;
   }
 
   /**
    * Takes jobs in, all or none; the model is loaded when it is not.
-   * @throws ApiError QUEUE_FULL, or MODEL_LOAD_FAILED while a failed load is still fresh.
+   * @throws ApiError QUEUE_FULL, or MODEL_LOAD_FAILED or WORKER_BROKEN while that is still fresh.
    */
   submit(jobs: readonly Job[]): void {
     this.#life.refuseFreshFailure();
@@ -93,6 +117,27 @@ export class ModelRuntime {
   /** Ends a job within one step, wherever it is. Nothing more is told to its listener. */
   cancel(id: string): void {
     this.#jobs.cancel(id);
+  }
+
+  /**
+   * The worker's answer to one question; the model is loaded when it is not. A worker that dies with it is replaced, and
+   * the next one asked once more.
+   * @throws ApiError as `submit` does, or whatever ends it; the reason of the signal when that ends it.
+   */
+  async ask<Asked extends Question>(question: Asked, signal?: AbortSignal): Promise<AnswerTo<Asked>> {
+    this.#life.refuseFreshFailure();
+    const answer = this.#questions.ask(question, signal);
+    if (this.#questions.waitingCount > 0) {
+      this.#touch();
+      this.#serve();
+      this.#life.ensureStarted();
+    }
+    return await answer;
+  }
+
+  /** Has the worker drop kept prefixes beyond so many bytes, and give unused memory back. */
+  shrink(prefixCacheBytes: number): void {
+    if (this.isReady) this.#life.send({ type: 'shrink', prefix_cache_bytes: prefixCacheBytes });
   }
 
   /** Resolves when the model is ready. A failed load is tried again at once. */
@@ -112,16 +157,15 @@ export class ModelRuntime {
   async unload(force: boolean): Promise<boolean> {
     this.#pinned = false;
     return await this.#life.unload(() => {
-      if (!force) return;
-      this.#jobs.failRunning(new ApiError(API_ERRORS.MODEL_UNLOADED, `The model '${this.id}' was unloaded.`));
+      if (force) this.#failRunning(modelUnloaded(this.id));
     });
   }
 
   /** Fails everything with the error and ends the worker for good. */
   async shutDown(error: ApiError): Promise<void> {
     this.#life.stopForGood();
-    this.#jobs.failRunning(error);
-    this.#jobs.failWaiting(error);
+    this.#failRunning(error);
+    this.#failWaiting(error);
     this.#life.failLoadWaiters(error);
     await this.unload(true);
   }
@@ -155,36 +199,53 @@ export class ModelRuntime {
     };
   }
 
-  status(): ModelStatus {
-    const { idleTimeoutMs } = this.#options.settings;
-    const { loadError } = this.#life;
+  /** Null while not loaded, or not yet known. */
+  memory(): ModelMemory | null {
+    const { counters } = this.#life.worker;
+    if (counters === null || !this.isReady) return null;
     return {
-      id: this.id,
-      state: modelState({
-        worker: this.#life.workerState,
-        reserving: this.#life.isReserving,
-        unloading: this.#life.isUnloading,
-        failed: loadError !== null,
-      }),
-      memory_bytes: this.#life.memoryBytes,
-      context_length: this.#life.contextLength,
-      pinned: this.#pinned,
-      idle_timeout_seconds: this.#pinned || idleTimeoutMs === null ? null : idleTimeoutMs / 1000,
-      last_used_at: this.#lastUsedAt?.toISOString() ?? null,
-      requests: { running: this.runningCount, waiting: this.waitingCount },
-      error: loadError?.details ?? loadError?.message ?? null,
+      activeBytes: counters.active_memory_bytes,
+      cacheBytes: counters.cache_memory_bytes,
+      peakBytes: counters.peak_memory_bytes,
+      prefixCacheBytes: counters.prefix_cache_bytes,
+      prefixDiskBytes: counters.prefix_disk_bytes,
     };
   }
 
+  /** Null while not loaded, or not yet known. */
+  speculation(): ModelSpeculation | null {
+    const { counters } = this.#life.worker;
+    if (counters === null || !this.isReady) return null;
+    return { draftedTokens: counters.drafted_tokens, acceptedTokens: counters.accepted_tokens };
+  }
+
+  status(): ModelStatus {
+    const { worker, isReserving, isUnloading, loadError, contextLength } = this.#life;
+    return modelStatus({
+      id: this.id,
+      worker,
+      isReserving,
+      isUnloading,
+      loadError,
+      contextLength,
+      isPinned: this.#pinned,
+      idleTimeoutMs: this.#options.settings.idleTimeoutMs,
+      lastUsedAt: this.#lastUsedAt,
+      requests: { running: this.runningCount, waiting: this.waitingCount },
+    });
+  }
+
   workerStatus(): WorkerStatus {
-    return this.#life.workerStatus();
+    return workerStatus(this.id, this.#life.worker, this.#life.lastLog);
   }
 
   #work(): ModelWork {
     const jobs = this.#jobs;
+    const questions = this.#questions;
     return {
-      isRunning: () => jobs.runningCount > 0,
-      isWaiting: () => jobs.waitingCount > 0,
+      isRunning: () => this.runningCount > 0,
+      isWaiting: () => this.waitingCount > 0,
+      isBusy: () => jobs.runningCount > 0 || questions.isEmbedding,
       isKept: () => this.#pinned || this.#options.settings.preload,
       ready: () => {
         this.#touch();
@@ -192,10 +253,11 @@ export class ModelRuntime {
         this.#serve();
       },
       loadFailed: (error) => {
-        jobs.failWaiting(error);
+        this.#failWaiting(error);
       },
-      crashed: (error) => {
-        jobs.failRunning(error);
+      crashed: (reason) => {
+        questions.crashed(reason);
+        jobs.crashed(reason);
       },
       started: (frame) => {
         jobs.started(frame);
@@ -204,15 +266,32 @@ export class ModelRuntime {
         jobs.outputs(outputs);
       },
       failed: (frame) => {
-        jobs.failed(frame);
+        if (!questions.failed(frame)) jobs.failed(frame);
+      },
+      answered: (frame) => {
+        questions.answered(frame);
       },
     };
   }
 
+  #failRunning(error: ApiError): void {
+    this.#questions.failSent(error);
+    this.#jobs.failRunning(error);
+  }
+
+  #failWaiting(error: ApiError): void {
+    this.#questions.failWaiting(error);
+    this.#jobs.failWaiting(error);
+  }
+
   /** Sends what waits, or lets a worker end that is to be unloaded. */
   #serve(): void {
-    if (this.#life.takesWork) this.#jobs.fill();
-    else this.#life.stopWhenIdle();
+    if (!this.#life.takesWork) {
+      this.#life.stopWhenIdle();
+      return;
+    }
+    this.#questions.fill();
+    this.#jobs.fill();
   }
 
   #touch(): void {

@@ -26,6 +26,11 @@ test.each([
     'ValueError: Received 2 parameters not in model:\nlm_head.weight,\n/home/ann',
     'ValueError: Received 2 parameters not in model:',
   ],
+  [
+    'GET /api?token=hf_AbCdEfGh123456 with Bearer abc.def-123, sk-proj-0123456789',
+    'GET api?token=*** with Bearer ***, ***',
+  ],
+  ['task-specific hf_hub sk-learn', 'task-specific hf_hub sk-learn'],
   ['', ''],
 ])('%j', (text, reason) => {
   expect(publicReason(text)).toBe(reason);

@@ -1,11 +1,22 @@
+import os from 'node:os';
 import { expect, test } from 'vitest';
-import { machineType, totalMemory, usedFromMeminfo, usedFromVmStat, usedMemory } from './host-facts.ts';
+import {
+  availableMemory,
+  machineType,
+  totalMemory,
+  usedFromMeminfo,
+  usedFromVmStat,
+  usedMemory,
+} from './host-facts.ts';
 
 test('this host', async () => {
   expect(await machineType()).toMatch(/\S/);
   const used = await usedMemory();
   expect(used).toBeGreaterThan(0);
   expect(totalMemory()).toBeGreaterThan(0);
+  const available = await availableMemory();
+  expect(available).toBeGreaterThan(0);
+  expect(available).toBeLessThan(os.totalmem());
 });
 
 test('vm_stat', () => {

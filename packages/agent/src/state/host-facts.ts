@@ -30,6 +30,12 @@ export async function usedMemory(): Promise<number> {
   return usedFromMeminfo(await readFile('/proc/meminfo', 'utf8'));
 }
 
+/** Bytes that a new process could take without others being swapped out; within a container, of its share. */
+export async function availableMemory(): Promise<number> {
+  const free = os.totalmem() - (await usedMemory());
+  return process.constrainedMemory() > 0 ? Math.min(free, process.availableMemory()) : free;
+}
+
 /** From `/proc/meminfo`; its figures are kibibytes. */
 export function usedFromMeminfo(text: string): number {
   const kibibytes = (name: string) => Number(new RegExp(`^${name}:\\s+(\\d+)`, 'm').exec(text)?.[1] ?? 0);

@@ -15,7 +15,9 @@ export async function readStatus(services: AgentServices): Promise<AdminStatus> 
     const settings = config.models.find((model) => model.id === id);
     models.push(unloaded(id, settings?.pin ?? false, settings?.ttl_seconds ?? facts.idleTimeoutSeconds));
   }
-  const workers = runtimes.filter((runtime) => runtime.isActive).map((runtime) => runtime.workerStatus());
+  const workers = runtimes
+    .filter((runtime) => runtime.isActive || runtime.isBroken)
+    .map((runtime) => runtime.workerStatus());
   const [recent] = runtimes
     .filter((runtime) => runtime.isReady)
     .toSorted((left, right) => right.lastUsed - left.lastUsed);
@@ -58,12 +60,15 @@ function gigabytes(bytes: number): number {
 }
 
 /** Worst first. */
-const SEVERITY = ['backoff', 'stopping', 'starting', 'loading', 'ready'] as const;
+const SEVERITY = ['broken', 'backoff', 'stopping', 'starting', 'loading', 'ready'] as const;
 
 function summarise(workers: readonly WorkerStatus[]): AdminStatus['worker'] {
   const worst = SEVERITY.find((state) => workers.some((worker) => worker.state === state));
   return {
-    healthy: workers.every((worker) => worker.healthy || worker.state !== 'ready') && worst !== 'backoff',
+    healthy:
+      workers.every((worker) => worker.healthy || worker.state !== 'ready') &&
+      worst !== 'backoff' &&
+      worst !== 'broken',
     status: worst ?? 'idle',
   };
 }

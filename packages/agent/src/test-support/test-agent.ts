@@ -4,12 +4,12 @@ import path from 'node:path';
 import { agentConfigSchema } from '@mlxfleet/protocol';
 import pino from 'pino';
 import { type Agent, type AgentOptions, startAgent } from '../agent.ts';
-import { WORKER_TIMES } from '../workers/worker-transition.ts';
+import { WORKER_TIMES } from '../workers/worker-times.ts';
 
 const FAKE_WORKER = path.resolve(import.meta.dirname, '../../../../test/fakes/fake-worker.mjs');
 
 /** The product's times, made short. */
-const TEST_TIMES = { ...WORKER_TIMES, grace: 500, firstBackoff: 100, longestBackoff: 400 };
+const TEST_TIMES = { ...WORKER_TIMES, grace: 500, firstBackoff: 100 };
 
 export interface TestAgentOptions {
   /** Model name to what its fake worker does, see test/fakes/fake-worker.mjs. */

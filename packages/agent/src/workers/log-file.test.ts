@@ -28,3 +28,18 @@ test('a disk that cannot be written to is no failure', () => {
   log.append('still known\n');
   expect(log.lastLines(1)).toEqual(['still known']);
 });
+
+test('the last words of a process are its own', () => {
+  const log = new LogFile('/nonexistent/worker.log');
+  log.beginProcess();
+  expect(log.lastWords(3)).toEqual([]);
+  log.append('a\nb\ncut off');
+  expect(log.lastWords(2)).toEqual(['b', 'cut off']);
+  log.beginProcess();
+  expect(log.lastWords(3)).toEqual([]);
+  log.append('c\n');
+  expect(log.lastWords(3)).toEqual(['c']);
+  expect(log.lastLines(3)).toEqual(['b', 'cut off', 'c']);
+  for (let line = 0; line < 100; line += 1) log.append(`${String(line)}\n`);
+  expect(log.lastWords(100)).toHaveLength(40);
+});

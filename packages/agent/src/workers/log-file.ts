@@ -15,6 +15,8 @@ export class LogFile {
   #size = 0;
   #partial = '';
   #lines: string[] = [];
+  /** How many of the kept lines are of the current process. */
+  #ownLines = 0;
 
   constructor(file: string, largestBytes = LARGEST_BYTES) {
     this.#file = file;
@@ -39,10 +41,22 @@ export class LogFile {
     }
   }
 
-  /** The last lines, oldest first, without empty ones. */
+  /** From here on the output is that of another process. */
+  beginProcess(): void {
+    this.#keep('\n');
+    this.#ownLines = 0;
+  }
+
+  /** The last lines, oldest first, without empty ones; those of earlier processes too. */
   lastLines(count: number): string[] {
-    const lines = this.#partial.trim() === '' ? this.#lines : [...this.#lines, this.#partial];
-    return lines.slice(-count);
+    return this.#allLines().slice(-count);
+  }
+
+  /** The last lines of the current process. */
+  lastWords(count: number): string[] {
+    const lines = this.#allLines();
+    const earlier = this.#lines.length - this.#ownLines;
+    return lines.slice(Math.max(earlier, lines.length - count));
   }
 
   close(): void {
@@ -50,12 +64,19 @@ export class LogFile {
     this.#descriptor = null;
   }
 
+  #allLines(): string[] {
+    return this.#partial.trim() === '' ? this.#lines : [...this.#lines, this.#partial];
+  }
+
   #keep(text: string): void {
     const lines = (this.#partial + text).split('\n');
     this.#partial = (lines.pop() ?? '').slice(0, LONGEST_KEPT_LINE);
     for (const line of lines) {
-      if (line.trim() !== '') this.#lines.push(line.slice(0, LONGEST_KEPT_LINE));
+      if (line.trim() === '') continue;
+      this.#lines.push(line.slice(0, LONGEST_KEPT_LINE));
+      this.#ownLines += 1;
     }
     this.#lines = this.#lines.slice(-LINES_KEPT);
+    this.#ownLines = Math.min(this.#ownLines, LINES_KEPT);
   }
 }

@@ -18,8 +18,8 @@ export interface WorkerProcessEvents {
   garbage(reason: string): void;
   /** Text of stdout and stderr. */
   log(text: string): void;
-  /** Once, after everything it sent. */
-  exited(description: string): void;
+  /** Once, after everything it sent; `isClean` when it ended by itself and without an error. */
+  exited(description: string, isClean: boolean): void;
 }
 
 /** How long the pipes of an ended process may still deliver: a grandchild can hold them open for ever. */
@@ -50,10 +50,13 @@ export class WorkerProcess {
     if (this.#child.stdin?.writable === true) this.#child.stdin.write(`${JSON.stringify(frame)}\n`);
   }
 
-  /** Asks it to end, by end of stdin and by SIGTERM. */
+  /** Asks it to end, by end of stdin and by SIGTERM. What it still sends is not looked at. */
   terminate(): void {
+    this.#deaf = true;
     this.#child.stdin?.end();
     this.#child.kill('SIGTERM');
+    // A process that was stopped acts on it when it goes on.
+    this.#child.kill('SIGCONT');
   }
 
   /** Ends it now. What it still sends is not looked at. */
@@ -88,16 +91,16 @@ export class WorkerProcess {
       replies.on('error', () => {});
     }
     child.on('error', (error) => {
-      if (child.pid === undefined) this.#end(`could not be started: ${error.message}`);
+      if (child.pid === undefined) this.#end(`could not be started: ${error.message}`, false);
     });
     child.on('exit', (code, signal) => {
       const description = signal === null ? `exit code ${String(code)}` : `signal ${signal}`;
       const timer = setTimeout(() => {
-        this.#end(description);
+        this.#end(description, code === 0);
       }, DRAIN_MS);
       child.once('close', () => {
         clearTimeout(timer);
-        this.#end(description);
+        this.#end(description, code === 0);
       });
     });
   }
@@ -114,11 +117,11 @@ export class WorkerProcess {
     this.#events.garbage(reason);
   }
 
-  #end(description: string): void {
+  #end(description: string, isClean: boolean): void {
     if (this.#ended) return;
     this.#ended = true;
     this.#deaf = true;
     for (const stream of this.#child.stdio) stream?.destroy();
-    this.#events.exited(description);
+    this.#events.exited(description, isClean);
   }
 }

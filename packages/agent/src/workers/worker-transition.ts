@@ -1,4 +1,5 @@
 import type { WorkerState } from '@mlxfleet/protocol';
+import { backoff, loadDeadline, type WorkerTimes } from './worker-times.ts';
 
 /**
  * Life of one worker process as a pure function. `Worker` carries out the effects.
@@ -9,27 +10,35 @@ import type { WorkerState } from '@mlxfleet/protocol';
  * loading  --loaded-->           ready      tell the model
  * starting, loading, ready
  *          --exited-->           backoff    failure told, timer
- *          --misbehaved-->       stopping   failure told, kill;      then exited --> backoff
- *          --stop-->             stopping   terminate, grace timer;  then exited --> stopped
+ *          --misbehaved-->       stopping   failure told, terminate, grace timer; then exited --> backoff
+ *          --stop-->             stopping   terminate, grace timer;               then exited --> stopped
  * starting, loading
- *          --load failed-->      stopping   failure told, terminate; then exited --> backoff
+ *          --load failed-->      stopping   failure told, terminate, grace timer; then exited --> backoff
  *          (a load that is overdue counts as failed)
  * stopping --grace elapsed-->    stopping   kill
  * backoff  --elapsed, wanted-->  starting   spawn
  * backoff  --elapsed-->          stopped
- * backoff  --start-->            starting   spawn (somebody asks for it by hand)
+ * backoff  --start-->            starting   spawn
  * backoff  --stop-->             stopped
+ * ```
+ * In place of `backoff` an exit that is the fifth failure in a row leads to `broken`, which rests:
+ * ```
+ * broken   --cooled down-->      stopped    told, so that the model starts it again when it is wanted
+ * broken   --start by hand-->    starting   spawn, failures forgotten
+ * broken   --stop-->             stopped
  * ```
  * Any other event leaves everything as it is: events of a process that is already gone arrive late.
  */
 
 export interface WorkerStatus {
   readonly state: WorkerState;
-  /** Ends in a row without a minute of service; decides how long the next start waits. */
+  /** Ends in a row without a minute of service; decides how long the next start waits, and when no further one follows. */
   readonly failures: number;
+  /** When the last of them was; null before the first. */
+  readonly failedAt: number | null;
   /** How often a process was started in place of one that had ended by itself. */
   readonly restarts: number;
-  /** How the last process ended, when it ended by itself. */
+  /** How the last process ended, when it ended by itself, with the last lines of its log. */
   readonly lastExit: string | null;
   /** While stopping: whether a start follows. */
   readonly failing: boolean;
@@ -38,29 +47,32 @@ export interface WorkerStatus {
 export const INITIAL_STATUS: WorkerStatus = {
   state: 'stopped',
   failures: 0,
+  failedAt: null,
   restarts: 0,
   lastExit: null,
   failing: false,
 };
 
 export type WorkerEvent =
-  | { readonly type: 'start' }
+  /** `byHand` when a person asks for it, who may have mended what broke it. */
+  | { readonly type: 'start'; readonly byHand: boolean }
   /** With the size of the model that it is to load, in bytes. */
   | { readonly type: 'process-ready'; readonly modelBytes: number }
   | { readonly type: 'loaded' }
   | { readonly type: 'load-failed'; readonly message: string }
   | { readonly type: 'misbehaved'; readonly reason: string }
-  /** `lastWords` are the last lines of its log, or empty. */
-  | { readonly type: 'exited'; readonly description: string; readonly lastWords: string }
+  /** `lastWords` are the last lines of its log, or empty; `at` is a time in milliseconds of any steady clock. */
+  | { readonly type: 'exited'; readonly description: string; readonly lastWords: string; readonly at: number }
   | { readonly type: 'stop' }
   | { readonly type: 'grace-elapsed' }
   | { readonly type: 'backoff-elapsed'; readonly wanted: boolean }
+  | { readonly type: 'cooled-down' }
   | { readonly type: 'steady' };
 
 export type WorkerEffect =
   | { readonly type: 'spawn' }
   | { readonly type: 'send-load' }
-  /** End of stdin and SIGTERM. */
+  /** End of stdin and SIGTERM, with SIGCONT for a process that was stopped. */
   | { readonly type: 'terminate' }
   /** SIGKILL. */
   | { readonly type: 'kill' }
@@ -69,38 +81,31 @@ export type WorkerEffect =
   | { readonly type: 'clear-timer' }
   | { readonly type: 'tell-ready' }
   /** `details` are for those who run the host: they hold the last lines of the log, with paths and tracebacks. */
-  | { readonly type: 'tell-load-failed'; readonly message: string; readonly details: string }
-  | { readonly type: 'tell-crashed'; readonly message: string; readonly details: string }
-  | { readonly type: 'tell-stopped' };
+  /** `mayRetry` when another try follows that may do better: what waits for the model may wait for it. */
+  | ({ readonly type: 'tell-load-failed'; readonly mayRetry: boolean } & Failure)
+  | ({ readonly type: 'tell-crashed' } & Failure)
+  /** It rests after this, and the last, failure. */
+  | { readonly type: 'tell-broken'; readonly failures: number; readonly message: string }
+  | { readonly type: 'tell-stopped' }
+  /** After `tell-stopped`: whoever wants it may have it started again. */
+  | { readonly type: 'tell-cooled-down' };
 
-/** `start-overdue` is reported as misbehaviour, `load-overdue` as a failed load. */
-export type WorkerTimer = 'start-overdue' | 'load-overdue' | 'grace-elapsed' | 'backoff-elapsed' | 'steady';
-
-/** All durations in milliseconds. */
-export interface WorkerTimes {
-  /** From the start of the process to its first frame: an interpreter on a cold disk takes its time. */
-  readonly start: number;
-  /** For a load, whatever the size of the model. */
-  readonly load: number;
-  /** Bytes a millisecond that the slowest disk is thought to read; each model has as much more time to load. */
-  readonly slowestRead: number;
-  /** From SIGTERM to SIGKILL. Long, since killing a process that holds wired memory can leak it until reboot. */
-  readonly grace: number;
-  /** A worker that has served for so long starts again with the shortest backoff. */
-  readonly steady: number;
-  readonly firstBackoff: number;
-  readonly longestBackoff: number;
+interface Failure {
+  readonly message: string;
+  readonly details: string;
 }
 
-export const WORKER_TIMES: WorkerTimes = {
-  start: 120_000,
-  load: 300_000,
-  slowestRead: 10_000,
-  grace: 15_000,
-  steady: 60_000,
-  firstBackoff: 1000,
-  longestBackoff: 30_000,
-};
+/** `start-overdue` is reported as misbehaviour, `load-overdue` as a failed load. */
+export type WorkerTimer =
+  | 'start-overdue'
+  | 'load-overdue'
+  | 'grace-elapsed'
+  | 'backoff-elapsed'
+  | 'cooled-down'
+  | 'steady';
+
+/** Failures in a row after which a worker is broken: with the backoff, 15 s and five loads of trying. */
+export const MOST_FAILURES = 5;
 
 export interface Transition {
   readonly status: WorkerStatus;
@@ -111,9 +116,7 @@ export interface Transition {
 export function transition(status: WorkerStatus, event: WorkerEvent, times: WorkerTimes): Transition {
   switch (event.type) {
     case 'start':
-      return status.state === 'stopped' || status.state === 'backoff'
-        ? spawn(status, times)
-        : unchanged(status);
+      return start(status, event.byHand, times);
     case 'process-ready':
       return status.state === 'starting'
         ? {
@@ -133,25 +136,11 @@ export function transition(status: WorkerStatus, event: WorkerEvent, times: Work
         : unchanged(status);
     case 'load-failed':
       return isStarting(status)
-        ? {
-            status: { ...status, state: 'stopping', failing: true, lastExit: event.message },
-            effects: [
-              { type: 'terminate' },
-              { type: 'timer', event: 'grace-elapsed', ms: times.grace },
-              { type: 'tell-load-failed', message: event.message, details: event.message },
-            ],
-          }
+        ? replaced(status, event.message, refused(event.message), times)
         : unchanged(status);
     case 'misbehaved':
       return isAlive(status)
-        ? {
-            status: { ...status, state: 'stopping', failing: true, lastExit: event.reason },
-            effects: [
-              { type: 'kill' },
-              { type: 'clear-timer' },
-              tellFailure(status, event.reason, event.reason),
-            ],
-          }
+        ? replaced(status, event.reason, tellFailure(status, event.reason), times)
         : unchanged(status);
     case 'exited':
       return exited(status, event, times);
@@ -162,10 +151,17 @@ export function transition(status: WorkerStatus, event: WorkerEvent, times: Work
     case 'backoff-elapsed':
       if (status.state !== 'backoff') return unchanged(status);
       return event.wanted ? spawn(status, times) : stopped(status);
+    case 'cooled-down': {
+      if (status.state !== 'broken') return unchanged(status);
+      const { status: next, effects } = stopped(status);
+      return { status: next, effects: [...effects, { type: 'tell-cooled-down' }] };
+    }
     case 'steady':
       break;
   }
-  return status.state === 'ready' ? { status: { ...status, failures: 0 }, effects: [] } : unchanged(status);
+  return status.state === 'ready'
+    ? { status: { ...status, failures: 0, failedAt: null }, effects: [] }
+    : unchanged(status);
 }
 
 function unchanged(status: WorkerStatus): Transition {
@@ -180,19 +176,42 @@ function isAlive(status: WorkerStatus): boolean {
   return isStarting(status) || status.state === 'ready';
 }
 
-function tellFailure(status: WorkerStatus, message: string, details: string): WorkerEffect {
-  return { type: isStarting(status) ? 'tell-load-failed' : 'tell-crashed', message, details };
+/** A worker that refuses a model will do so again. */
+function refused(message: string): WorkerEffect {
+  return { type: 'tell-load-failed', mayRetry: false, message, details: message };
+}
+
+/** A worker that died or froze while it loaded may do better at the second try. */
+function tellFailure(status: WorkerStatus, message: string, details = message): WorkerEffect {
+  return isStarting(status)
+    ? { type: 'tell-load-failed', mayRetry: status.failures === 0, message, details }
+    : { type: 'tell-crashed', message, details };
+}
+
+function start(status: WorkerStatus, byHand: boolean, times: WorkerTimes): Transition {
+  if (status.state === 'stopped' || status.state === 'backoff') return spawn(status, times);
+  if (status.state !== 'broken' || !byHand) return unchanged(status);
+  return spawn({ ...status, failures: 0, failedAt: null }, times);
 }
 
 function spawn(status: WorkerStatus, times: WorkerTimes): Transition {
+  const isRestart = status.state === 'backoff' || status.state === 'broken';
   return {
     status: {
       ...status,
       state: 'starting',
       failing: false,
-      restarts: status.restarts + (status.state === 'backoff' ? 1 : 0),
+      restarts: status.restarts + (isRestart ? 1 : 0),
     },
     effects: [{ type: 'spawn' }, { type: 'timer', event: 'start-overdue', ms: times.start }],
+  };
+}
+
+/** The failure is told before the process has ended, and the next one starts after it has. */
+function replaced(status: WorkerStatus, reason: string, told: WorkerEffect, times: WorkerTimes): Transition {
+  return {
+    status: { ...status, state: 'stopping', failing: true, lastExit: reason },
+    effects: [{ type: 'terminate' }, { type: 'timer', event: 'grace-elapsed', ms: times.grace }, told],
   };
 }
 
@@ -204,7 +223,7 @@ function stopped(status: WorkerStatus): Transition {
 }
 
 function stop(status: WorkerStatus, times: WorkerTimes): Transition {
-  if (status.state === 'backoff') return stopped(status);
+  if (status.state === 'backoff' || status.state === 'broken') return stopped(status);
   if (status.state === 'stopping') return { status: { ...status, failing: false }, effects: [] };
   if (!isAlive(status)) return unchanged(status);
   return {
@@ -215,34 +234,47 @@ function stop(status: WorkerStatus, times: WorkerTimes): Transition {
 
 function exited(
   status: WorkerStatus,
-  { description, lastWords }: Extract<WorkerEvent, { type: 'exited' }>,
+  { description, lastWords, at }: Extract<WorkerEvent, { type: 'exited' }>,
   times: WorkerTimes,
 ): Transition {
-  if (status.state === 'stopping' && !status.failing) return stopped({ ...status, failures: 0 });
+  if (status.state === 'stopping' && !status.failing) {
+    return stopped({ ...status, failures: 0, failedAt: null });
+  }
   if (status.state !== 'stopping' && !isAlive(status)) return unchanged(status);
-  const failures = status.failures + 1;
   const details = lastWords === '' ? description : `${description}; ${lastWords}`;
   const failed: WorkerStatus = {
     ...status,
-    state: 'backoff',
     failing: false,
-    failures,
+    failures:
+      status.failedAt !== null && at - status.failedAt <= times.failureMemory ? status.failures + 1 : 1,
+    failedAt: at,
     lastExit: status.failing ? status.lastExit : details,
   };
-  const timer: WorkerEffect = { type: 'timer', event: 'backoff-elapsed', ms: backoff(failures, times) };
   // A worker that was stopped for its failing has told of it already.
+  const told = status.failing ? [] : [tellFailure(status, description, details)];
+  return rest(failed, status.failing ? (status.lastExit ?? description) : description, told, times);
+}
+
+/** What follows a failure: the next try after a while, or none for long. */
+function rest(
+  status: WorkerStatus,
+  message: string,
+  told: readonly WorkerEffect[],
+  times: WorkerTimes,
+): Transition {
+  const { failures } = status;
+  if (failures >= MOST_FAILURES) {
+    return {
+      status: { ...status, state: 'broken' },
+      effects: [
+        { type: 'timer', event: 'cooled-down', ms: times.coolDown },
+        ...told,
+        { type: 'tell-broken', failures, message },
+      ],
+    };
+  }
   return {
-    status: failed,
-    effects: status.failing ? [timer] : [timer, tellFailure(status, description, details)],
+    status: { ...status, state: 'backoff' },
+    effects: [{ type: 'timer', event: 'backoff-elapsed', ms: backoff(failures, times) }, ...told],
   };
-}
-
-/** Milliseconds before the next start after so many failures in a row. */
-export function backoff(failures: number, times: WorkerTimes): number {
-  return Math.min(times.firstBackoff * 2 ** (failures - 1), times.longestBackoff);
-}
-
-/** Milliseconds after which a load counts as hanging. */
-export function loadDeadline(modelBytes: number, times: WorkerTimes): number {
-  return Math.ceil(times.load + modelBytes / times.slowestRead);
 }

@@ -1,78 +1,67 @@
 import {
   type LoadFrame,
+  type PongFrame,
   PROTOCOL_VERSION,
-  type StepOutput,
   type WorkerReply,
   type WorkerRequest,
   type WorkerState,
 } from '@mlxfleet/protocol';
 import type { Logger } from 'pino';
 import type { LogFile } from './log-file.ts';
+import type { MemoryReturn } from './memory-return.ts';
+import type { FrameOf, WorkerListener } from './worker-listener.ts';
 import { type WorkerCommand, WorkerProcess } from './worker-process.ts';
+import { WORKER_TIMES, type WorkerTimes } from './worker-times.ts';
 import {
   INITIAL_STATUS,
   transition,
-  WORKER_TIMES,
   type WorkerEffect,
   type WorkerEvent,
   type WorkerStatus,
   type WorkerTimer,
-  type WorkerTimes,
 } from './worker-transition.ts';
-
-type FrameOf<Type extends WorkerReply['type']> = Extract<WorkerReply, { type: Type }>;
-
-/** What a worker tells the model that it serves. */
-export interface WorkerListener {
-  ready(loaded: FrameOf<'loaded'>): void;
-  /** `details` say more, for those who run the host only. */
-  loadFailed(message: string, details: string): void;
-  /** It died while it served; what it held is lost. */
-  crashed(message: string): void;
-  stopped(): void;
-  started(frame: FrameOf<'started'>): void;
-  outputs(outputs: readonly StepOutput[]): void;
-  failed(frame: FrameOf<'failed'>): void;
-  /** Whether it should be started again after a failure. */
-  isWanted(): boolean;
-}
+import { WorkerWatch } from './worker-watch.ts';
 
 export interface WorkerOptions {
   readonly command: WorkerCommand;
   readonly loadFrame: LoadFrame;
-  /** Bytes of what is to be loaded, asked for when the process is ready. */
+  /** Bytes of what is to be loaded, asked for before each load. */
   readonly modelBytes: () => number;
+  readonly memoryReturn: MemoryReturn;
   readonly logFile: LogFile;
   readonly log: Logger;
   readonly listener: WorkerListener;
   readonly times?: WorkerTimes;
 }
 
-/** Seconds between pings, and how old an answer may be before the worker counts as unhealthy. */
-const PING_MS = 5000;
-const UNHEALTHY_MS = 15_000;
-/** Silent for so long, it is replaced. A prefill step of a large model on a slow host takes its time. */
-const SILENT_MS = 180_000;
-/** Lines of its log that the status repeats. */
+/** Lines of its log that are told with its end. */
 const LAST_WORDS = 3;
 
 /** Supervises one worker process at a time: carries out what `transition` decides. */
 export class Worker {
   readonly #options: WorkerOptions;
   readonly #times: WorkerTimes;
+  readonly #watch: WorkerWatch;
   #status: WorkerStatus = INITIAL_STATUS;
   #process: WorkerProcess | null = null;
   #timer: NodeJS.Timeout | null = null;
-  #pinger: NodeJS.Timeout | null = null;
-  #nonce = 0;
-  #heardAt = 0;
-  #backoffUntil = 0;
-  #memoryBytes: number | null = null;
+  #timerEndsAt = 0;
   #loaded: FrameOf<'loaded'> | null = null;
+  #pong: PongFrame | null = null;
 
   constructor(options: WorkerOptions) {
     this.#options = options;
     this.#times = options.times ?? WORKER_TIMES;
+    this.#watch = new WorkerWatch({
+      times: this.#times,
+      isBusy: () => options.listener.isBusy(),
+      ping: (nonce) => {
+        this.send({ type: 'ping', nonce });
+      },
+      onStuck: (reason) => {
+        this.#handle({ type: 'misbehaved', reason });
+      },
+    });
   }
 
   get state(): WorkerState {
@@ -91,24 +80,31 @@ export class Worker {
     return this.#process?.pid ?? null;
   }
 
+  /** Its last answer to a ping; null before the first. */
+  get counters(): PongFrame | null {
+    return this.#pong;
+  }
+
   /** Bytes that MLX holds, by the worker's last word; null while nothing is loaded. */
   get memoryBytes(): number | null {
-    return this.#memoryBytes;
+    if (this.#loaded === null) return null;
+    if (this.#pong === null) return this.#loaded.memory_bytes;
+    return this.#pong.active_memory_bytes + this.#pong.cache_memory_bytes;
   }
 
   get healthy(): boolean {
-    return this.state === 'ready' && performance.now() - this.#heardAt < UNHEALTHY_MS;
+    return this.state === 'ready' && this.#watch.isHealthy;
   }
 
-  /** Seconds until it is tried again; 0 when it does not wait for that. */
-  get backoffSeconds(): number {
-    return this.state === 'backoff'
-      ? Math.max(0, Math.ceil((this.#backoffUntil - performance.now()) / 1000))
-      : 0;
+  /** Seconds until it may be started again; 0 when it does not wait for that. */
+  get restSeconds(): number {
+    if (this.state !== 'backoff' && this.state !== 'broken') return 0;
+    return Math.max(0, Math.ceil((this.#timerEndsAt - performance.now()) / 1000));
   }
 
-  start(): void {
-    this.#handle({ type: 'start' });
+  /** `byHand` also starts one that is broken. */
+  start(byHand: boolean): void {
+    this.#handle({ type: 'start', byHand });
   }
 
   stop(): void {
@@ -130,18 +126,19 @@ export class Worker {
       this.#options.log.info({ from: this.#status.state, to: status.state, event: event.type }, 'worker');
     }
     this.#status = status;
-    if (status.state !== 'ready') this.#stopPinging();
+    if (status.state !== 'loading' && status.state !== 'ready') this.#watch.stop();
     for (const effect of effects) this.#carryOut(effect);
   }
 
   #carryOut(effect: WorkerEffect): void {
-    const { listener } = this.#options;
+    const { listener, log } = this.#options;
     switch (effect.type) {
       case 'spawn':
         this.#spawn();
         return;
       case 'send-load':
         this.send(this.#options.loadFrame);
+        this.#watch.start();
         return;
       case 'terminate':
         this.#process?.terminate();
@@ -156,25 +153,32 @@ export class Worker {
         this.#clearTimer();
         return;
       case 'tell-ready':
-        this.#startPinging();
         if (this.#loaded !== null) listener.ready(this.#loaded);
         return;
       case 'tell-load-failed':
-        this.#options.log.error({ reason: effect.details }, 'the model could not be loaded');
-        listener.loadFailed(effect.message, effect.details);
+        log.error({ reason: effect.details, retried: effect.mayRetry }, 'the model could not be loaded');
+        listener.loadFailed(effect.message, effect.details, effect.mayRetry);
         return;
       case 'tell-crashed':
-        this.#options.log.error({ reason: effect.details }, 'the worker died');
+        log.error({ reason: effect.details }, 'the worker died');
         listener.crashed(effect.message);
+        return;
+      case 'tell-broken':
+        log.error({ failures: effect.failures, rest: this.restSeconds }, 'the worker is broken');
+        listener.broken(effect.failures, effect.message);
         return;
       case 'tell-stopped':
         listener.stopped();
+        return;
+      case 'tell-cooled-down':
+        listener.cooledDown();
     }
   }
 
   #spawn(): void {
     const { command, log, logFile } = this.#options;
     log.info({ python: command.python }, 'starting a worker');
+    logFile.beginProcess();
     const process: WorkerProcess = new WorkerProcess(command, {
       frame: (frame) => {
         if (this.#process === process) this.#onFrame(frame);
@@ -185,8 +189,8 @@ export class Worker {
       log: (text) => {
         logFile.append(text);
       },
-      exited: (description) => {
-        if (this.#process === process) this.#onExit(description);
+      exited: (description, isClean) => {
+        if (this.#process === process) this.#onExit(description, isClean);
       },
     });
     this.#process = process;
@@ -194,7 +198,7 @@ export class Worker {
 
   #onFrame(frame: WorkerReply): void {
     const { listener } = this.#options;
-    this.#heardAt = performance.now();
+    this.#watch.heard(frame);
     switch (frame.type) {
       case 'step':
         listener.outputs(frame.outputs);
@@ -205,8 +209,13 @@ export class Worker {
       case 'failed':
         listener.failed(frame);
         return;
+      case 'tokenized':
+      case 'detokenized':
+      case 'embedded':
+        listener.answered(frame);
+        return;
       case 'pong':
-        this.#memoryBytes = frame.active_memory_bytes + frame.cache_memory_bytes;
+        this.#pong = frame;
         return;
       case 'ready':
         this.#options.log.info({ versions: frame.versions, device: frame.device }, 'worker process ready');
@@ -217,7 +226,8 @@ export class Worker {
         }
         return;
       case 'loaded':
-        this.#memoryBytes = frame.memory_bytes;
+        // What was held while loading says nothing any more.
+        this.#pong = null;
         this.#loaded = frame;
         this.#handle({ type: 'loaded' });
         return;
@@ -226,16 +236,19 @@ export class Worker {
     }
   }
 
-  #onExit(description: string): void {
+  #onExit(description: string, isClean: boolean): void {
+    const { logFile, memoryReturn } = this.#options;
     this.#process = null;
-    this.#memoryBytes = null;
-    const lastWords = this.#options.logFile.lastLines(LAST_WORDS).join(' | ');
-    this.#handle({ type: 'exited', description, lastWords });
+    this.#loaded = null;
+    this.#pong = null;
+    if (!isClean) memoryReturn.workerDied();
+    const lastWords = logFile.lastWords(LAST_WORDS).join(' | ');
+    this.#handle({ type: 'exited', description, lastWords, at: performance.now() });
   }
 
   #startTimer(event: WorkerTimer, ms: number): void {
     this.#clearTimer();
-    if (event === 'backoff-elapsed') this.#backoffUntil = performance.now() + ms;
+    this.#timerEndsAt = performance.now() + ms;
     this.#timer = setTimeout(() => {
       this.#timer = null;
       if (event === 'start-overdue') {
@@ -244,36 +257,22 @@ export class Worker {
         const seconds = String(Math.round(ms / 100) / 10);
         this.#handle({ type: 'load-failed', message: `the worker did not load it within ${seconds} s` });
       } else if (event === 'backoff-elapsed') {
-        this.#handle({ type: event, wanted: this.#options.listener.isWanted() });
+        void this.#endBackoff();
       } else {
         this.#handle({ type: event });
       }
     }, ms);
   }
 
+  async #endBackoff(): Promise<void> {
+    const { listener, memoryReturn, modelBytes } = this.#options;
+    if (listener.isWanted()) await memoryReturn.settled(modelBytes());
+    this.#handle({ type: 'backoff-elapsed', wanted: listener.isWanted() });
+  }
+
   #clearTimer(): void {
     if (this.#timer !== null) clearTimeout(this.#timer);
     this.#timer = null;
-  }
-
-  #startPinging(): void {
-    this.#stopPinging();
-    this.#pinger = setInterval(() => {
-      if (performance.now() - this.#heardAt > SILENT_MS) {
-        this.#handle({
-          type: 'misbehaved',
-          reason: `it has not answered for ${String(SILENT_MS / 1000)} s`,
-        });
-        return;
-      }
-      this.#nonce += 1;
-      this.send({ type: 'ping', nonce: this.#nonce });
-    }, PING_MS);
-  }
-
-  #stopPinging(): void {
-    if (this.#pinger !== null) clearInterval(this.#pinger);
-    this.#pinger = null;
   }
 }
 

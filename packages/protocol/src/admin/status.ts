@@ -4,8 +4,16 @@ import { z } from 'zod';
 export const modelStateSchema = z.enum(['loading', 'ready', 'unloading', 'failed', 'unloaded']);
 export type ModelState = z.infer<typeof modelStateSchema>;
 
-/** Life of one worker process. */
-export const workerStateSchema = z.enum(['starting', 'loading', 'ready', 'stopping', 'backoff', 'stopped']);
+/** Life of one worker process. `broken` rests after too many failures in a row. */
+export const workerStateSchema = z.enum([
+  'starting',
+  'loading',
+  'ready',
+  'stopping',
+  'backoff',
+  'broken',
+  'stopped',
+]);
 export type WorkerState = z.infer<typeof workerStateSchema>;
 
 export const modelStatusSchema = z.object({
@@ -33,6 +41,8 @@ export const workerStatusSchema = z.object({
   restarts: z.int().min(0),
   /** How the last process ended, when it ended by itself. */
   last_exit: z.string().nullable(),
+  /** The last lines of its log, oldest first; they outlast the process. Empty in agents that do not tell. */
+  last_log: z.array(z.string()).default([]),
 });
 export type WorkerStatus = z.infer<typeof workerStatusSchema>;
 

@@ -1,0 +1,43 @@
+import { expect, test } from 'vitest';
+import type { Job } from '../scheduler/job.ts';
+import { afterCrash } from './job-attempt.ts';
+
+const JOB: Job = {
+  id: 'a',
+  priority: 'normal',
+  frame: {
+    type: 'generate',
+    id: 'a',
+    prompt: { kind: 'text', text: '' },
+    max_tokens: null,
+    sampling: {
+      temperature: 1,
+      top_p: 1,
+      top_k: 0,
+      min_p: 0,
+      repetition_penalty: 1,
+      presence_penalty: 0,
+      frequency_penalty: 0,
+      logit_bias: {},
+      seed: null,
+    },
+    stop: [],
+    logprobs: null,
+    constraint: null,
+    tool_choice: 'none',
+    parallel_tool_calls: true,
+    cache_key: null,
+  },
+  listener: { started: () => {}, output: () => {}, failed: () => {} },
+};
+
+test('a job without output is begun anew, once', () => {
+  const end = afterCrash({ job: JOB, crashes: 0, hasOutput: false });
+  expect(end).toEqual({ kind: 'again', attempt: { job: JOB, crashes: 1, hasOutput: false } });
+  if (end.kind !== 'again') throw new Error('it is begun anew');
+  expect(afterCrash(end.attempt)).toEqual({ kind: 'failed', crashes: 2 });
+});
+
+test('a job with output fails: its client has seen the beginning of another answer', () => {
+  expect(afterCrash({ job: JOB, crashes: 0, hasOutput: true })).toEqual({ kind: 'failed', crashes: 1 });
+});
