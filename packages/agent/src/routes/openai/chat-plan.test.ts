@@ -79,6 +79,7 @@ describe('what the worker is asked for', () => {
     [{ logprobs: true, top_logprobs: 20 }, { logprobs: 20 }],
     [{ logprobs: false, top_logprobs: 0 }, { logprobs: null }],
     [{ prompt_cache_key: 'k' }, { cache_key: 'k' }],
+    [{ prompt_cache_key: '' }, { cache_key: null }],
     [{ response_format: { type: 'text' } }, { constraint: null }],
     [{ response_format: { type: 'json_object' } }, { constraint: { kind: 'json_object' } }],
     [{ response_format: FORMAT }, { constraint: CONSTRAINT }],

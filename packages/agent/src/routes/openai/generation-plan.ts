@@ -64,7 +64,8 @@ export function generationPlan(options: Options, parts: PlanParts): GenerationPl
     parallelToolCalls: true,
     ...parts,
     model: options.model,
-    cacheKey: options.prompt_cache_key ?? null,
+    cacheKey:
+      options.prompt_cache_key == null || options.prompt_cache_key === '' ? null : options.prompt_cache_key,
     choicesPerPrompt: options.n ?? 1,
     sampling: sampling(options),
     stop: stopTexts(options.stop),
