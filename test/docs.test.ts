@@ -181,8 +181,11 @@ const schemas: Readonly<Record<string, z.ZodType>> = {
   adminStatusSchema: protocol.adminStatusSchema,
   adminUnloadRequestSchema: protocol.adminUnloadRequestSchema,
   adminUnloadResponseSchema: protocol.adminUnloadResponseSchema,
+  anthropicErrorSchema: protocol.anthropicErrorSchema,
+  anthropicMessageSchema: protocol.anthropicMessageSchema,
   chatCompletionSchema: protocol.chatCompletionSchema,
   openAiErrorSchema: protocol.openAiErrorSchema,
+  responseObjectSchema: protocol.responseObjectSchema,
 };
 
 const examplesOf = (page: string): Fence[] =>

@@ -1,9 +1,15 @@
 import {
   chatRequestSchema,
   completionRequestSchema,
+  IGNORED_MESSAGES_OPTIONS,
   IGNORED_OPTIONS,
+  IGNORED_RESPONSES_OPTIONS,
+  messagesRequestSchema,
+  responsesRequestSchema,
   UNSUPPORTED_CHAT_OPTIONS,
   UNSUPPORTED_COMPLETION_OPTIONS,
+  UNSUPPORTED_MESSAGES_OPTIONS,
+  UNSUPPORTED_RESPONSES_OPTIONS,
 } from '../../packages/protocol/src/index.ts';
 import type { Endpoint } from './openai-docs.ts';
 
@@ -20,5 +26,17 @@ export const ENDPOINTS: readonly Endpoint[] = [
     schema: completionRequestSchema,
     unsupported: UNSUPPORTED_COMPLETION_OPTIONS,
     ignored: IGNORED_OPTIONS,
+  },
+  {
+    route: 'POST /v1/responses',
+    schema: responsesRequestSchema,
+    unsupported: UNSUPPORTED_RESPONSES_OPTIONS,
+    ignored: IGNORED_RESPONSES_OPTIONS,
+  },
+  {
+    route: 'POST /v1/messages',
+    schema: messagesRequestSchema,
+    unsupported: UNSUPPORTED_MESSAGES_OPTIONS,
+    ignored: IGNORED_MESSAGES_OPTIONS,
   },
 ];

@@ -28,6 +28,7 @@
 //   too-long       a prompt longer than the context
 //   no-memory      a request that has no room
 //   mute           take the request and never answer; also in texts to tokenize and to embed
+//   cached=N       N tokens of the prompt come from a cache
 //
 // Questions: a text's tokens are its UTF-16 units; a vector has 4 components, or as many as asked for, the first of them 1.
 //   reasoning=N    the first N tokens are reasoning, "r0 r1 …"
@@ -179,7 +180,12 @@ function generate(frame) {
     running.set(frame.id, null);
     return;
   }
-  send({ type: 'started', id: frame.id, prompt_tokens: text.split(/\s/).length, cached_tokens: 0 });
+  send({
+    type: 'started',
+    id: frame.id,
+    prompt_tokens: text.split(/\s/).length,
+    cached_tokens: option(text, 'cached') ?? 0,
+  });
   const { outputs: scripted, isWhole, reasoningTokens, reason } = script(frame, text);
   const end = isWhole ? scripted.length : option(text, 'tokens');
   const last = Math.min(end ?? Infinity, frame.max_tokens ?? (isWhole ? Infinity : 5));

@@ -17,6 +17,7 @@ import { readOrMakeAdminToken } from './state/admin-token.ts';
 import { type AgentServices, Lifecycle } from './state/agent-state.ts';
 import { machineType, totalMemory } from './state/host-facts.ts';
 import { createMetrics } from './state/metrics.ts';
+import { ResponseStore } from './state/response-store.ts';
 import { Throughput } from './state/throughput.ts';
 import type { WorkerCommand } from './workers/worker-process.ts';
 import type { WorkerTimes } from './workers/worker-times.ts';
@@ -72,6 +73,7 @@ export async function startAgent(options: AgentOptions): Promise<Agent> {
     await listenOnSocket(adminSocket, socketPath);
   } catch (error) {
     await Promise.all(apps.map(async (app) => await app.close()));
+    services.responses.close();
     throw error;
   }
   services.lifecycle.setObstacle(await workerObstacle(options.worker.python));
@@ -86,6 +88,7 @@ export async function startAgent(options: AgentOptions): Promise<Agent> {
       await drain(services);
       clearInterval(sweeper);
       await close(apps);
+      services.responses.close();
       await rm(socketPath, { force: true });
       log.info('stopped');
     },
@@ -175,6 +178,7 @@ async function createServices(options: AgentOptions, folders: Folders): Promise<
     pool,
     metrics,
     throughput,
+    responses: new ResponseStore({ folder: path.join(folders.shared, 'state'), log }),
     log,
     now,
     heartbeatMs: options.heartbeatMs ?? HEARTBEAT_MS,

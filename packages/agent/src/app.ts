@@ -1,10 +1,12 @@
 import type { FastifyInstance } from 'fastify';
 import { baseApp } from './base-app.ts';
 import { installApiKey } from './plugins/api-key.ts';
+import { messages } from './routes/anthropic/messages.ts';
 import { chatCompletions } from './routes/openai/chat-completions.ts';
 import { completions } from './routes/openai/completions.ts';
 import { models } from './routes/openai/models.ts';
 import { operations } from './routes/openai/operations.ts';
+import { responses } from './routes/openai/responses/responses.ts';
 import type { AgentServices } from './state/agent-state.ts';
 
 /** Largest body of a request that holds text only. */
@@ -19,6 +21,8 @@ export function mainApp(services: AgentServices): FastifyInstance {
   });
   chatCompletions(app, services, TEXT_BODY_BYTES);
   completions(app, services, TEXT_BODY_BYTES);
+  responses(app, services, TEXT_BODY_BYTES);
+  messages(app, services, TEXT_BODY_BYTES);
   models(app, services);
   operations(app, services);
   return app;

@@ -108,6 +108,13 @@ export const API_ERRORS = {
     when: 'The prompt does not fit into the context of the model.',
     hint: 'Shorten the prompt, or raise the context of the model in the inventory if the model allows it.',
   },
+  PREVIOUS_RESPONSE_NOT_FOUND: {
+    code: 'PREVIOUS_RESPONSE_NOT_FOUND',
+    status: 400,
+    type: 'invalid_request_error',
+    when: 'A request goes on from a response that is not stored, or that another API key made.',
+    hint: 'Send the whole conversation as input. Responses are kept for 30 days, within bounds, unless `store` is false.',
+  },
   INVALID_API_KEY: {
     code: 'INVALID_API_KEY',
     status: 401,
@@ -149,6 +156,13 @@ export const API_ERRORS = {
     type: 'not_found_error',
     when: 'The host does not have the model and cannot get it.',
     hint: '`GET /v1/models` lists what the host has.',
+  },
+  RESPONSE_NOT_FOUND: {
+    code: 'RESPONSE_NOT_FOUND',
+    status: 404,
+    type: 'not_found_error',
+    when: 'There is no stored response with this id, or another API key made it.',
+    hint: 'Responses are kept for 30 days, within bounds, unless `store` is false.',
   },
   METHOD_NOT_ALLOWED: {
     code: 'METHOD_NOT_ALLOWED',

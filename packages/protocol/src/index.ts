@@ -25,6 +25,35 @@ export {
   adminUnloadResponseSchema,
 } from './admin/unload.ts';
 export { type AgentConfig, agentConfigSchema, type AgentModel, type RateLimit } from './agent-config.ts';
+export {
+  type AnthropicContentBlock,
+  anthropicContentBlockSchema,
+  type AnthropicMessageParam,
+  anthropicMessageParamSchema,
+  type AssistantBlock,
+  type UserBlock,
+} from './anthropic/content.ts';
+export { type AnthropicError, anthropicErrorSchema } from './anthropic/error.ts';
+export {
+  type AnthropicMessage,
+  anthropicMessageSchema,
+  type AnthropicUsage,
+  anthropicUsageSchema,
+  type CountTokens,
+  countTokensSchema,
+} from './anthropic/message.ts';
+export { type AnthropicEvent, anthropicEventSchema } from './anthropic/message-events.ts';
+export {
+  type AnthropicThinking,
+  type AnthropicTool,
+  type AnthropicToolChoice,
+  type CountTokensRequest,
+  countTokensRequestSchema,
+  IGNORED_MESSAGES_OPTIONS,
+  type MessagesRequest,
+  messagesRequestSchema,
+  UNSUPPORTED_MESSAGES_OPTIONS,
+} from './anthropic/messages-request.ts';
 export { DEFAULTS } from './defaults.ts';
 export { durationSchema } from './duration.ts';
 export { CodedError, type CodedErrorOptions, type ErrorDefinition } from './errors/coded-error.ts';
@@ -102,6 +131,30 @@ export {
 } from './openai/generation-options.ts';
 export { type Model, type ModelList, modelListSchema, modelSchema } from './openai/models.ts';
 export { type ResponseFormat } from './openai/response-format.ts';
+export { type ResponseEvent, responseEventSchema } from './openai/responses-events.ts';
+export {
+  type ResponseInputItem,
+  responseInputItemSchema,
+  type ResponseInputPart,
+  type ResponseOutputItem,
+  responseOutputItemSchema,
+} from './openai/responses-items.ts';
+export {
+  type ResponseDeleted,
+  responseDeletedSchema,
+  type ResponseObject,
+  responseObjectSchema,
+  type ResponseUsage,
+  responseUsageSchema,
+} from './openai/responses-object.ts';
+export {
+  IGNORED_RESPONSES_OPTIONS,
+  type ResponsesRequest,
+  responsesRequestSchema,
+  type ResponseTool,
+  type ResponseToolChoice,
+  UNSUPPORTED_RESPONSES_OPTIONS,
+} from './openai/responses-request.ts';
 export {
   UNSUPPORTED_CHAT_OPTIONS,
   UNSUPPORTED_COMPLETION_OPTIONS,

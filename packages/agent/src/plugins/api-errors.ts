@@ -35,6 +35,16 @@ const LARGEST_DROPPED_BODY = 256 * 1024 * 1024;
 
 /** Sends every error, from wherever, in OpenAI's shape. */
 export function sendError(error: unknown, request: FastifyRequest, reply: FastifyReply): void {
+  sendErrorAs(error, request, reply, (told) => told.toBody());
+}
+
+/** @param body the shape in which the clients of a route read errors. */
+export function sendErrorAs(
+  error: unknown,
+  request: FastifyRequest,
+  reply: FastifyReply,
+  body: (error: ApiError) => object,
+): void {
   const apiError = toApiError(error, request);
   if (apiError.status >= 500 && apiError.definition === API_ERRORS.INTERNAL_ERROR) {
     request.log.error({ err: error }, 'a request failed');
@@ -43,7 +53,7 @@ export function sendError(error: unknown, request: FastifyRequest, reply: Fastif
   const retryAfter = apiError.retryAfter ?? DEFAULT_RETRY_SECONDS.get(apiError.status);
   if (retryAfter !== undefined) reply.header('retry-after', String(retryAfter));
   if (apiError.status === 401) reply.header('www-authenticate', 'Bearer');
-  void reply.code(apiError.status).send(apiError.toBody());
+  void reply.code(apiError.status).send(body(apiError));
 }
 
 /** Error handler, unknown routes and wrong methods of one app. */
@@ -70,10 +80,22 @@ export function installApiErrors(app: FastifyInstance): void {
 
 function allowedMethods(methods: ReadonlyMap<string, ReadonlySet<string>>, path: string): string[] | null {
   for (const [url, allowed] of methods) {
-    const matches = url.endsWith('*') ? path.startsWith(url.slice(0, -1)) : url === path;
-    if (matches) return [...allowed].toSorted();
+    if (matchesRoute(url, path)) return [...allowed].toSorted();
   }
   return null;
+}
+
+/** Routes may end in `*`, and name one segment as `:id`. */
+function matchesRoute(url: string, path: string): boolean {
+  if (url.endsWith('*')) return path.startsWith(url.slice(0, -1));
+  const segments = path.split('/');
+  const pattern = url.split('/');
+  return (
+    pattern.length === segments.length &&
+    pattern.every(
+      (part, index) => part === segments[index] || (part.startsWith(':') && segments[index] !== ''),
+    )
+  );
 }
 
 function toApiError(error: unknown, request: FastifyRequest): ApiError {

@@ -27,11 +27,17 @@ export function installApiKey(app: FastifyInstance, options: ApiKeyOptions): voi
     if (hashes.length === 0 || route === undefined || OPEN_ROUTES.has(route)) return;
     const adminToken = request.headers['x-admin-token'];
     if (typeof adminToken === 'string' && isFromHere(request) && matches(adminToken, [adminHash])) return;
-    const key = bearer(request) ?? request.headers['x-api-key'];
-    if (typeof key === 'string' && matches(key, hashes)) return;
+    const key = apiKey(request);
+    if (key !== undefined && matches(key, hashes)) return;
     const message = key === undefined ? 'An API key is required.' : 'The API key is not known.';
     throw new ApiError(API_ERRORS.INVALID_API_KEY, message);
   });
+}
+
+/** The key that a request carries, in the header of OpenAI's clients or in that of Anthropic's. */
+export function apiKey(request: FastifyRequest): string | undefined {
+  const given = bearer(request) ?? request.headers['x-api-key'];
+  return typeof given === 'string' ? given : undefined;
 }
 
 /** The key of an `Authorization: Bearer` header; undefined when there is none. */

@@ -54,6 +54,8 @@ function boundText({ origin = '' }: Issue, relation: string, bound: number | big
   return `must have ${relation} ${String(bound)} ${unit}${Number(bound) === 1 ? '' : 's'}`;
 }
 
-function oneOf(values: readonly unknown[]): string {
+/** A field that may be absent or null has those among its values, which nobody would send to say something. */
+function oneOf(all: readonly unknown[]): string {
+  const values = all.filter((value) => value != null);
   return `must be ${values.length > 1 ? 'one of ' : ''}${values.map(String).join(', ')}`;
 }

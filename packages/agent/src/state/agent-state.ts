@@ -4,6 +4,7 @@ import { ApiError } from '../api-error.ts';
 import { API_ERRORS } from '../errors.ts';
 import type { ModelPool } from '../models/model-pool.ts';
 import type { Metrics } from './metrics.ts';
+import type { ResponseStore } from './response-store.ts';
 import type { Throughput } from './throughput.ts';
 
 /** What the agent knows of itself and its host from the start. */
@@ -26,6 +27,7 @@ export interface AgentServices {
   readonly pool: ModelPool;
   readonly metrics: Metrics;
   readonly throughput: Throughput;
+  readonly responses: ResponseStore;
   readonly log: Logger;
   /** Steady clock, milliseconds. */
   readonly now: () => number;

@@ -29,7 +29,9 @@ export function chatPrompt(request: ChatPromptFields): Prompt {
 }
 
 /** Variables of the template; those that the client spells out go before those that stand for a wish. */
-function templateOptions(request: ChatPromptFields): Record<string, unknown> {
+export function templateOptions(
+  request: Omit<ChatPromptFields, 'messages' | 'tools'>,
+): Record<string, unknown> {
   const { chat_template_kwargs: own, enable_thinking: thinks, reasoning_effort: effort } = request;
   refuseDeep(own, DEEPEST_OPTION, 'chat_template_kwargs');
   return {

@@ -1,0 +1,109 @@
+import type {
+  AnthropicThinking,
+  CountTokensRequest,
+  MessagesRequest,
+  Prompt,
+  ToolChoice,
+} from '@mlxfleet/protocol';
+import { ApiError } from '../../api-error.ts';
+import { API_ERRORS } from '../../errors.ts';
+import type { Priority } from '../../scheduler/request-queue.ts';
+import { templateOptions } from '../openai/chat-prompt.ts';
+import { type GenerationPlan, generationPlan } from '../openai/generation-plan.ts';
+import { DEEPEST_SCHEMA, refuseDeep } from '../openai/nesting.ts';
+import { refuseTwins, toolChoiceAmong, toolDefinition } from '../openai/tool-use.ts';
+import { templateMessages } from './messages-prompt.ts';
+
+type ChatPrompt = Extract<Prompt, { kind: 'chat' }>;
+
+/**
+ * What a request asks of its model.
+ * @throws ApiError for what the prompt, the tools or the format cannot be.
+ */
+export function messagesPlan(request: MessagesRequest, priority: Priority): GenerationPlan {
+  refuseContinuation(request);
+  const prompt = messagesPrompt(request);
+  const toolChoice = toolChoiceAmong(choice(request), prompt.tools);
+  const constraint = textConstraint(request);
+  const { model, temperature, top_p, top_k, stop_sequences: stop } = request;
+  return generationPlan(
+    { model, temperature, top_p, top_k, stop },
+    {
+      prompts: [prompt],
+      maxTokens: request.max_tokens,
+      priority,
+      // An answer that has to be a call has no text for the format to be about.
+      constraint: toolChoice === 'none' || toolChoice === 'auto' ? constraint : null,
+      toolChoice,
+      parallelToolCalls: !isSerial(request),
+    },
+  );
+}
+
+/**
+ * The prompt, also of a request that only has its tokens counted.
+ * @throws ApiError as of the plan.
+ */
+function messagesPrompt(request: CountTokensRequest): ChatPrompt {
+  const given = request.tools ?? [];
+  refuseTwins(given);
+  const tools = given.map(({ name, description, input_schema: schema, strict }, index) => {
+    refuseDeep(schema, DEEPEST_SCHEMA, `tools.${String(index)}.input_schema`);
+    return toolDefinition(name, description, schema, strict);
+  });
+  const effort = request.output_config?.effort;
+  return {
+    kind: 'chat',
+    messages: templateMessages(request),
+    tools,
+    template_options: {
+      ...thinkingOptions(request.thinking),
+      ...(effort == null ? {} : { reasoning_effort: effort }),
+      ...templateOptions({ chat_template_kwargs: request.chat_template_kwargs }),
+    },
+  };
+}
+
+/** Models that can leave reasoning out do so unless the request wants it. */
+function thinkingOptions(thinking: AnthropicThinking | null | undefined): Record<string, unknown> {
+  switch (thinking?.type) {
+    case 'enabled':
+      return { enable_thinking: true, thinking_budget: thinking.budget_tokens };
+    case 'adaptive':
+      return { enable_thinking: true };
+    default:
+      return { enable_thinking: false };
+  }
+}
+
+function choice({ tool_choice: given }: MessagesRequest): ToolChoice | null {
+  switch (given?.type) {
+    case 'any':
+      return 'required';
+    case 'tool':
+      return { name: given.name };
+    default:
+      return given?.type ?? null;
+  }
+}
+
+function isSerial({ tool_choice: given }: MessagesRequest): boolean {
+  return given != null && given.type !== 'none' && given.disable_parallel_tool_use === true;
+}
+
+function textConstraint({ output_config: config }: MessagesRequest): GenerationPlan['constraint'] {
+  const schema = config?.format?.schema;
+  if (schema === undefined) return null;
+  refuseDeep(schema, DEEPEST_SCHEMA, 'output_config.format.schema');
+  return { kind: 'json_schema', schema };
+}
+
+/** Chat templates end a message of the assistant: it cannot be gone on with. */
+function refuseContinuation({ messages }: MessagesRequest): void {
+  if (messages.at(-1)?.role !== 'assistant') return;
+  throw new ApiError(
+    API_ERRORS.UNSUPPORTED_PARAMETER,
+    'The last message is of the assistant, and answers that go on with it are not supported.',
+    { param: `messages.${String(messages.length - 1)}.role` },
+  );
+}

@@ -1,0 +1,98 @@
+import { createHash, randomBytes } from 'node:crypto';
+import {
+  type ResponseDeleted,
+  type ResponseObject,
+  responsesRequestSchema,
+  UNSUPPORTED_RESPONSES_OPTIONS,
+} from '@mlxfleet/protocol';
+import type { FastifyInstance, FastifyRequest } from 'fastify';
+import { ApiError } from '../../../api-error.ts';
+import { API_ERRORS } from '../../../errors.ts';
+import { apiKey } from '../../../plugins/api-key.ts';
+import type { AgentServices } from '../../../state/agent-state.ts';
+import { parseBody } from '../../parse-body.ts';
+import { parsePriority } from '../generation-plan.ts';
+import { refuseOptions } from '../refuse-options.ts';
+import { COMMENT_HEARTBEAT, respond } from '../respond.ts';
+import { type FinishAnswer, WholeBlocks } from '../whole-blocks.ts';
+import { finishedResponse, newResponse } from './response-object.ts';
+import { ResponseStream } from './response-stream.ts';
+import { responsesInput } from './responses-input.ts';
+import { responsesPlan } from './responses-plan.ts';
+
+const URL = '/v1/responses';
+
+interface OfResponse {
+  readonly Params: { readonly id: string };
+  readonly Querystring: Readonly<Record<string, unknown>>;
+}
+
+/** `POST /v1/responses`, and what may be done with a stored response. */
+export function responses(app: FastifyInstance, services: AgentServices, bodyLimit: number): void {
+  const { responses: store } = services;
+
+  app.post(URL, { bodyLimit }, async (request, reply) => {
+    const body = parseBody(responsesRequestSchema, request.body);
+    refuseOptions(body, UNSUPPORTED_RESPONSES_OPTIONS);
+    const owner = ownerOf(request);
+    const looked = responsesInput(body, owner, store);
+    const plan = responsesPlan(looked, parsePriority(request.headers['x-priority']));
+    const id = `resp_${randomBytes(12).toString('hex')}`;
+    const begun = newResponse(body, id, unixSeconds());
+    const finish: FinishAnswer<ResponseObject> = (blocks, end, summary) => {
+      const response = finishedResponse(begun, blocks, end, summary, unixSeconds());
+      if (response.store) store.put({ owner, response, input: looked.input });
+      return response;
+    };
+    return await respond(services, request, reply, {
+      plan,
+      id,
+      stream: body.stream ?? false,
+      heartbeat: COMMENT_HEARTBEAT,
+      whole: () => new WholeBlocks(finish),
+      streamed: (stream) => new ResponseStream(stream, begun, finish),
+    });
+  });
+
+  app.get<OfResponse>(`${URL}/:id`, async (request) => {
+    const { id } = request.params;
+    const { stream } = request.query;
+    if (stream !== undefined && stream !== 'false') {
+      throw new ApiError(
+        API_ERRORS.UNSUPPORTED_PARAMETER,
+        "'stream' is not supported: a stored response is not told again event by event.",
+        { param: 'stream' },
+      );
+    }
+    return store.get(id, ownerOf(request)) ?? notFound(id);
+  });
+
+  app.delete<OfResponse>(`${URL}/:id`, async (request): Promise<ResponseDeleted> => {
+    const { id } = request.params;
+    if (!store.delete(id, ownerOf(request))) notFound(id);
+    return { id, object: 'response', deleted: true };
+  });
+
+  app.post<OfResponse>(`${URL}/:id/cancel`, async (request) => {
+    const { id } = request.params;
+    if (store.get(id, ownerOf(request)) === null) notFound(id);
+    throw new ApiError(
+      API_ERRORS.INVALID_VALUE,
+      'Only responses in the background can be cancelled, and there are none: close the connection of a running request.',
+    );
+  });
+}
+
+/** Responses belong to the API key that made them: its SHA-256, or nothing where none was sent. */
+function ownerOf(request: FastifyRequest): string {
+  const key = apiKey(request);
+  return key === undefined ? '' : createHash('sha256').update(key).digest('hex');
+}
+
+function unixSeconds(): number {
+  return Math.floor(Date.now() / 1000);
+}
+
+function notFound(id: string): never {
+  throw new ApiError(API_ERRORS.RESPONSE_NOT_FOUND, `Response with id '${id}' not found.`, { param: 'id' });
+}
