@@ -41,6 +41,8 @@ from .request import Registry, Request
 REPLY_DESCRIPTOR = 3
 LIBRARIES = ("mlx", "mlx-lm", "mlx-vlm", "transformers", "tokenizers")
 """Named in the first reply, those of them that the environment has."""
+STOP_SECONDS = 8.0
+"""Half of the time that the agent gives a worker before it kills it."""
 
 
 def end_process(code: int) -> NoReturn:
@@ -81,6 +83,11 @@ class Worker:
             except Exception:
                 log_exception("a frame could not be handled")
         log("stdin ended")
+        self.stop()
+
+    def stop(self) -> NoReturn:
+        """End, after the engine has saved what is worth saving: a moment, and nothing where there is no disk tier."""
+        self._engine.stop(STOP_SECONDS)
         end_process(0)
 
     def _handle(self, line: bytes) -> None:
@@ -162,6 +169,7 @@ class Worker:
             self._announce()
             self._load()
             self._engine.run()
+            end_process(0)
         except EngineBrokenError as error:
             log(f"giving up: {error}")
         except BaseException:
@@ -211,13 +219,14 @@ def main() -> NoReturn:
     except OSError:
         log(f"file descriptor {REPLY_DESCRIPTOR} is not open: the worker is started by the agent")
         end_process(2)
-    signal.signal(signal.SIGTERM, lambda *_: end_process(0))
+    worker = Worker()
+    signal.signal(signal.SIGTERM, lambda *_: worker.stop())
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     # Models are folders on this machine; nothing may reach for a hub.
     os.environ["HF_HUB_OFFLINE"] = "1"
     os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
     os.environ.setdefault("TRANSFORMERS_VERBOSITY", "error")
-    Worker().run()
+    worker.run()
 
 
 if __name__ == "__main__":

@@ -1,12 +1,16 @@
 """The running batch: every call to mlx-lm's BatchGenerator is here. For the engine thread only."""
 
 import time
+from collections import deque
+from itertools import pairwise
 from typing import NamedTuple
 
 import mlx.core as mx
 from mlx_lm.generate import BatchGenerator, GenerationBatch
 
 from .admission import LayerCost, MemoryBudget, Room
+from .caches.prefix_cache import Boundary, PrefixCache
+from .caches.quantized import make_cache
 from .generation import LeanGenerationBatch, LeanPromptBatch, RowWishes
 from .logprobs import TokenLogprobs
 from .memory import active_bytes, layer_costs, release_buffers, set_wired_limit
@@ -19,6 +23,8 @@ from .text import TextModel
 PREFILL_BATCH_SIZE = 8
 STEPS_BETWEEN_EVALUATIONS = 50
 """Unevaluated parts of the caches' graphs would grow for ever (mlx-lm#1672)."""
+SECONDS_TO_SAVE = 5.0
+"""For prefixes that are not on disk when the worker is told to end: well within the agent's patience."""
 
 
 class NewToken(NamedTuple):
@@ -28,6 +34,15 @@ class NewToken(NamedTuple):
     token: int
     logprobs: TokenLogprobs | None
     reason: str | None
+
+
+class Prefill(NamedTuple):
+    """What is known of a prompt that is not decoding yet."""
+
+    known: int
+    """Tokens that came from the prefix cache."""
+    boundaries: deque[Boundary]
+    """Where its caches are to be kept, the next one first."""
 
 
 class Batch:
@@ -40,12 +55,16 @@ class Batch:
         *,
         memory_limit_bytes: int | None = None,
         wired_limit_bytes: int | None = None,
+        kv_bits: int | None = None,
+        prefixes: PrefixCache | None = None,
         speculation: Speculation | None = None,
     ) -> None:
         self._model = model
         self._max_size = max_size
         self._memory_limit_bytes = memory_limit_bytes
         self._wired_limit_bytes = wired_limit_bytes
+        self._kv_bits = kv_bits
+        self._prefixes = prefixes
         self._speculation = speculation
         self._prefill_size = min(PREFILL_BATCH_SIZE, max_size)
         self._samplers = SamplerPool(model.vocabulary_size)
@@ -79,7 +98,7 @@ class Batch:
 
     def warm_up(self) -> None:
         """Run the model once: compiles kernels, brings the weights into memory, and fails here if it cannot run."""
-        self._generator.insert([[0, 0, 0]], max_tokens=[3])
+        self._generator.insert([[0, 0, 0]], max_tokens=[3], caches=[make_cache(self._model.model, self._kv_bits)])
         while not self._generator._generation_batch.uids:
             self._generator.next()
         layers = layer_costs(self._generator._generation_batch.prompt_cache)
@@ -89,23 +108,41 @@ class Batch:
         self._budget = MemoryBudget(self._memory_limit_bytes, active_bytes(), layers)
 
     def room_for(self, request: Request) -> Room:
-        """Whether there is memory for one more request."""
-        return self._budget.room(self._lengths(), self._budget.length(len(request.prompt), request.max_tokens))
+        """Whether there is memory for one more request; prefixes make way for it."""
+        running, length = self._lengths(), self._budget.length(len(request.prompt), request.max_tokens)
+        room = self._budget.room(running, length)
+        left = self._budget.left([*running, length])
+        if room is Room.FITS and left is not None and self._prefixes and self._prefixes.memory_bytes > left:
+            self._prefixes.shrink(left)
+        return room
 
-    def add(self, request: Request) -> None:
-        """Begin a request. Raises RequestError for its own faults; whatever is raised, the batch stays whole."""
+    def add(self, request: Request) -> int:
+        """Begin a request; returns how many of its prompt's tokens need not be computed again.
+
+        Raises RequestError for its own faults; whatever is raised, the batch stays whole.
+        """
         sampling = request.frame.sampling
         processors = logits_processors(sampling, len(request.prompt), self._model.vocabulary_size)
         if request.constraint is not None or request.frame.logprobs is not None:
             processors.append(RowWishes(request.constraint, request.frame.logprobs))
-        (uid,) = self._generator.insert(
-            [request.prompt],
+        sampler = self._samplers.get(sampling)
+        prompt = request.prompt
+        hit = self._prefixes.fetch(prompt, self._pacer.tokens_per_second) if self._prefixes else None
+        caches, known = (hit.caches, hit.length) if hit else (make_cache(self._model.model, self._kv_bits), 0)
+        boundaries = self._prefixes.boundaries(prompt, known) if self._prefixes else []
+        places = [known, *(boundary.length for boundary in boundaries), len(prompt)]
+        segments = [prompt[start:end] for start, end in pairwise(places)]
+        (uid,) = self._generator.insert_segments(
+            [segments],
             max_tokens=[request.max_tokens],
-            samplers=[self._samplers.get(sampling)],
+            caches=[caches],
+            all_tokens=[prompt[:known]],
+            samplers=[sampler],
             logits_processors=[processors],
         )
         self._requests[uid] = request
-        self._prefilling.add(uid)
+        self._prefilling[uid] = Prefill(known, deque(boundaries))
+        return known
 
     def remove(self, request: Request) -> bool:
         """End a request and free its memory; false when it is not in the batch."""
@@ -129,14 +166,33 @@ class Batch:
             tokens.append(NewToken(self._requests[uid], response.token, response.logprobs, response.finish_reason))
             if response.finish_reason is not None:
                 self._forget(uid)
+                if self._prefixes is not None:
+                    self._prefixes.insert(response.all_tokens, response.prompt_cache, "answer")
         self._steps += 1
         if self._steps % STEPS_BETWEEN_EVALUATIONS == 0:
             mx.eval([cache.state for cache in self._generator._generation_batch.prompt_cache])
+        if self._prefixes is not None:
+            self._prefixes.save_some()
         return tokens
+
+    def save_some(self) -> bool:
+        """Bring prefixes to the disk while nothing runs; returns whether more wait."""
+        return self._prefixes is not None and self._prefixes.save_some(idle=True)
+
+    def shrink(self, prefix_bytes: int) -> None:
+        """Keep at most so many bytes of prefixes, and give memory that nothing uses back to the system."""
+        if self._prefixes is not None:
+            self._prefixes.shrink(prefix_bytes)
+        release_buffers()
 
     def release_buffers(self) -> None:
         """Give memory that nothing uses back to the system."""
         release_buffers()
+
+    def close(self) -> None:
+        """Bring prefixes to the disk before the end."""
+        if self._prefixes is not None:
+            self._prefixes.close(SECONDS_TO_SAVE)
 
     def reset(self) -> list[Request]:
         """Drop everything after a failed step; returns the requests that were in the batch."""
@@ -159,19 +215,31 @@ class Batch:
         with self._generator.stats() as work:
             progress, responses = self._generator.next()
         self._pacer.record(work.prompt_tokens, work.prompt_time)
-        self._prefilling.difference_update(prompt.uid for prompt in progress if prompt.end_of_prompt)
+        for prompt in progress:
+            if prompt.end_of_prompt:
+                del self._prefilling[prompt.uid]
+            elif prompt.end_of_segment:
+                self._keep_prefix(prompt.uid, prompt.progress[0])
         return responses
+
+    def _keep_prefix(self, uid: int, computed: int) -> None:
+        """Keep the caches of a prompt that has come to one of its boundaries."""
+        known, boundaries = self._prefilling[uid]
+        if self._prefixes is None or not boundaries or boundaries[0].length != known + computed:
+            return
+        caches, tokens = self._generator.extract_cache([uid])[uid]
+        self._prefixes.insert(tokens, caches, boundaries.popleft().kind)
 
     def _lengths(self) -> list[int]:
         return [self._budget.length(len(request.prompt), request.max_tokens) for request in self._requests.values()]
 
     def _forget(self, uid: int) -> None:
         del self._requests[uid]
-        self._prefilling.discard(uid)
+        self._prefilling.pop(uid, None)
 
     def _make_generator(self) -> None:
         self._requests: dict[int, Request] = {}
-        self._prefilling: set[int] = set()
+        self._prefilling: dict[int, Prefill] = {}
         generator = BatchGenerator(
             self._model.model,
             stop_tokens=[[token] for token in self._model.end_tokens],

@@ -78,6 +78,9 @@ class EmbeddingEngine:
         """Serve with this model."""
         self._model = model
 
+    def stop(self, _seconds: float) -> None:
+        """Nothing is worth saving here."""
+
     def run(self) -> None:
         """Serve until the process ends. Raises EngineBrokenError after repeated failures."""
         while True:

@@ -1,6 +1,7 @@
 """The engine thread: loads the model, then decodes for ever. All MLX work happens here."""
 
 import queue
+import threading
 import time
 from collections import deque
 from typing import TYPE_CHECKING, Any
@@ -15,6 +16,7 @@ from .request import Registry, Request
 
 if TYPE_CHECKING:
     from .batch import Batch, NewToken
+    from .caches.prefix_cache import PrefixCache
     from .speculation import Speculation
     from .text import TextModel
 
@@ -40,6 +42,10 @@ class Engine:
         self._model: TextModel
         self._failed_steps = 0
         self._speculation: Speculation | None = None
+        self._prefixes: PrefixCache | None = None
+        self._saves_prefixes = False
+        self._stopping = threading.Event()
+        self._stopped = threading.Event()
         self.running = 0
         self.steps = 0
         """Pieces of work finished so far: it stands still when the engine does."""
@@ -52,18 +58,23 @@ class Engine:
         """Load the model and announce it. Raises whatever went wrong."""
         from .batch import Batch
         from .memory import memory_counters, set_memory_limits
+        from .prefixes import open_prefix_cache
         from .speculation import make_speculation
         from .text import TextModel
 
         begun = time.perf_counter()
         set_memory_limits(frame.memory_limit_bytes)
-        model = TextModel(frame.path, frame.context_length)
+        model = TextModel(frame.path, frame.context_length, frame.adapter_path)
         self._speculation = make_speculation(frame.speculation, model)
+        self._prefixes = open_prefix_cache(frame, model)
+        self._saves_prefixes = frame.prefix_cache.disk_path is not None
         batch = Batch(
             model,
             frame.max_batch_size,
             memory_limit_bytes=frame.memory_limit_bytes,
             wired_limit_bytes=frame.wired_limit_bytes,
+            kv_bits=frame.kv_bits,
+            prefixes=self._prefixes,
             speculation=self._speculation,
         )
         batch.warm_up()
@@ -77,6 +88,8 @@ class Engine:
                 "memory_bytes": memory_counters()["active_memory_bytes"],
                 "load_seconds": round(seconds, 3),
                 "has_chat_template": model.has_chat_template,
+                "has_tool_calling": model.chat.has_tool_calling,
+                "has_reasoning": model.chat.has_reasoning,
                 "kv_bytes_per_token": batch.budget.bytes_per_token,
             }
         )
@@ -88,6 +101,8 @@ class Engine:
         return {
             "drafted_tokens": speculation.drafted if speculation else 0,
             "accepted_tokens": speculation.accepted if speculation else 0,
+            "prefix_cache_bytes": self._prefixes.memory_bytes if self._prefixes else 0,
+            "prefix_disk_bytes": self._prefixes.disk_bytes if self._prefixes else 0,
         }
 
     def use(self, model: "TextModel", batch: "Batch") -> None:
@@ -95,29 +110,45 @@ class Engine:
         self._model = model
         self._batch = batch
 
+    def stop(self, seconds: float) -> None:
+        """Let it finish its step and bring prefixes to the disk, for at most so many seconds. For another thread."""
+        if self._prefixes is None or not self._saves_prefixes:
+            return
+        self._stopping.set()
+        self._inbox.put(ShrinkFrame(self._prefixes.memory_bytes))
+        self._stopped.wait(seconds)
+
     def run(self) -> None:
-        """Serve until the process ends. Raises EngineBrokenError after repeated failures."""
-        while True:
+        """Serve until told to stop. Raises EngineBrokenError after repeated failures."""
+        while not self._stopping.is_set():
             self._take_messages()
             self._admit()
             if len(self._batch):
                 self._step()
+        self._batch.close()
+        self._stopped.set()
 
     def _take_messages(self) -> None:
         """Take what has arrived; wait for something when there is nothing to do."""
         if not len(self._batch) and not self._waiting and self._inbox.empty():
             self._outbox.flush()
-            try:
-                self._take(self._inbox.get(timeout=SECONDS_BEFORE_RELEASE))
-            except queue.Empty:
-                self._batch.release_buffers()
-                self._take(self._inbox.get())
+            self._wait()
         while not self._inbox.empty():
+            self._take(self._inbox.get())
+
+    def _wait(self) -> None:
+        """Wait for a message; meanwhile bring prefixes to the disk and give buffers back."""
+        while self._inbox.empty() and self._batch.save_some():
+            pass
+        try:
+            self._take(self._inbox.get(timeout=SECONDS_BEFORE_RELEASE))
+        except queue.Empty:
+            self._batch.release_buffers()
             self._take(self._inbox.get())
 
     def _take(self, message: Request | ShrinkFrame) -> None:
         if isinstance(message, ShrinkFrame):
-            self._batch.release_buffers()
+            self._batch.shrink(message.prefix_cache_bytes)
             return
         if not message.cancelled:
             self._waiting.append(message)
@@ -147,8 +178,8 @@ class Engine:
                 raise RequestError(
                     f"There is no memory for a completion of {len(request.prompt)} prompt tokens.", None, "memory"
                 )
-            request.reader = self._model.make_reader()
-            self._batch.add(request)
+            request.reader = self._model.make_reader(request.frame, request.prompt)
+            cached_tokens = self._batch.add(request)
         except RequestError as error:
             self._fail(request, error)
             return
@@ -159,7 +190,12 @@ class Engine:
         request.started_at = time.perf_counter()
         self.running = len(self._batch)
         self._replies.send(
-            {"type": "started", "id": request.id, "prompt_tokens": len(request.prompt), "cached_tokens": 0}
+            {
+                "type": "started",
+                "id": request.id,
+                "prompt_tokens": len(request.prompt),
+                "cached_tokens": cached_tokens,
+            }
         )
 
     def _step(self) -> None:
@@ -186,14 +222,14 @@ class Engine:
             self._relieve()
 
     def _relieve(self) -> None:
-        """Come back under the memory limit: unused buffers first, then the completion that came last."""
-        self._batch.release_buffers()
+        """Come back under the memory limit: prefixes and buffers first, then the completion that came last."""
+        self._batch.shrink(0)
         request = self._batch.youngest()
         if request is None or not self._batch.is_over_limit:
             return
         log(f"over the memory limit with {len(self._batch)} completions: ended the youngest")
         self._batch.remove(request)
-        self._batch.release_buffers()
+        self._batch.shrink(0)
         self.running = len(self._batch)
         self._fail(request, RequestError("The completion grew beyond the memory that is left.", None, "memory"))
 

@@ -27,6 +27,11 @@ class PrefillPacer:
         self._tokens_per_second: float | None = None
         self._step_seconds: float | None = None
 
+    @property
+    def tokens_per_second(self) -> float | None:
+        """The measured speed of prefill; None before the first measurement."""
+        return self._tokens_per_second
+
     def chunk(self, *, prompts: int, decoding: bool) -> int:
         """Tokens of each of `prompts` prompts to process in the next step."""
         total = DECODING_TOKENS if decoding else IDLE_TOKENS

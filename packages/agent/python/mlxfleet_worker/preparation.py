@@ -46,7 +46,7 @@ class Preparation:
         if request.cancelled:
             return
         try:
-            request.prompt = model.encode(request.frame.prompt)
+            request.prompt = model.encode(request.frame.prompt, request.frame.tool_choice)
             room = model.context_length - len(request.prompt)
             request.max_tokens = min(request.frame.max_tokens or room, room)
         except RequestError as error:

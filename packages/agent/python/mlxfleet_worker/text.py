@@ -3,11 +3,13 @@
 from pathlib import Path
 from typing import Any
 
-from jinja2 import TemplateError
 from mlx_lm import load
 
+from .chat.answer import AnswerReader
+from .chat.format import ChatFormat
 from .detokenizer import DetokenizerFactory
 from .errors import RequestError
+from .frames import NO_TOOLS, GenerateFrame, ToolChoice
 from .plain_reader import PlainReader
 from .prompts import ChatPrompt, Prompt, TextPrompt
 from .token_names import TokenNames
@@ -17,34 +19,20 @@ UNKNOWN_CONTEXT_LENGTH = 8192
 
 CONTEXT_FIELDS = ("max_position_embeddings", "n_positions", "max_seq_len", "max_sequence_length", "seq_length")
 
-RESERVED_TEMPLATE_OPTIONS = frozenset(
-    {
-        "chat_template",
-        "conversation",
-        "max_length",
-        "messages",
-        "padding",
-        "return_assistant_tokens_mask",
-        "return_dict",
-        "return_tensors",
-        "tokenize",
-        "tokenizer_kwargs",
-        "truncation",
-    }
-)
-"""Arguments of apply_chat_template that are the worker's own and no template variables."""
-
 
 class TextModel:
     """One loaded model. Made on the engine thread; `encode` may be called from another one."""
 
-    def __init__(self, path: str, context_limit: int | None) -> None:
-        """Load the folder at `path`. Raises whatever the library raises, FileNotFoundError for a missing folder."""
+    def __init__(self, path: str, context_limit: int | None, adapter_path: str | None = None) -> None:
+        """Load the folder at `path`, with the LoRA adapter of another folder.
+
+        Raises whatever the library raises, FileNotFoundError for a missing folder.
+        """
         folder = Path(path)
         # The library takes a path that is no folder for the name of a repository to download.
         if not (folder / "config.json").is_file():
             raise FileNotFoundError(f"{path} holds no config.json")
-        self.model, self.tokenizer, self.config = load(str(folder), return_config=True)
+        self.model, self.tokenizer, self.config = load(str(folder), adapter_path=adapter_path, return_config=True)
         own_length = _context_length(self.config)
         if own_length is None:
             self.context_length = context_limit or UNKNOWN_CONTEXT_LENGTH
@@ -56,19 +44,26 @@ class TextModel:
         self.hidden_tokens = self.end_tokens | special
         self._detokenizers = DetokenizerFactory(self.tokenizer)
         self.token_names = TokenNames(self.tokenizer)
+        self.chat = ChatFormat(self.tokenizer)
 
     @property
     def has_chat_template(self) -> bool:
         """Whether chat prompts can be rendered."""
-        return bool(self.tokenizer.has_chat_template)
+        return self.chat.template.exists
 
-    def make_reader(self) -> PlainReader:
-        """What turns the tokens of one completion into text."""
-        return PlainReader(self._detokenizers.make(), self.hidden_tokens)
+    def make_reader(self, frame: GenerateFrame, prompt_tokens: list[int]) -> AnswerReader | PlainReader:
+        """What turns the tokens of one completion into text, reasoning and calls."""
+        detokenizer = self._detokenizers.make()
+        prompt = frame.prompt
+        if not isinstance(prompt, ChatPrompt):
+            return PlainReader(detokenizer, self.hidden_tokens)
+        return AnswerReader(
+            self.chat, detokenizer, prompt_tokens, prompt.tools, frame.tool_choice, frame.parallel_tool_calls
+        )
 
-    def encode(self, prompt: Prompt) -> list[int]:
+    def encode(self, prompt: Prompt, tool_choice: ToolChoice = NO_TOOLS) -> list[int]:
         """The tokens of a prompt to complete. Raises RequestError for one that is empty, invalid or too long."""
-        tokens = self.tokens(prompt)
+        tokens = self.tokens(prompt, tool_choice)
         if not tokens:
             raise RequestError("The prompt is empty.", prompt.param)
         if len(tokens) >= self.context_length:
@@ -80,11 +75,11 @@ class TextModel:
             )
         return tokens
 
-    def tokens(self, prompt: Prompt) -> list[int]:
+    def tokens(self, prompt: Prompt, tool_choice: ToolChoice = NO_TOOLS) -> list[int]:
         """The tokens of a prompt of any length. Raises RequestError for one that is invalid."""
         match prompt:
             case ChatPrompt():
-                return list(self._encode_chat(prompt))
+                return self.chat.render(prompt, tool_choice)
             case TextPrompt():
                 beginning = self.tokenizer.bos_token
                 # As mlx_lm.generate: a prompt that brings its own beginning gets no second one.
@@ -99,17 +94,6 @@ class TextModel:
         for token in tokens:
             if not 0 <= token < self.vocabulary_size:
                 raise RequestError(f"Token {token} is not in the vocabulary of {self.vocabulary_size} tokens.", param)
-
-    def _encode_chat(self, prompt: ChatPrompt) -> list[int]:
-        if not self.has_chat_template:
-            raise RequestError("This model has no chat template; use /v1/completions.", "messages")
-        if reserved := RESERVED_TEMPLATE_OPTIONS & prompt.template_options.keys():
-            raise RequestError(f"{min(reserved)} cannot be a chat template option.", "chat_template_kwargs")
-        options = {"add_generation_prompt": True, **prompt.template_options}
-        try:
-            return self.tokenizer.apply_chat_template(prompt.messages, tokenize=True, **options)
-        except (TemplateError, TypeError, ValueError, KeyError) as error:
-            raise RequestError(f"The chat template refuses these messages: {error}", "messages") from error
 
 
 def _text_config(config: dict[str, Any]) -> dict[str, Any]:

@@ -1,0 +1,1 @@
+"""Caches of keys and values: quantized ones, and the prefixes of prompts that are kept in memory and on disk."""

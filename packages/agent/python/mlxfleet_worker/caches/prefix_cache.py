@@ -1,0 +1,190 @@
+"""Beginnings of prompts that were computed before, for the next request that begins alike."""
+
+from typing import Any, Literal, NamedTuple
+
+from ..log import log, log_exception
+from .disk_index import Plan
+from .disk_tier import DiskTier
+from .layout import Layout
+from .memory import Found, PrefixMemory, to_tokens
+from .nodes import Tokens, anchors
+from .saving import Saver
+from .sources import CacheSource, SegmentSource
+
+Kind = Literal["system", "prompt", "answer"]
+
+BASE = bytes(20)
+"""The digest of no tokens. Files of other models are told apart by their fingerprint."""
+CLOSE = 32
+"""Tokens that are computed again rather than kept apart: less than any prefill chunk."""
+
+
+class Hit(NamedTuple):
+    """Caches that hold the first `length` tokens, each layer's own as mlx-lm makes them; the caller may change them."""
+
+    caches: list[Any]
+    length: int
+
+
+class Boundary(NamedTuple):
+    """Where prefill is to stop so that what the caches hold then can be inserted."""
+
+    length: int
+    kind: Kind
+
+
+class PrefixCache:
+    """Prefixes of all conversations of one model, within a number of bytes. For the engine thread, with exceptions.
+
+    What sequences share is kept once, and any beginning of a sequence can be reused; with sliding windows or recurrent
+    layers only where there is a window or a state, so that prefill has to stop at boundaries there.
+    """
+
+    def __init__(self, layout: Layout, memory_bytes: int, disk: DiskTier | None = None) -> None:
+        self._layout = layout
+        self._limit = memory_bytes
+        self._memory = PrefixMemory(layout, memory_bytes, BASE)
+        self._disk = disk if memory_bytes else None
+        self._saver = Saver(self._disk) if self._disk else None
+
+    @property
+    def memory_bytes(self) -> int:
+        """Bytes kept in memory. Safe from any thread."""
+        return self._memory.size
+
+    @property
+    def disk_bytes(self) -> int:
+        """Bytes kept on disk. Safe from any thread."""
+        return self._disk.size if self._disk else 0
+
+    def fetch(self, tokens: list[int], prefill_tokens_per_second: float | None = None) -> Hit | None:
+        """The longest known beginning of these tokens, at least one and never all of them: one has to be computed.
+
+        With the speed of prefill, what is on disk is read only where that is quicker.
+        """
+        if not self._limit or len(tokens) < 2:
+            return None
+        try:
+            wanted = to_tokens(tokens)
+            found = self._memory.find(wanted)
+            if self._disk is not None:
+                found = self._read_more(self._disk, wanted, found, prefill_tokens_per_second)
+            if not found.length:
+                return None
+            caches = self._memory.build(found)
+            if self._saver is not None:
+                self._saver.touch(self._memory.path_to(found))
+        except Exception:
+            self._start_again("a prefix could not be fetched")
+            return None
+        return Hit(caches, found.length)
+
+    def insert(self, tokens: list[int], caches: list[Any], kind: Kind) -> bool:
+        """Keep what the caches of one sequence hold, which is these tokens. They are copied, and stay the caller's.
+
+        Only what is not known yet is copied, and the copy is begun but not waited for. False when it is not kept:
+        larger than the whole room, or not the caches of these tokens.
+        """
+        if not self._limit or not tokens:
+            return False
+        try:
+            if not self._layout.accepts(caches, len(tokens)):
+                log("prefix cache: caches that do not hold the tokens they should were not kept")
+                return False
+            source = CacheSource(self._layout, caches, len(tokens))
+            path = self._memory.keep(to_tokens(tokens), source, system=kind == "system")
+            if path and self._saver is not None:
+                self._saver.add(path, with_tail=kind != "prompt")
+        except Exception:
+            self._start_again("a prefix could not be kept")
+            return False
+        return bool(path)
+
+    def boundaries(
+        self, tokens: list[int], fetched: int, *, system_length: int = 0, stable_length: int = 0
+    ) -> list[Boundary]:
+        """Where prefill of these tokens, of which `fetched` came from here, should stop for an insert, in order.
+
+        `system_length` is how many tokens the system prompt has that begin other conversations too. `stable_length` is
+        how many will begin the next turn as well: without what asks for the answer, which templates may take back. Both
+        are optional; beginnings that two prompts have shared are found without them.
+        """
+        wanted = [Boundary(len(tokens) - 1, "prompt")]
+        if system_length:
+            wanted.append(Boundary(system_length, "system"))
+        if self._layout.needs_checkpoints:
+            wanted.append(Boundary(stable_length, "prompt"))
+            wanted.append(Boundary(self._memory.find(to_tokens(tokens)).known, "prompt"))
+        boundaries: list[Boundary] = []
+        before = fetched
+        for boundary in sorted(wanted, key=lambda each: (each.length, each.kind != "system")):
+            if before + CLOSE <= boundary.length < len(tokens):
+                boundaries.append(boundary)
+                before = boundary.length
+        return boundaries
+
+    def save_some(self, *, idle: bool = False) -> bool:
+        """Copy at most one block of tokens for the disk's writer; returns whether more wait. Call it once a step.
+
+        It rests between blocks so as to take little of the time; with `idle`, when nothing runs, it does not.
+        """
+        return self._saver is not None and self._saver.save_some(idle=idle)
+
+    def shrink(self, limit: int) -> None:
+        """Keep at most so many bytes in memory for now."""
+        self._memory.shrink(limit)
+
+    def close(self, seconds: float = 10.0) -> None:
+        """Write what is not on disk yet, for about so many seconds at most, and keep nothing from then on."""
+        if self._saver is not None and self._disk is not None:
+            self._saver.save_all(seconds / 2)
+            self._disk.close(seconds / 2)
+        self._limit = 0
+        self._memory.clear()
+
+    def _read_more(self, disk: DiskTier, tokens: Tokens, found: Found, speed: float | None) -> Found:
+        """Take into memory what the disk knows beyond it, where that is worth it."""
+        layout = self._layout
+        chain = anchors(BASE, tokens)
+        plan = disk.plan(chain, tokens, found.known, window=layout.window, needs_state=layout.has_state)
+        if plan is None or plan.length < found.length + CLOSE:
+            return found
+        if plan.length * layout.tokens.bytes_per_token > self._limit:
+            return found
+        missing = self._missing(plan, found)
+        size = sum(entry.size for entry in missing)
+        if speed is not None and disk.seconds_to_read(size) > (plan.length - found.length) / speed:
+            return found
+        for entry in missing:
+            segment = disk.read(entry)
+            if segment is None:
+                break
+            try:
+                source = SegmentSource(layout, segment)
+            except ValueError as error:
+                disk.discard(entry, str(error))
+                break
+            path = self._memory.keep(tokens[: entry.end], source, system=False)
+            if not path:
+                break
+            path[-1].file = entry.key
+        return self._memory.find(tokens)
+
+    def _missing(self, plan: Plan, found: Found) -> list[Any]:
+        """The files of a plan that have what memory has not."""
+        window_start = self._layout.window_start(plan.length)
+        last = plan.entries[-1]
+        known = [node for node, used in found.steps if used == len(node.tokens)]
+        without_windows = [node for node in known if node.windows is None and node.end > window_start]
+        return [
+            entry
+            for entry in plan.entries
+            if entry is last
+            or entry.end > found.known
+            or any(entry.start <= node.start < entry.end for node in without_windows)
+        ]
+
+    def _start_again(self, what: str) -> None:
+        """Forget everything in memory after an error, which may have left it half done."""
+        log_exception(what)
+        self._memory.clear()
