@@ -118,6 +118,14 @@ export {
   completionRequestSchema,
   completionSchema,
 } from './openai/completions.ts';
+export {
+  type Embeddings,
+  embeddingsRequestSchema,
+  type EmbeddingsRequest,
+  embeddingsSchema,
+  IGNORED_EMBEDDINGS_OPTIONS,
+  UNSUPPORTED_EMBEDDINGS_OPTIONS,
+} from './openai/embeddings.ts';
 export { type OpenAiError, openAiErrorSchema, type OpenAiErrorType } from './openai/error.ts';
 export {
   type FinishReason,
@@ -155,6 +163,17 @@ export {
   type ResponseToolChoice,
   UNSUPPORTED_RESPONSES_OPTIONS,
 } from './openai/responses-request.ts';
+export {
+  type Detokenization,
+  detokenizationSchema,
+  type DetokenizeRequest,
+  detokenizeRequestSchema,
+  type Tokenization,
+  tokenizationSchema,
+  type TokenizeRequest,
+  tokenizeRequestSchema,
+  UNSUPPORTED_TOKENIZE_OPTIONS,
+} from './openai/tokenize.ts';
 export {
   UNSUPPORTED_CHAT_OPTIONS,
   UNSUPPORTED_COMPLETION_OPTIONS,

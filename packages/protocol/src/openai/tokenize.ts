@@ -1,0 +1,50 @@
+import { z } from 'zod';
+import { chatRequestSchema } from './chat.ts';
+import { option } from './option.ts';
+
+const model = z.string().min(1).meta({ description: 'One of `GET /v1/models`, or an id that a hub has.' });
+
+const { messages, tools, chat_template_kwargs, enable_thinking, reasoning_effort } = chatRequestSchema.shape;
+
+/** `POST /v1/tokenize`: the tokens of a text, or of the prompt that a chat request makes. */
+export const tokenizeRequestSchema = z.looseObject({
+  model,
+  input: option(
+    z.string(),
+    'The text. Tokens that the model puts around a prompt count too. Either this or `messages`.',
+  ),
+  messages: option(
+    messages,
+    'Extension. The messages of a chat request, to be counted with everything around them.',
+  ),
+  tools,
+  chat_template_kwargs,
+  enable_thinking,
+  reasoning_effort,
+});
+export type TokenizeRequest = z.infer<typeof tokenizeRequestSchema>;
+
+/** Options of other servers that change the tokens. */
+export const UNSUPPORTED_TOKENIZE_OPTIONS: Readonly<Record<string, readonly unknown[]>> = {
+  add_generation_prompt: [true],
+  add_special_tokens: [true],
+};
+
+export const tokenizationSchema = z.object({
+  tokens: z.array(z.int().min(0)),
+  count: z.int().min(0),
+});
+export type Tokenization = z.infer<typeof tokenizationSchema>;
+
+/** `POST /v1/detokenize`: the text of tokens. */
+export const detokenizeRequestSchema = z.looseObject({
+  model,
+  tokens: z.array(z.int().min(0)).meta({
+    description:
+      'Token ids. Special tokens come as they are written, and bytes that are no character as U+FFFD.',
+  }),
+});
+export type DetokenizeRequest = z.infer<typeof detokenizeRequestSchema>;
+
+export const detokenizationSchema = z.object({ text: z.string() });
+export type Detokenization = z.infer<typeof detokenizationSchema>;
