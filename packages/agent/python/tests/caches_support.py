@@ -9,7 +9,7 @@ import numpy as np
 from mlx import nn
 from mlx.utils import tree_map_with_path
 from mlx_lm.generate import BatchGenerator, generate_step
-from mlx_lm.models import baichuan_m1, falcon_h1, gemma3_text, llama, mamba2, qwen3_next
+from mlx_lm.models import falcon_h1, gear, gemma3_text, llama, mamba2, qwen3_next
 
 from mlxfleet_worker.caches.layout import Layout
 from mlxfleet_worker.caches.prefix_cache import PrefixCache
@@ -118,23 +118,21 @@ def make_recurrent() -> nn.Module:
 
 
 def make_everything() -> nn.Module:
-    """A state beside a sliding window or beside full attention, in every layer's list of caches."""
+    """A state, a sliding window and full attention, each in layers of its own."""
     return _random(
-        baichuan_m1.Model(
-            baichuan_m1.ModelArgs(
+        gear.Model(
+            gear.ModelArgs(
+                model_type="gear",
                 vocab_size=VOCABULARY,
                 hidden_size=64,
                 intermediate_size=96,
                 num_hidden_layers=4,
                 num_attention_heads=4,
                 num_key_value_heads=2,
-                num_swa_attention_heads=4,
-                num_swa_key_value_heads=1,
-                rope_theta=10000.0,
-                sliding_window=WINDOW,
-                sliding_window_layers=[1, 3],
-                conv_window=2,
+                head_dim=16,
                 rms_norm_eps=1e-5,
+                layer_types=["conv_mixer", "sliding_attention", "full_attention", "sliding_attention"],
+                sliding_window=WINDOW,
             )
         )
     )

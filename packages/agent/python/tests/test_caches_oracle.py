@@ -6,9 +6,6 @@ from typing import Any
 import mlx.core as mx
 import numpy as np
 import pytest
-from mlx import nn
-from mlx_lm import load
-
 from caches_support import (
     MODELS,
     VOCABULARY,
@@ -17,6 +14,9 @@ from caches_support import (
     random_tokens,
     serve,
 )
+from mlx import nn
+from mlx_lm import load
+
 from mlxfleet_worker.caches.layout import Layout, state_arrays
 from mlxfleet_worker.caches.prefix_cache import PrefixCache
 from mlxfleet_worker.caches.quantized import make_cache
@@ -97,7 +97,7 @@ def test_a_prompt_and_then_the_prompt_with_its_completion(model: nn.Module) -> N
     assert completions == [from_scratch(model, again, COUNT)]
     # The caches hold the whole completion; without a state to go back to, one token less is used.
     assert start in (len(again) - 1, len(prompt) - 1)
-    longer = again + [5, 6, 7]
+    longer = [*again, 5, 6, 7]
     completions, (start,) = serve(model, cache, [longer], COUNT)
     assert completions == [from_scratch(model, longer, COUNT)]
     assert start >= len(again) - 1
