@@ -179,6 +179,7 @@ class Engine:
                     f"There is no memory for a completion of {len(request.prompt)} prompt tokens.", None, "memory"
                 )
             request.reader = self._model.make_reader(request.frame, request.prompt)
+            request.constraint = request.grammar.start() if request.grammar is not None else None
             cached_tokens = self._batch.add(request)
         except RequestError as error:
             self._fail(request, error)
@@ -238,6 +239,10 @@ class Engine:
         request = new.request
         # A step of several tokens may go on after the one that completed a stop text.
         if request.cancelled or request.is_over:
+            return None
+        if request.constraint is not None and request.constraint.failure is not None:
+            self._batch.remove(request)
+            self._fail(request, request.constraint.failure)
             return None
         try:
             output = request.take_token(new.token, reason=new.reason, now=now)

@@ -2,30 +2,25 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, NamedTuple, Protocol
+from typing import Any, NamedTuple
 
 import mlx.core as mx
 from mlx_lm.generate import GenerationBatch, PromptProcessingBatch
 from mlx_lm.models.cache import can_trim_prompt_cache, trim_prompt_cache
 from mlx_lm.sample_utils import Sampler
 
+from .constraints.masks import prepare_masks
+from .constraints.matcher import Matcher
 from .logprobs import StepLogprobs, TokenLogprobs
 from .sampling import SeededSampler
 from .speculation import Speculation
-
-
-class TokenConstraint(Protocol):
-    """Which tokens may come next in one completion."""
-
-    def advance(self, token: int) -> None:
-        """Take the token that came."""
 
 
 @dataclass(slots=True)
 class RowWishes:
     """What one row wants beyond a token a step. Travels among the row's logits processors, where it does nothing."""
 
-    constraint: TokenConstraint | None = None
+    constraint: Matcher | None = None
     top_logprobs: int | None = None
     """How many alternatives to report beside each token; None reports nothing."""
     begun: bool = False
@@ -190,14 +185,12 @@ class LeanGenerationBatch(GenerationBatch):
         """Mask what the rows' grammars forbid. Waits for the tokens of the step before."""
         mx.async_eval(logits)
         tokens = inputs.tolist()
-        constraints: list[TokenConstraint | None] = [None] * len(tokens)
+        constraints: list[Matcher | None] = [None] * len(tokens)
         for row, wishes in plan.constrained:
             constraints[row] = wishes.constraint
             if wishes.begun and wishes.constraint is not None:
                 wishes.constraint.advance(tokens[row])
             wishes.begun = True
-        from .constraints.masks import prepare_masks
-
         return prepare_masks(constraints).apply(logits)
 
     def _sample(self, plan: _RowPlan, logprobs: mx.array) -> mx.array:

@@ -48,6 +48,7 @@ class Preparation:
         try:
             request.prompt = model.encode(request.frame.prompt, request.frame.tool_choice)
             room = model.context_length - len(request.prompt)
+            request.grammar = model.grammar(request.frame, request.prompt)
             request.max_tokens = min(request.frame.max_tokens or room, room)
         except RequestError as error:
             self._fail(request, error)

@@ -9,7 +9,8 @@ from .stopping import StopTexts
 
 if TYPE_CHECKING:
     from .chat.answer import AnswerReader
-    from .generation import TokenConstraint
+    from .constraints.grammar import Grammar
+    from .constraints.matcher import Matcher
     from .plain_reader import PlainReader
 
 
@@ -27,6 +28,7 @@ class Request:
         "constraint",
         "first_token_at",
         "frame",
+        "grammar",
         "is_over",
         "max_tokens",
         "prompt",
@@ -42,7 +44,8 @@ class Request:
         self.is_over = False
         self.prompt: list[int] = []
         self.max_tokens = 0
-        self.constraint: TokenConstraint | None = None
+        self.grammar: Grammar | None = None
+        self.constraint: Matcher | None = None
         self.reader: AnswerReader | PlainReader | None = None
         self.stop_texts = StopTexts(frame.stop) if frame.stop else None
         self.started_at = 0.0

@@ -6,7 +6,9 @@ from typing import Any
 from mlx_lm import load
 
 from .chat.answer import AnswerReader
+from .chat.forced_calls import tool_grammar
 from .chat.format import ChatFormat
+from .constraints.grammar import Grammar, GrammarFactory
 from .detokenizer import DetokenizerFactory
 from .errors import RequestError
 from .frames import NO_TOOLS, GenerateFrame, ToolChoice
@@ -45,6 +47,7 @@ class TextModel:
         self._detokenizers = DetokenizerFactory(self.tokenizer)
         self.token_names = TokenNames(self.tokenizer)
         self.chat = ChatFormat(self.tokenizer)
+        self.grammars = GrammarFactory(self.tokenizer, self.vocabulary_size, self.end_tokens)
 
     @property
     def has_chat_template(self) -> bool:
@@ -60,6 +63,27 @@ class TextModel:
         return AnswerReader(
             self.chat, detokenizer, prompt_tokens, prompt.tools, frame.tool_choice, frame.parallel_tool_calls
         )
+
+    def grammar(self, frame: GenerateFrame, prompt_tokens: list[int]) -> Grammar | None:
+        """What the completion has to follow; None where it is free. Raises RequestError for what cannot be followed."""
+        prompt = frame.prompt
+        if not isinstance(prompt, ChatPrompt):
+            return None if frame.constraint is None else self.grammars.json(frame.constraint)
+        in_reasoning = self.chat.opens_reasoning(prompt_tokens)
+        forced = tool_grammar(self.chat, prompt.tools, frame.tool_choice, frame.parallel_tool_calls, in_reasoning)
+        if forced is not None:
+            return self.grammars.lark(forced, "tool_choice")
+        if frame.constraint is None:
+            return None
+        if frame.tool_choice.mode == "auto" and prompt.tools:
+            raise RequestError(
+                "This model cannot choose between calls and an answer in this format; set tool_choice.",
+                "response_format",
+            )
+        if self.chat.is_harmony:
+            raise RequestError("This model's answers cannot be held to a format.", "response_format")
+        reasoning = self.chat.reasoning
+        return self.grammars.json(frame.constraint, reasoning.end if reasoning and in_reasoning else None)
 
     def encode(self, prompt: Prompt, tool_choice: ToolChoice = NO_TOOLS) -> list[int]:
         """The tokens of a prompt to complete. Raises RequestError for one that is empty, invalid or too long."""

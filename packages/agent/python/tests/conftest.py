@@ -34,6 +34,14 @@ def smollm2() -> Path:
     return folder
 
 
+@pytest.fixture(scope="session")
+def chat_models(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder of tiny models, each with the tokens and a chat template in the style of the family it is named after."""
+    folder = tmp_path_factory.mktemp("chat-models")
+    subprocess.run([sys.executable, CHECKOUT / "scripts" / "models" / "make_template_models.py", folder], check=True)
+    return folder
+
+
 @pytest.fixture(scope="module")
 def worker(tiny_text: Path) -> Iterator[WorkerProcess]:
     """A loaded worker with the tiny model."""

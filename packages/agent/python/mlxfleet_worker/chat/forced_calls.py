@@ -119,7 +119,7 @@ class _Calls:
         """Text with calls in it."""
         syntax = self._format.syntax
         if syntax == LLAMA:
-            return f"({self._llama()} | /([^{{](?s:.*))?/)"
+            return f"({self._llama()} | /(\\s*[^{{\\s](?s:.*))?/)"
         _, one_block = self._layout()
         call = f"{self._writer.until(syntax.start)} {self._body(parallel and one_block)}"
         return f"({call}){'*' if parallel else '?'} {ANY_TEXT}"

@@ -2,8 +2,9 @@
 
 import re
 
-from .call_readers import JsonCallsReader, held_length
 from .deltas import Collector
+from .json_calls import JsonCallsReader
+from .markers import held_length
 from .splitter import Part
 from .syntax import HARMONY, HARMONY_STOPS
 

@@ -9,26 +9,13 @@ import json
 import re
 from enum import Enum, auto
 
+from .json_words import word_value
+
 WHITESPACE = frozenset(" \t\r\n\u00a0\ufeff")
 CLOSERS = {"{": "}", "[": "]"}
 MAX_DEPTH = 200
 """Readers of JSON, Python's among them, fail on deeper nesting."""
 
-PLAIN_WORDS = {
-    "true": "true",
-    "false": "false",
-    "null": "null",
-    "True": "true",
-    "False": "false",
-    "None": "null",
-    "undefined": "null",
-    "NaN": "null",
-    "nan": "null",
-    "Infinity": "null",
-    "-Infinity": "null",
-}
-NUMBER = re.compile(r"-?(0|[1-9][0-9]*)(\.[0-9]+)?([eE][-+]?[0-9]+)?")
-LOOSE_NUMBER = re.compile(r"([-+]?)([0-9]*)(?:\.([0-9]*))?([eE][-+]?[0-9]+)?")
 WORD_CHARACTERS = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_+-.$")
 ESCAPES = frozenset('"\\/bfnrt')
 HEX_DIGITS = frozenset("0123456789abcdefABCDEF")
@@ -292,7 +279,7 @@ class JsonReader:
         return False
 
     def _end_word(self) -> bool:
-        value = _word_value(self._word)
+        value = word_value(self._word)
         if value is None:
             return False
         self._begin_value()
@@ -311,22 +298,6 @@ def _next_notable(text: str, index: int, marker: str) -> int:
         pattern = _NOTABLE[marker[:1]] = re.compile(f"[\"'\\\\\x00-\x1f{re.escape(marker[:1])}]")
     match = pattern.search(text, index)
     return len(text) if match is None else match.start()
-
-
-def _word_value(word: str) -> str | None:
-    """The JSON of a word outside of quotes, or None for one that means nothing."""
-    if word in PLAIN_WORDS:
-        return PLAIN_WORDS[word]
-    if NUMBER.fullmatch(word):
-        return word
-    match = LOOSE_NUMBER.fullmatch(word)
-    if match is None:
-        return None
-    sign, whole, fraction, exponent = match.groups()
-    if not whole and not fraction:
-        return None
-    loose = ("-" if sign == "-" else "") + (whole.lstrip("0") or "0") + (f".{fraction}" if fraction else "")
-    return loose + (exponent or "")
 
 
 def repair_json(text: str) -> str | None:

@@ -3,8 +3,11 @@
 from enum import Enum, auto
 from typing import Any, Protocol
 
-from .call_readers import CallReader, JsonCallsReader, ParsedCallsReader, held_length
+from .call_reader import CallReader
 from .deltas import Collector
+from .json_calls import JsonCallsReader
+from .markers import held_length
+from .parsed_calls import ParsedCallsReader
 from .syntax import LLAMA, CallSyntax, ParsedCalls, ReasoningMarkers
 
 
@@ -97,7 +100,7 @@ class MarkerSplitter:
             self._add_reasoning(pending if pending.strip() else "")
             if is_whole:
                 self._take_drafts()
-        elif self.part is Part.TEXT or pending.strip() or not self._drops_space:
+        elif self.part is Part.TEXT or pending.strip() or not (self._drops_space or self._collector.calls):
             self._collector.add_text(pending)
 
     def _read_text(self) -> None:
@@ -122,6 +125,10 @@ class MarkerSplitter:
             self._pending = self._pending.lstrip()
             self._drops_space = not self._pending
         end = self._reasoning.end
+        if end[0] not in self._pending and not self._pending[-1:].isspace():
+            self._add_reasoning(self._pending)
+            self._pending = ""
+            return
         at = self._pending.find(end)
         if at >= 0:
             self._add_reasoning(self._pending[:at].rstrip())

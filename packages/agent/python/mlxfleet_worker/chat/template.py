@@ -10,8 +10,11 @@ from mlx_lm.tokenizer_utils import TokenizerWrapper
 from ..errors import RequestError
 from .time_limit import TimeLimitError, time_limit
 
-SECONDS_FOR_A_TEMPLATE = 10.0
+SECONDS_FOR_A_PROMPT = 10.0
 """A long conversation takes a tenth of a second."""
+
+SECONDS_FOR_A_PROBE = 2.0
+"""A conversation of a few words takes a millisecond."""
 
 TEMPLATE_ERRORS = (
     TemplateError,
@@ -63,16 +66,19 @@ class ChatTemplate:
         tree = self._parse()
         self.variables: set[str] | None = meta.find_undeclared_variables(tree) if tree is not None else None
         """The variables that the template reads; None where that cannot be told."""
-        self._has_powers = tree is not None and next(tree.find_all(nodes.Pow), None) is not None
+        self._fault = ""
+        # The time limit stops Python's code, but not one calculation with huge numbers.
+        if tree is not None and next(tree.find_all(nodes.Pow), None) is not None:
+            self._fault = "It calculates powers, which no template needs."
 
     def reads(self, variable: str) -> bool:
         """Whether the template reads this variable, or may."""
         return self.variables is None or variable in self.variables
 
     def text(self, messages: list[dict[str, Any]], tools: list[dict[str, Any]] | None = None) -> str | None:
-        """The prompt for these messages as text; None where the template refuses them."""
+        """The prompt for a few short messages as text; None where the template refuses them."""
         try:
-            return self._apply(messages, tools, {"tokenize": False})
+            return self._apply(messages, tools, {"tokenize": False}, SECONDS_FOR_A_PROBE)
         except TemplateFailureError:
             return None
 
@@ -80,20 +86,27 @@ class ChatTemplate:
         self, messages: list[dict[str, Any]], tools: list[dict[str, Any]] | None, options: dict[str, Any]
     ) -> list[int]:
         """The prompt's tokens. Raises TemplateFailureError."""
-        return list(self._apply(messages, tools, {"tokenize": True, **options}))
+        return list(self._apply(messages, tools, {"tokenize": True, **options}, SECONDS_FOR_A_PROMPT))
 
     def _apply(
-        self, messages: list[dict[str, Any]], tools: list[dict[str, Any]] | None, options: dict[str, Any]
+        self,
+        messages: list[dict[str, Any]],
+        tools: list[dict[str, Any]] | None,
+        options: dict[str, Any],
+        seconds: float,
     ) -> Any:
-        # The time limit stops Python's code, but not one calculation with huge numbers.
-        if self._has_powers:
-            raise TemplateFailureError("It calculates powers, which no template needs.")
+        if self._fault:
+            raise TemplateFailureError(self._fault)
         options = {"add_generation_prompt": True, **options}
         try:
-            with time_limit(SECONDS_FOR_A_TEMPLATE, "<template>"):
+            with time_limit(seconds, "<template>"):
                 return self._tokenizer.apply_chat_template(messages, tools=tools, **options)
         except TimeLimitError as error:
-            raise TemplateFailureError(f"It took longer than {SECONDS_FOR_A_TEMPLATE:.0f} seconds.") from error
+            too_slow = f"It takes longer than {seconds:.0f} seconds."
+            # What is too slow for a few words is so for everything, and the next probe would take as long.
+            if seconds == SECONDS_FOR_A_PROBE:
+                self._fault = too_slow
+            raise TemplateFailureError(too_slow) from error
         except TEMPLATE_ERRORS as error:
             raise TemplateFailureError(str(error) or type(error).__name__) from error
 

@@ -1,30 +1,16 @@
-"""Readers of tool calls: from the marker that begins them to the text that follows them."""
+"""Reads tool calls whose arguments are JSON, and hands the arguments on as they come."""
 
 import copy
-import json
 import re
 from enum import Enum, auto
-from typing import Any, Protocol
 
 from .call_object import ArgumentsReader, CallObject
 from .deltas import Collector
-from .syntax import JsonCalls, ParsedCalls
+from .markers import held_length
+from .syntax import JsonCalls
 
 LEFT_OPEN = re.compile(r"^\s*[\]}]+")
 """Brackets of a list of calls, or too many of them, behind the last call."""
-
-UNREADABLE = ("unknown", ["raw"])
-"""Name and arguments of what the library's parser for GLM cannot read."""
-
-
-class CallReader(Protocol):
-    """Reads the calls behind one marker. What turns out to be no call is collected as text, as it was written."""
-
-    def feed(self, text: str) -> str | None:
-        """Read on. Returns what follows the calls once they are over, None before."""
-
-    def finish(self, *, is_whole: bool) -> str:
-        """No more follows; `is_whole` is false where the answer was cut. Returns what follows the calls."""
 
 
 class Step(Enum):
@@ -73,7 +59,8 @@ class JsonCallsReader:
         self._found_any = False
         self._is_stray = False
         # The call as it was at an end marker inside a text, and all that was read since.
-        self._trial: tuple[CallObject | ArgumentsReader, str] | None = None
+        self._trial: CallObject | ArgumentsReader | None = None
+        self._read_since: list[str] = []
 
     def feed(self, text: str) -> str | None:
         """Read on. Returns what follows the calls once they are over, None before."""
@@ -111,7 +98,7 @@ class JsonCallsReader:
         elif self._is_begun:
             self._stream(call)
         else:
-            self._collector.add_text(self._raw + text)
+            self._collector.add_text(self._raw + "".join(self._read_since) + text)
         return ""
 
     def _read_between(self) -> Step:
@@ -142,7 +129,7 @@ class JsonCallsReader:
     def _read_call(self, call: CallObject | ArgumentsReader) -> Step:
         read = call.feed(self._pending, "" if self._trial else self._marker)
         if self._trial is not None:
-            self._trial = (self._trial[0], self._trial[1] + self._pending[:read])
+            self._read_since.append(self._pending[:read])
         elif not self._is_begun:
             self._raw += self._pending[:read]
         self._pending = self._pending[read:]
@@ -160,7 +147,8 @@ class JsonCallsReader:
             return self._fail(call)
         if call.at_marker:
             self._stream(call)
-            self._trial = (copy.deepcopy(call), "")
+            self._trial = copy.deepcopy(call)
+            self._read_since.clear()
             return Step.ON
         if self._trial is None:
             self._stream(call)
@@ -181,7 +169,8 @@ class JsonCallsReader:
         """The call is over by its own brackets."""
         trial, self._trial = self._trial, None
         if trial is not None and not self._is_begun:
-            self._raw += trial[1]
+            self._raw += "".join(self._read_since)
+        self._read_since.clear()
         self._call = None
         self._pattern = self._syntax.following
         self._stream(call)
@@ -251,77 +240,6 @@ class JsonCallsReader:
     def _end_trial(self) -> None:
         """Go back to the end marker inside a text: it was the end of the calls."""
         assert self._trial is not None
-        self._call, read_since = self._trial
-        self._trial = None
-        self._pending = read_since + self._pending
+        self._call, self._trial = self._trial, None
+        self._pending = "".join(self._read_since) + self._pending
         self._close(self._call)
-
-
-class ParsedCallsReader:
-    """Calls that one of the library's parsers reads when they are complete."""
-
-    def __init__(self, syntax: ParsedCalls, collector: Collector, tools: list[dict[str, Any]]) -> None:
-        self._syntax = syntax
-        self._collector = collector
-        self._tools = tools
-        self._text = ""
-
-    def feed(self, text: str) -> str | None:
-        """Read on. Returns what follows the calls once they are over, None before."""
-        end = self._syntax.end
-        search_from = max(0, len(self._text) - len(end) + 1)
-        self._text += text
-        at = self._text.find(end, search_from) if end else -1
-        if at < 0:
-            return None
-        body, rest = self._text[:at], self._text[at + len(end) :]
-        if not self._collect(body):
-            self._collector.add_text(self._syntax.start + body + end)
-        return rest
-
-    def finish(self, *, is_whole: bool) -> str:
-        """No more follows. Returns what follows the calls."""
-        if not is_whole or not self._collect(self._text):
-            self._collector.add_text(self._syntax.start + self._text)
-        return ""
-
-    def _collect(self, body: str) -> bool:
-        calls = parse_calls(self._syntax, body, self._tools)
-        for name, arguments in calls:
-            self._collector.add_call(name, arguments)
-        return bool(calls)
-
-
-def parse_calls(syntax: ParsedCalls, body: str, tools: list[dict[str, Any]]) -> list[tuple[str, str]]:
-    """The names and arguments that the library's parser finds in this text; none where it is no call."""
-    try:
-        parsed = syntax.parse(body, tools)
-        calls = parsed if isinstance(parsed, list) else [parsed]
-        found = [_parsed_call(call) for call in calls]
-    # The parsers raise what their regular expressions and conversions happen to raise.
-    except Exception:
-        return []
-    return [call for call in found if call is not None] if all(found) else []
-
-
-def _parsed_call(call: Any) -> tuple[str, str] | None:
-    name, arguments = call["name"], call["arguments"]
-    # The library's parser for GLM calls what it cannot read "unknown".
-    if (
-        not isinstance(name, str)
-        or not name
-        or not isinstance(arguments, dict)
-        or (name, list(arguments)) == UNREADABLE
-    ):
-        return None
-    return name, json.dumps(arguments, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
-
-
-def held_length(pending: str, markers: tuple[str, ...]) -> int:
-    """Length of the longest end of `pending` that begins one of the markers."""
-    longest = min(max(map(len, markers), default=1) - 1, len(pending))
-    for length in range(longest, 0, -1):
-        tail = pending[-length:]
-        if any(marker.startswith(tail) for marker in markers):
-            return length
-    return 0

@@ -1,0 +1,505 @@
+"""Answers are taken apart the same way however tokens cut them, and nothing of them is lost."""
+
+import json
+import random
+import timeit
+from pathlib import Path
+from typing import Any
+
+import pytest
+from chat_answers import AUTO, TOOLS, Answer, load_chat, put_together, read_pieces, read_tokens
+
+from mlxfleet_worker.chat.answer import AnswerReader
+from mlxfleet_worker.chat.parsed_calls import parse_calls
+from mlxfleet_worker.chat.syntax import ParsedCalls
+from mlxfleet_worker.detokenizer import DetokenizerFactory
+from mlxfleet_worker.frames import NO_TOOLS
+
+BAR = "\uff5c"
+LODZ = ("get_weather", '{"city":"Łódź 🙂","days":2}')
+OSLO = ("get_weather", '{"city":"Oslo"}')
+
+
+def deepseek(text: str) -> str:
+    return text.replace("|", BAR)
+
+
+CASES: list[tuple[str, str, Answer]] = [
+    # Plain text, with and without what may become a marker.
+    ("qwen3", "Grüße, 漢字 🙂.", Answer("Grüße, 漢字 🙂.", "", [])),
+    ("qwen3", " a < b, <tool_ and <tool_caller> end <", Answer(" a < b, <tool_ and <tool_caller> end <", "", [])),
+    ("qwen3", "It says <think> here </think>.", Answer("It says <think> here </think>.", "", [])),
+    ("gemma3", "Just text.\n", Answer("Just text.\n", "", [])),
+    # Reasoning.
+    ("qwen3", "<think>\nhm\n\nyes\n</think>\n\nHello\n", Answer("Hello\n", "hm\n\nyes", [])),
+    ("qwen3", "\n<think></think>Hello", Answer("Hello", "", [])),
+    ("qwen3", "<think>a </thin </think>b", Answer("b", "a </thin", [])),
+    ("qwen3", "<think>never closed \n", Answer("", "never closed", [])),
+    ("gemma4", "<|channel>thought\nhm<channel|>Hello", Answer("Hello", "hm", [])),
+    # Calls as tagged JSON.
+    (
+        "qwen3",
+        '<think>\nplan <tool_call>{"name": "x", "arguments": {}}</tool_call>\n</think>\n\nSure.\n<tool_call>\n'
+        '{"name": "get_weather", "arguments": {"city": "Łódź 🙂", "days": 2}}\n</tool_call>\n<tool_call>\n'
+        '{"name": "get_weather", "arguments": {"city": "Oslo"}}\n</tool_call>',
+        Answer("Sure.\n", 'plan <tool_call>{"name": "x", "arguments": {}}</tool_call>', [LODZ, OSLO]),
+    ),
+    (
+        "qwen3",
+        '<think>So I call <tool_call>{"name": "get_weather", "arguments": {"city": "Oslo"}}</tool_call>',
+        Answer("", 'So I call <tool_call>{"name": "get_weather", "arguments": {"city": "Oslo"}}</tool_call>', [OSLO]),
+    ),
+    (
+        "qwen3",
+        '<tool_call>[{"arguments": {"city": "Oslo"}, "name": "get_weather"}, {"name": "now"}]</tool_call> Done.',
+        Answer("Done.", "", [OSLO, ("now", "{}")]),
+    ),
+    (
+        "qwen3",
+        '<tool_call>{"function": {"name": "get_weather", "arguments": {"city": "Oslo"}}}</tool_call>',
+        Answer("", "", [OSLO]),
+    ),
+    (
+        "qwen3",
+        '<tool_call>{"name": "get_weather", "arguments": "{\\"city\\": \\"Oslo\\"}"}</tool_call>',
+        Answer("", "", [OSLO]),
+    ),
+    (
+        "qwen3",
+        '<tool_call>{"name": "unheard_of", "arguments": null}</tool_call>',
+        Answer("", "", [("unheard_of", "{}")]),
+    ),
+    (
+        "qwen3",
+        '<tool_call>{"name": "f", "arguments": {"a": "<tool_call>x</tool_call>", "b": "</tool_call>"}}</tool_call>!',
+        Answer("!", "", [("f", '{"a":"<tool_call>x</tool_call>","b":"</tool_call>"}')]),
+    ),
+    (
+        "gemma3",
+        'I look.\n<tool_call>\n{"name": "get_weather", "arguments": {"city": "Oslo"}}\n</tool_call>\n',
+        Answer("I look.\n", "", [OSLO]),
+    ),
+    # Broken calls: repaired where that is plain, text where it is not.
+    ("qwen3", '<tool_call>{"name": "f", "arguments": {"a": [1, 2</tool_call>', Answer("", "", [("f", '{"a":[1,2]}')])),
+    (
+        "qwen3",
+        "<tool_call>{'name': 'f', 'arguments': {'a': True,},}</tool_call>",
+        Answer("", "", [("f", '{"a":true}')]),
+    ),
+    (
+        "qwen3",
+        '<tool_call>{"name": "f", "arguments": {"a": "x\ny"}}}}</tool_call>',
+        Answer("", "", [("f", '{"a":"x\\ny"}')]),
+    ),
+    (
+        "qwen3",
+        '<tool_call>{"name": "f", "arguments": {"a": "x}}</tool_call>\n<tool_call>{"name": "now"}</tool_call>',
+        Answer("", "", [("f", '{"a":"x}}"}'), ("now", "{}")]),
+    ),
+    (
+        "qwen3",
+        '<tool_call>{"name": "f", "arguments": {"a": 1, ?? "b": 2}}</tool_call> end',
+        Answer('?? "b": 2}} end', "", [("f", '{"a":1}')]),
+    ),
+    ("qwen3", "<tool_call>nonsense</tool_call> end", Answer("<tool_call>nonsense</tool_call> end", "", [])),
+    ("qwen3", "<tool_call></tool_call>", Answer("<tool_call></tool_call>", "", [])),
+    (
+        "qwen3",
+        '<tool_call>{"arguments": {"a": 1}}</tool_call>',
+        Answer('<tool_call>{"arguments": {"a": 1}}</tool_call>', "", []),
+    ),
+    (
+        "qwen3",
+        '<tool_call>{"name": "f", "arguments": [1]}</tool_call>',
+        Answer('<tool_call>{"name": "f", "arguments": [1]}</tool_call>', "", []),
+    ),
+    (
+        "qwen3",
+        '<tool_call>oops <tool_call>{"name": "now", "arguments": {}}</tool_call>',
+        Answer("<tool_call>oops ", "", [("now", "{}")]),
+    ),
+    # Llama: bare objects.
+    ("llama3", '{"name": "get_weather", "parameters": {"city": "Oslo"}}', Answer("", "", [OSLO])),
+    ("llama3", '<|python_tag|>{"name": "get_weather", "parameters": {"city": "Oslo"}}', Answer("", "", [OSLO])),
+    ("llama3", '{"type": "function", "name": "now"}', Answer("", "", [("now", "{}")])),
+    (
+        "llama3",
+        '{"name": "get_weather", "parameters": {"city": "Oslo"}}; {"name": "now", "parameters": {}}',
+        Answer("", "", [OSLO, ("now", "{}")]),
+    ),
+    ("llama3", '{"result": [1, 2]} is JSON', Answer('{"result": [1, 2]} is JSON', "", [])),
+    ("llama3", ' {"name": "Bob"}', Answer(' {"name": "Bob"}', "", [])),
+    ("llama3", '{"name": "Bob", "age": 5}', Answer('{"name": "Bob", "age": 5}', "", [])),
+    ("llama3", 'Use {"name": "now"}', Answer('Use {"name": "now"}', "", [])),
+    ("llama3", '<|python_tag|>search.call(query="x")', Answer('<|python_tag|>search.call(query="x")', "", [])),
+    # Mistral: a list, or names and arguments.
+    (
+        "mistral_v3",
+        '[TOOL_CALLS] [{"name": "get_weather", "arguments": {"city": "Oslo"}, "id": "abcdefghi"}, {"name": "now"}]',
+        Answer("", "", [OSLO, ("now", "{}")]),
+    ),
+    (
+        "mistral_v3",
+        'Well. [TOOL_CALLS][{"name": "get_weather", "arguments": {"city": "Oslo"}}]\nThanks',
+        Answer("Well. \nThanks", "", [OSLO]),
+    ),
+    ("mistral_v3", "[TOOL_CALLS] never mind", Answer("[TOOL_CALLS] never mind", "", [])),
+    (
+        "mistral_v11",
+        '[TOOL_CALLS]get_weather[ARGS]{"city": "Łódź 🙂", "days": 2}[TOOL_CALLS]now[CALL_ID]abcdefghi[ARGS]{}',
+        Answer("", "", [LODZ, ("now", "{}")]),
+    ),
+    ("mistral_v11", '[TOOL_CALLS]get_weather{"city": "Oslo"}', Answer("", "", [OSLO])),
+    ("mistral_v11", '[TOOL_CALLS]get_weather[ARGS]{"city": "Oslo"}now[ARGS]{}', Answer("", "", [OSLO, ("now", "{}")])),
+    (
+        "mistral_v11",
+        '[TOOL_CALLS]get_weather[ARGS]{"city": "[TOOL_CALLS]"',
+        Answer("", "", [("get_weather", '{"city":"[TOOL_CALLS]"}')]),
+    ),
+    # DeepSeek: V3.1, and R1 with fences.
+    (
+        "deepseek",
+        deepseek(
+            '<|tool▁calls▁begin|><|tool▁call▁begin|>get_weather<|tool▁sep|>{"city": "Oslo"}<|tool▁call▁end|>'
+            "<|tool▁call▁begin|>now<|tool▁sep|>{}<|tool▁call▁end|><|tool▁calls▁end|>"
+        ),
+        Answer("", "", [OSLO, ("now", "{}")]),
+    ),
+    (
+        "deepseek",
+        deepseek(
+            "<think>hm</think>\n<|tool▁calls▁begin|><|tool▁call▁begin|>function<|tool▁sep|>get_weather\n"
+            '```json\n{"city": "Oslo"}\n```<|tool▁call▁end|><|tool▁calls▁end|>'
+        ),
+        Answer("", "hm", [OSLO]),
+    ),
+    # GPT-OSS: channels.
+    (
+        "gpt_oss",
+        "<|channel|>analysis<|message|>hm<|end|><|start|>assistant<|channel|>final<|message|>Hello <b>",
+        Answer("Hello <b>", "hm", []),
+    ),
+    (
+        "gpt_oss",
+        "<|channel|>analysis<|message|>hm<|end|><|start|>assistant<|channel|>commentary<|message|>I look.<|end|>"
+        "<|start|>assistant<|channel|>commentary to=functions.get_weather <|constrain|>json<|message|>"
+        '{"city": "Łódź 🙂", "days": 2}<|call|>',
+        Answer("I look.", "hm", [LODZ]),
+    ),
+    (
+        "gpt_oss",
+        ' to=functions.get_weather<|channel|>commentary json<|message|>{"city": "Oslo"}<|end|>'
+        "<|start|>assistant to=functions.now<|channel|>commentary json<|message|><|call|>",
+        Answer("", "", [OSLO, ("now", "{}")]),
+    ),
+    (
+        "gpt_oss",
+        '<|channel|>commentary to=functions.f<|message|>{"a": "x <|end|> y"}<|call|>',
+        Answer("", "", [("f", '{"a":"x <|end|> y"}')]),
+    ),
+    (
+        "gpt_oss",
+        "<|channel|>commentary to=functions.f<|message|>{'a': 1<|end|><|start|>assistant<|channel|>final<|message|>ok",
+        Answer("ok", "", [("f", '{"a":1}')]),
+    ),
+    ("gpt_oss", "<|channel|>commentary to=functions.f<|message|>no JSON<|call|>", Answer("no JSON", "", [])),
+    (
+        "gpt_oss",
+        "<|channel|>analysis<|message|>a<|end|><|start|>assistant<|channel|>analysis<|message|>b"
+        "<|start|>assistant<|channel|>final<|message|>c",
+        Answer("c", "a\n\nb", []),
+    ),
+    ("gpt_oss", "No channel at all.", Answer("No channel at all.", "", [])),
+    # What the library's parsers read.
+    (
+        "function_gemma",
+        "<start_function_call>call:get_weather{city:<escape>Łódź 🙂<escape>,days:2}<end_function_call>",
+        Answer("", "", [LODZ]),
+    ),
+    (
+        "function_gemma",
+        "<start_function_call>call:f{a:<escape>}, b:<escape>,c:[1,<escape>x<escape>],d:{e:true}}<end_function_call>",
+        Answer("", "", [("f", '{"a":"}, b:","c":[1,"x"],"d":{"e":true}}')]),
+    ),
+    (
+        "gemma4",
+        '<|tool_call>call:get_weather{city:<|"|>Łódź 🙂<|"|>,days:2}<tool_call|><|tool_call>call:now{}<tool_call|>',
+        Answer("", "", [LODZ, ("now", "{}")]),
+    ),
+    ("gemma4", "<|tool_call>broken<tool_call|> end", Answer("<|tool_call>broken<tool_call|> end", "", [])),
+    (
+        "qwen3_coder",
+        "Look:\n<tool_call>\n<function=get_weather>\n<parameter=city>\nŁódź 🙂\n</parameter>\n"
+        "<parameter=days>\n2\n</parameter>\n</function>\n</tool_call>",
+        Answer("Look:\n", "", [LODZ]),
+    ),
+    (
+        "qwen3_coder",
+        "<tool_call>\n<function=get_weather>\n<parameter=days>\ntwo\n</parameter>\n</function>\n</tool_call>",
+        Answer(
+            "<tool_call>\n<function=get_weather>\n<parameter=days>\ntwo\n</parameter>\n</function>\n</tool_call>",
+            "",
+            [],
+        ),
+    ),
+    (
+        "pythonic",
+        '<|tool_call_start|>[get_weather(city="Łódź 🙂", days=2), now()]<|tool_call_end|>',
+        Answer("", "", [LODZ, ("now", "{}")]),
+    ),
+]
+IDS = [f"{family}-{number}" for number, (family, _, _) in enumerate(CASES)]
+
+
+@pytest.mark.parametrize(("family", "text", "answer"), CASES, ids=IDS)
+class TestSplitting:
+    """Each answer as one text, cut at every place, cut at random, and as the model's tokens."""
+
+    def test_whole(self, chat_models: Path, family: str, text: str, answer: Answer) -> None:
+        _, format = load_chat(chat_models / family)
+        assert read_pieces(format, [text]) == answer
+        for _, arguments in answer.calls:
+            assert isinstance(json.loads(arguments), dict)
+
+    def test_cut_anywhere(self, chat_models: Path, family: str, text: str, answer: Answer) -> None:
+        _, format = load_chat(chat_models / family)
+        assert read_pieces(format, text) == answer
+        for at in range(1, len(text)):
+            assert read_pieces(format, [text[:at], text[at:]]) == answer
+        source = random.Random(7)
+        for _ in range(60):
+            cuts = sorted(source.choices(range(len(text) + 1), k=source.randint(2, 12)))
+            pieces = [text[begin:end] for begin, end in zip([0, *cuts], [*cuts, len(text)], strict=True)]
+            assert read_pieces(format, pieces) == answer
+
+    def test_as_tokens(self, chat_models: Path, family: str, text: str, answer: Answer) -> None:
+        tokenizer, format = load_chat(chat_models / family)
+        tokens = tokenizer.encode(text, add_special_tokens=False)
+        assert read_tokens(tokenizer, format, tokens) == answer
+        end = tokenizer.eos_token_id
+        assert read_tokens(tokenizer, format, [*tokens, end]) == answer
+        # Markers spelled letter by letter, as no tokenizer would.
+        spelled = [token for character in text for token in tokenizer.encode(character, add_special_tokens=False)]
+        assert read_tokens(tokenizer, format, spelled) == answer
+
+    def test_nothing_is_lost_when_cut_off(self, chat_models: Path, family: str, text: str, answer: Answer) -> None:
+        _, format = load_chat(chat_models / family)
+        for at in range(len(text)):
+            cut = read_pieces(format, text[:at], is_whole=False)
+            assert len(cut.calls) <= len(answer.calls)
+            for (name, arguments), (whole_name, whole) in zip(cut.calls, answer.calls, strict=False):
+                assert name == whole_name
+                # A text of the arguments that lacks its quote may go on behind what turns out to be its end.
+                assert whole.startswith(arguments) or arguments.startswith(whole[:-2])
+            if answer.text == text:
+                assert cut == Answer(text[:at], "", [])
+
+
+def test_an_answer_begins_in_the_reasoning_that_its_prompt_opened(chat_models: Path) -> None:
+    tokenizer, format = load_chat(chat_models / "qwen3_thinking")
+    prompt = tokenizer.encode("<|im_start|>assistant\n<think>\n", add_special_tokens=False)
+    text = '\nhm\n</think>\n\n<tool_call>\n{"name": "now", "arguments": {}}\n</tool_call>'
+    for pieces in ([text], list(text)):
+        assert read_pieces(format, pieces, prompt=prompt) == Answer("", "hm", [("now", "{}")])
+    spelled = [token for letter in "<think>\n" for token in tokenizer.encode(letter, add_special_tokens=False)]
+    assert read_pieces(format, [text], prompt=spelled) == Answer("", "hm", [("now", "{}")])
+    assert read_pieces(format, ["hm"], prompt=prompt) == Answer("", "hm", [])
+    closed = tokenizer.encode("<think>\n\n</think>\n\n", add_special_tokens=False)
+    assert read_pieces(format, ["Hello"], prompt=closed) == Answer("Hello", "", [])
+
+
+@pytest.mark.parametrize(
+    "family", ["qwen3", "llama3", "mistral_v3", "mistral_v11", "gemma4", "qwen3_coder", "deepseek", "gemma3"]
+)
+def test_without_tools_markers_are_text(chat_models: Path, family: str) -> None:
+    tokenizer, format = load_chat(chat_models / family)
+    for written in [text for name, text, answer in CASES if name == family and answer.calls and not answer.reasoning]:
+        assert read_pieces(format, list(written), tools=[]) == Answer(written, "", [])
+        assert read_pieces(format, list(written), choice=NO_TOOLS) == Answer(written, "", [])
+        if family in ("qwen3", "mistral_v3", "mistral_v11", "deepseek", "llama3"):
+            tokens = tokenizer.encode(written, add_special_tokens=False)
+            assert read_tokens(tokenizer, format, tokens, tools=[]).text == written
+
+
+def test_gpt_oss_without_tools_shows_what_it_would_call(chat_models: Path) -> None:
+    _, format = load_chat(chat_models / "gpt_oss")
+    text = (
+        "<|channel|>analysis<|message|>hm<|end|><|start|>assistant to=functions.f<|channel|>commentary json<|message|>"
+        '{"a": 1}<|call|>'
+    )
+    assert read_pieces(format, list(text), tools=[]) == Answer('{"a": 1}', "hm", [])
+
+
+def test_arguments_stream(chat_models: Path) -> None:
+    """Text waits only while it may become a marker, arguments only until the name is known."""
+    tokenizer, format = load_chat(chat_models / "qwen3")
+    reader = AnswerReader(format, DetokenizerFactory(tokenizer).make(), [0], TOOLS, AUTO, True)
+    seen = ""
+    arrived: dict[str, int] = {}
+    text = (
+        'Yes < no.<tool_call>{"name": "get_weather", "arguments": {"city": "Oslo", "note": "<b>bold</b>"}}</tool_call>'
+    )
+    for place, token in enumerate(tokenizer.encode(text, add_special_tokens=False)):
+        delta = reader.take(token)
+        seen += delta.text + "".join(call.arguments for call in delta.tool_calls)
+        for part in ("Yes <", "no.", '{"city":"Osl', "<b>bold"):
+            if part in seen:
+                arrived.setdefault(part, place)
+        if delta.tool_calls and delta.tool_calls[0].name:
+            assert (delta.tool_calls[0].name, delta.tool_calls[0].arguments) == ("get_weather", "{")
+    for part, place in arrived.items():
+        written = len(
+            tokenizer.encode(text[: text.replace('": ', '":').find(part) + len(part)], add_special_tokens=False)
+        )
+        assert place - written <= 3, f"{part} came {place - written} tokens late"
+    assert set(arrived) == {"Yes <", "no.", '{"city":"Osl', "<b>bold"}
+
+
+def test_only_the_first_call_counts_where_one_is_allowed(chat_models: Path) -> None:
+    for family, text, answer in CASES:
+        if len(answer.calls) < 2:
+            continue
+        tokenizer, format = load_chat(chat_models / family)
+        reader = AnswerReader(format, DetokenizerFactory(tokenizer).make(), [0], TOOLS, AUTO, False)
+        deltas = []
+        for token in tokenizer.encode(text, add_special_tokens=False):
+            assert not reader.is_finished
+            deltas.append(reader.take(token))
+            if reader.is_finished:
+                break
+        assert reader.is_finished
+        assert reader.has_calls
+        assert put_together([*deltas, reader.finish()]).calls == answer.calls[:1]
+        assert read_pieces(format, [text], parallel=False).calls == answer.calls[:1]
+
+
+class TestCutAnswers:
+    """A length limit ends an answer anywhere."""
+
+    def test_inside_arguments(self, chat_models: Path) -> None:
+        _, format = load_chat(chat_models / "qwen3")
+        text = '<tool_call>{"name": "get_weather", "arguments": {"city": "Osl'
+        assert read_pieces(format, list(text), is_whole=False).calls == [("get_weather", '{"city":"Osl')]
+        assert read_pieces(format, list(text), is_whole=True).calls == [("get_weather", '{"city":"Osl"}')]
+
+    def test_behind_an_end_marker_in_a_text(self, chat_models: Path) -> None:
+        _, format = load_chat(chat_models / "qwen3")
+        text = '<tool_call>{"name": "write", "arguments": {"content": "a </tool_call> b'
+        assert read_pieces(format, list(text), is_whole=False).calls == [("write", '{"content":"a </tool_call> b')]
+
+    @pytest.mark.parametrize(
+        ("family", "text"),
+        [
+            ("qwen3", "<tool_c"),
+            ("qwen3", '<tool_call>\n{"name": "get_wea'),
+            ("llama3", '{"name": "get_weather", "para'),
+            ("gemma4", "<|tool_call>call:get_weather{city"),
+            ("mistral_v11", "[TOOL_CALLS]get_weat"),
+            ("gpt_oss", "<|channel|>commenta"),
+        ],
+    )
+    def test_before_anything_is_known(self, chat_models: Path, family: str, text: str) -> None:
+        _, format = load_chat(chat_models / family)
+        assert read_pieces(format, list(text), is_whole=False) == Answer(text, "", [])
+
+
+def test_tokens_of_reasoning_are_counted(chat_models: Path) -> None:
+    for family, reasoning, answer, inside in [
+        ("qwen3", "<think>ab</think>", "cd", 4),
+        ("gpt_oss", "<|channel|>analysis<|message|>ab<|end|>", "<|start|>assistant<|channel|>final<|message|>cd", 4),
+        ("gemma3", "", "abcd", 0),
+    ]:
+        tokenizer, format = load_chat(chat_models / family)
+        reader = AnswerReader(format, DetokenizerFactory(tokenizer).make(), [0], [], AUTO, True)
+        for token in tokenizer.encode(reasoning + answer, add_special_tokens=False):
+            reader.take(token)
+        assert reader.reasoning_tokens == inside
+        assert reader.is_in_text
+
+
+LIBRARY_CASES: list[tuple[str, list[dict[str, Any]]]] = [
+    ("qwen3", [{"city": "Łódź", "days": -2}, {}]),
+    ("mistral_v3", [{"city": 'a, "b"\n', "more": {"x": [1, None, True]}}, {"y": 0.5}]),
+    ("mistral_v11", [{"city": "x{}[]", "more": [[], {}]}, {"y": 1}]),
+    ("gemma4", [{"city": "{x}: y", "days": 3, "more": {"a": [1, 2]}}, {"b": True}]),
+    ("function_gemma", [{"city": "Łódź", "days": 3, "warm": True}]),
+    ("qwen3_coder", [{"city": "two\nlines", "days": 3}, {"city": ""}]),
+    ("pythonic", [{"city": "a)b", "days": 3, "more": {"x": [True, None]}}, {"z": -1}]),
+]
+
+
+@pytest.mark.parametrize(("family", "arguments"), LIBRARY_CASES, ids=[family for family, _ in LIBRARY_CASES])
+def test_complete_calls_are_what_the_librarys_parser_says(
+    chat_models: Path, family: str, arguments: list[dict[str, Any]]
+) -> None:
+    """The template writes the calls, and the library's parser and ours read them back."""
+    tokenizer, format = load_chat(chat_models / family)
+    calls = [
+        {"type": "function", "id": f"abcdefgh{n}", "function": {"name": "get_weather", "arguments": each}}
+        for n, each in enumerate(arguments)
+    ]
+    question = {"role": "user", "content": "?"}
+    messages = [question, {"role": "assistant", "content": "", "tool_calls": calls}]
+    before = tokenizer.apply_chat_template([question], tools=TOOLS, tokenize=False, add_generation_prompt=True)
+    written = tokenizer.apply_chat_template(messages, tools=TOOLS, tokenize=False)
+    written = (
+        written[written.rindex(before[-8:]) + 8 :]
+        if family not in ("mistral_v3", "mistral_v11")
+        else written[len(before) :]
+    )
+    ours = [(name, json.loads(text)) for name, text in read_pieces(format, list(written)).calls]
+
+    start, end = tokenizer.tool_call_start, tokenizer.tool_call_end
+    theirs = []
+    for block in written.split(start)[1:]:
+        parsed = tokenizer.tool_parser(block.split(end)[0] if end else block.removesuffix("</s>"), TOOLS)
+        theirs += [(each["name"], each["arguments"]) for each in (parsed if isinstance(parsed, list) else [parsed])]
+    assert ours == theirs == [("get_weather", each) for each in arguments]
+
+
+def test_parsers_that_break_give_no_calls() -> None:
+    def explode(_text: str, _tools: Any) -> Any:
+        raise RecursionError
+
+    for parse in (explode, lambda *_: None, lambda *_: {}, lambda *_: {"name": "f", "arguments": {"a": float("nan")}}):
+        assert parse_calls(ParsedCalls("<", ">", parse, "broken"), "x", []) == []
+    unreadable = {"name": "unknown", "arguments": {"raw": "x"}}
+    assert parse_calls(ParsedCalls("<", ">", lambda *_: unreadable, "glm47"), "x", []) == []
+
+
+def test_random_answers_never_fail(chat_models: Path) -> None:
+    """Pieces of markers and JSON in any order: no exception, whole arguments, the same however they are cut."""
+    source = random.Random(11)
+    for folder in sorted(chat_models.iterdir()):
+        _, format = load_chat(folder)
+        words = [
+            *(token for token in format.added_tokens if format.added_tokens[token] not in format.end_tokens),
+            *['{"name": "f", "arguments": {', '{"a": 1', "}", "}}", "]", "[", '"', "'", ",", ":", "x", " ", "\n", "\\"],
+            *["call:f{", "<function=f>", "</function>", "f(a=1)", "to=functions.f", "analysis", "final", "commentary"],
+        ]
+        for _ in range(150):
+            text = "".join(source.choices(words, k=source.randint(1, 25)))
+            whole = read_pieces(format, [text])
+            for _, arguments in whole.calls:
+                json.loads(arguments)
+            assert read_pieces(format, list(text)) == whole, text
+            read_pieces(format, list(text), is_whole=False)
+
+
+def test_plain_answers_cost_next_to_nothing(smollm2: Path) -> None:
+    tokenizer, format = load_chat(smollm2)
+    factory = DetokenizerFactory(tokenizer)
+    tokens = tokenizer.encode("The quick brown fox jumps over the lazy dog, and home again.\n" * 40)
+
+    def detokenize() -> None:
+        detokenizer = factory.make()
+        for token in tokens:
+            detokenizer.add(token)
+
+    def read() -> None:
+        reader = AnswerReader(format, factory.make(), [0], [], AUTO, True)
+        for token in tokens:
+            reader.take(token)
+
+    seconds = [min(timeit.repeat(each, number=1, repeat=30)) for each in (detokenize, read)]
+    assert (seconds[1] - seconds[0]) / len(tokens) < 3e-6
