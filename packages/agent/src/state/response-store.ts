@@ -80,7 +80,8 @@ const CHAIN = `
 
 /**
  * Responses that later requests go on from or ask for, in one SQLite file that only the owner of the agent can read. It
- * survives restarts. Every call takes well under a millisecond for conversations of usual size, so none of them waits.
+ * survives restarts. Calls block, for a fraction of a millisecond with conversations of usual size and for a tenth of a
+ * second with the largest.
  */
 export class ResponseStore {
   readonly #database: DatabaseSync;
