@@ -13,11 +13,15 @@ import { listenOnPort, listenOnSocket, refuseSecondAgent } from './listen.ts';
 import { ModelCatalog } from './models/catalog.ts';
 import { Downloader } from './models/downloader.ts';
 import { ModelPool } from './models/model-pool.ts';
+import { PrefixDisk } from './models/prefix-disk.ts';
+import type { MemoryReading } from './scheduler/memory-pressure.ts';
 import { readOrMakeAdminToken } from './state/admin-token.ts';
 import { type AgentServices, Lifecycle } from './state/agent-state.ts';
-import { machineType, totalMemory } from './state/host-facts.ts';
+import { machineType } from './state/host-facts.ts';
+import { MemoryGuard } from './state/memory-guard.ts';
 import { createMetrics } from './state/metrics.ts';
 import { ResponseStore } from './state/response-store.ts';
+import { readSystemMemory, totalMemory } from './state/system-memory.ts';
 import { Throughput } from './state/throughput.ts';
 import type { WorkerCommand } from './workers/worker-process.ts';
 import type { WorkerTimes } from './workers/worker-times.ts';
@@ -26,12 +30,20 @@ export interface AgentOptions {
   /** Absolute. */
   readonly root: string;
   readonly config: AgentConfig;
-  /** Interpreter and sources of the text worker, absolute. */
-  readonly worker: { readonly python: string; readonly source: string };
+  readonly worker: {
+    /** Interpreter of the text environment, absolute. */
+    readonly python: string;
+    /** Interpreter of the vision environment, absolute; null or absent without one. */
+    readonly visionPython?: string | null;
+    /** Folder that holds mlxfleet_worker, absolute. */
+    readonly source: string;
+  };
   readonly release: string | null;
   readonly log: Logger;
   /** Steady clock, milliseconds; default the system's. */
   readonly now?: () => number;
+  /** Default the system's. */
+  readonly readMemory?: () => Promise<MemoryReading>;
   readonly workerTimes?: WorkerTimes;
   readonly heartbeatMs?: number;
 }
@@ -81,10 +93,12 @@ export async function startAgent(options: AgentOptions): Promise<Agent> {
     services.pool.sweep(services.now());
   }, SWEEP_MS);
   log.info({ ...services.ports, release: options.release, root: options.root }, 'listening');
+  services.guard.start();
   void preload(services);
   return {
     services,
     stop: async () => {
+      services.guard.stop();
       await drain(services);
       clearInterval(sweeper);
       await close(apps);
@@ -138,8 +152,10 @@ async function createServices(options: AgentOptions, folders: Folders): Promise<
   const environment = { ...process.env, ...config.env };
   const hubHome = environment['HF_HOME'] ?? path.join(folders.models, 'hub');
   const hubCache = environment['HF_HUB_CACHE'] ?? path.join(hubHome, 'hub');
+  const { python, source, visionPython = null } = options.worker;
   const command: WorkerCommand = {
-    ...options.worker,
+    python,
+    source,
     environment: { ...config.env, HF_HOME: hubHome, HF_HUB_CACHE: hubCache },
   };
   const isOffline = /^(1|true|yes|on)$/i.test(environment['HF_HUB_OFFLINE'] ?? '');
@@ -149,9 +165,18 @@ async function createServices(options: AgentOptions, folders: Folders): Promise<
   const memoryLimitBytes = config.memory_limit_bytes ?? tier.memoryLimitBytes;
   const metrics = createMetrics();
   const throughput = new Throughput();
-  const pool = new ModelPool({
+  const readMemory = options.readMemory ?? readSystemMemory;
+  const prefixDisk = new PrefixDisk(path.join(folders.shared, 'state', 'prefix-cache'));
+  const pool: ModelPool = new ModelPool({
     config,
-    catalog: new ModelCatalog(folders.models, [hubCache, hubHome]),
+    catalog: new ModelCatalog({
+      models: folders.models,
+      caches: [hubCache, hubHome],
+      adapters: path.join(folders.shared, 'adapters'),
+      aliases: config.models.flatMap(({ id, base, adapter }) => {
+        return base === null || adapter === null ? [] : [{ id, base, adapter }];
+      }),
+    }),
     downloader: new Downloader(command, log, isOffline),
     // A worker loads from a folder; with the hub out of reach it cannot wait for it by mistake.
     command: { ...command, environment: { ...command.environment, HF_HUB_OFFLINE: '1' } },
@@ -162,8 +187,24 @@ async function createServices(options: AgentOptions, folders: Folders): Promise<
     now,
     idleTimeoutSeconds,
     memoryLimitBytes,
+    visionPython,
+    prefixDisk,
+    readMemory,
+    loadObstacle: () => guard.loadObstacle,
     ...(options.workerTimes === undefined ? {} : { times: options.workerTimes }),
   });
+  const guard = new MemoryGuard({
+    read: readMemory,
+    residents: () => pool.residents(),
+    limitBytes: memoryLimitBytes,
+    now: () => performance.now(),
+    log,
+    act: (action) => {
+      if (action.kind === 'shrink') pool.shrink(action.id, action.keepBytes);
+      else void pool.evict(action.id, 'pressure');
+    },
+  });
+  await prefixDisk.removeOthers((await pool.list()).map(({ id }) => id));
   return {
     config,
     facts: {
@@ -176,6 +217,7 @@ async function createServices(options: AgentOptions, folders: Folders): Promise<
     },
     lifecycle: new Lifecycle(),
     pool,
+    guard,
     metrics,
     throughput,
     responses: new ResponseStore({ folder: path.join(folders.shared, 'state'), log }),

@@ -199,6 +199,13 @@ export const API_ERRORS = {
     when: 'As many requests wait for the model as its queue holds.',
     hint: 'Try again after the seconds in Retry-After, or raise queue_depth.',
   },
+  RATE_LIMIT_EXCEEDED: {
+    code: 'RATE_LIMIT_EXCEEDED',
+    status: 429,
+    type: 'rate_limit_error',
+    when: 'The API key has sent more requests than `api.rate_limit` allows. Without configured keys all clients share one limit.',
+    hint: 'Try again after the seconds in Retry-After, or raise `api.rate_limit`.',
+  },
   INTERNAL_ERROR: {
     code: 'INTERNAL_ERROR',
     status: 500,
@@ -212,6 +219,13 @@ export const API_ERRORS = {
     type: 'service_unavailable_error',
     when: 'The worker could not load the model.',
     hint: 'The message has the reason in short; `mlxfleet status` and the log of the worker have all of it.',
+  },
+  VISION_ENVIRONMENT_MISSING: {
+    code: 'VISION_ENVIRONMENT_MISSING',
+    status: 503,
+    type: 'service_unavailable_error',
+    when: 'The model needs the vision environment, which this host does not have. Embedding models do.',
+    hint: 'Set `vision: true` for the host in the inventory, and deploy again.',
   },
   WORKER_CRASHED: {
     code: 'WORKER_CRASHED',

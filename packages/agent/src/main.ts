@@ -1,4 +1,4 @@
-import { realpathSync } from 'node:fs';
+import { existsSync, realpathSync } from 'node:fs';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
@@ -7,7 +7,7 @@ import { type Agent, startAgent } from './agent.ts';
 import { readConfig } from './config/read-config.ts';
 import { PROCESS_ERRORS } from './errors.ts';
 import { createLog } from './state/log.ts';
-import { findRelease } from './state/release.ts';
+import { findRelease, type Release } from './state/release.ts';
 import { VERSION } from './version.ts';
 
 const HELP = `mlxfleet agent ${VERSION}: serves the models of this host
@@ -16,6 +16,9 @@ const HELP = `mlxfleet agent ${VERSION}: serves the models of this host
 
   --root DIR            folder that holds shared/, run/ and logs/
   --worker-python FILE  interpreter of the worker; default: envs/text/bin/python of the release
+  --worker-vision-python FILE
+                        interpreter of workers for embedding models; default: envs/vision/bin/python of the release,
+                        where it has that
   --worker-source DIR   folder that holds mlxfleet_worker; default: worker/ of the release
   --port N              port of the main API in place of the configured one (0: a free one)
   --admin-port N        port of the admin API, likewise
@@ -27,6 +30,7 @@ const LARGEST_PORT = 65_535;
 interface ServeOptions {
   readonly root: string;
   readonly python: string | undefined;
+  readonly visionPython: string | undefined;
   readonly source: string | undefined;
   readonly port: number | undefined;
   readonly adminPort: number | undefined;
@@ -52,6 +56,7 @@ function readArguments(args: readonly string[]): ServeOptions | null {
   return {
     root: path.resolve(values.root),
     python: absolute(values['worker-python']),
+    visionPython: absolute(values['worker-vision-python']),
     source: absolute(values['worker-source']),
     port: portNumber('--port', values.port),
     adminPort: portNumber('--admin-port', values['admin-port']),
@@ -66,6 +71,7 @@ function parse(args: readonly string[]) {
       options: {
         root: { type: 'string' },
         'worker-python': { type: 'string' },
+        'worker-vision-python': { type: 'string' },
         'worker-source': { type: 'string' },
         port: { type: 'string' },
         'admin-port': { type: 'string' },
@@ -104,11 +110,18 @@ async function serve(options: ServeOptions): Promise<void> {
       api: { ...config.api, port: options.port ?? config.api.port },
       admin: { port: options.adminPort ?? config.admin.port },
     },
-    worker: { python, source },
+    worker: { python, source, visionPython: options.visionPython ?? visionPythonOf(release) },
     release: release?.id ?? null,
     log: createLog(path.join(options.root, 'logs', 'agent.log')),
   });
   stopOnSignals(agent);
+}
+
+/** The interpreter of the release's vision environment; null when it has none. */
+function visionPythonOf(release: Release | null): string | null {
+  if (release === null) return null;
+  const file = path.join(release.folder, 'envs', 'vision', 'bin', 'python');
+  return existsSync(file) ? file : null;
 }
 
 function stopOnSignals(agent: Agent): void {

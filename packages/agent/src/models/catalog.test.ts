@@ -1,7 +1,7 @@
 import { mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
-import { afterAll, beforeAll, expect, test } from 'vitest';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { ModelCatalog } from './catalog.ts';
 
 const root = mkdtempSync(path.join(tmpdir(), 'catalog-'));
@@ -55,13 +55,18 @@ beforeAll(() => {
     'model.safetensors.index.json': index('a', 'b', 'a'),
   });
   snapshot('counted', { 'model-00001-of-00002.safetensors': '', 'model-00002-of-00002.safetensors': '' });
+  for (const file of ['adapter_config.json', 'adapters.safetensors'])
+    write(path.join(root, 'adapters', 'lora', file));
+  write(path.join(root, 'adapters', 'half', 'adapter_config.json'));
   write(path.join(hub, 'models--org--climbs', 'refs', 'main'), '../../../../../outside');
 });
 afterAll(() => {
   rmSync(root, { recursive: true, force: true });
 });
 
-const catalog = new ModelCatalog(models, [hub, path.join(models, 'hub'), '/nonexistent']);
+const caches = [hub, path.join(models, 'hub'), '/nonexistent'];
+const adapters = path.join(root, 'adapters');
+const catalog = new ModelCatalog({ models, caches, adapters, aliases: [] });
 
 test('lists folders with a config.json and complete cached models', async () => {
   const found = await catalog.list();
@@ -85,4 +90,59 @@ test.each([
   '/etc',
 ])('%s is not found', async (id) => {
   expect(await catalog.find(id)).toBeNull();
+});
+
+test('an embedding model is told by its files', async () => {
+  expect((await catalog.find('plain'))?.task).toBe('generate');
+  write(path.join(models, 'vectors', 'config.json'), '{"model_type":"qwen3"}');
+  write(path.join(models, 'vectors', 'modules.json'), '[{"type":"sentence_transformers.models.Pooling"}]');
+  expect((await catalog.find('vectors'))?.task).toBe('embed');
+  write(path.join(models, 'vectors', 'modules.json'), 'no JSON');
+  write(path.join(models, 'vectors', 'config.json'), '{"model_type":"bert"}');
+  expect((await catalog.find('vectors'))?.task).toBe('embed');
+  rmSync(path.join(models, 'vectors'), { recursive: true });
+});
+
+describe('aliases', () => {
+  const aliased = new ModelCatalog({
+    models,
+    caches,
+    adapters,
+    aliases: [
+      { id: 'mine', base: 'plain', adapter: 'lora' },
+      { id: 'org/mine', base: 'org/name', adapter: 'lora' },
+      { id: 'half', base: 'plain', adapter: 'half' },
+      { id: 'baseless', base: 'org/partial', adapter: 'lora' },
+      { id: 'empty', base: 'plain', adapter: 'lora' },
+    ],
+  });
+
+  test('are listed and found with what is behind them', async () => {
+    expect((await aliased.list()).map(({ id, base }) => [id, base])).toEqual([
+      ['empty', 'plain'],
+      ['mine', 'plain'],
+      ['org/counted', null],
+      ['org/mine', 'org/name'],
+      ['org/name', null],
+      ['org/sharded', null],
+      ['plain', null],
+    ]);
+    expect(await aliased.find('mine')).toMatchObject({
+      id: 'mine',
+      path: path.join(models, 'plain'),
+      base: 'plain',
+      adapterPath: path.join(adapters, 'lora'),
+    });
+  });
+
+  test('say what is missing', async () => {
+    expect(await aliased.find('half')).toBeNull();
+    expect(await aliased.aliasProblem('half')).toMatch(
+      /shared\/adapters\/half has to hold adapter_config.json and/,
+    );
+    expect(await aliased.find('baseless')).toBeNull();
+    expect(await aliased.aliasProblem('baseless')).toBe("its base 'org/partial' is not on this host");
+    expect(await aliased.aliasProblem('mine')).toBeNull();
+    expect(await aliased.aliasProblem('plain')).toBeNull();
+  });
 });

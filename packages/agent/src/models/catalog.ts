@@ -1,6 +1,8 @@
 import { readdir, readFile, stat } from 'node:fs/promises';
 import path from 'node:path';
+import { readModelTask } from './model-files.ts';
 import { cacheFolder, idOfCacheFolder, isModelId } from './model-id.ts';
+import type { ModelTask } from './model-task.ts';
 import { holdsAllWeights } from './weight-files.ts';
 
 /** A model on this host's disk. */
@@ -10,6 +12,29 @@ export interface ModelLocation {
   readonly path: string;
   /** Unix seconds. */
   readonly createdAt: number;
+  readonly task: ModelTask;
+  /** Of an alias, the id of the model behind it; null otherwise. */
+  readonly base: string | null;
+  /** Of an alias, the folder of its LoRA adapter; null otherwise. */
+  readonly adapterPath: string | null;
+}
+
+/** A model with a LoRA adapter under a name of its own, by configuration. */
+export interface ModelAlias {
+  readonly id: string;
+  readonly base: string;
+  /** Name of a folder among the adapters. */
+  readonly adapter: string;
+}
+
+export interface ModelCatalogOptions {
+  /** Folder of model folders. */
+  readonly models: string;
+  /** Folders with `models--organisation--name` in them; missing ones are fine. */
+  readonly caches: readonly string[];
+  /** Folder of adapter folders. */
+  readonly adapters: string;
+  readonly aliases: readonly ModelAlias[];
 }
 
 /** A commit hash or a branch name without anything that climbs. */
@@ -18,22 +43,55 @@ const REVISION = /^[A-Za-z0-9][A-Za-z0-9._-]{0,100}$/;
 /** Lies in a cache folder while mlxfleet_worker.download fills it; one that was cut off leaves it behind. */
 const INCOMPLETE_MARK = '.mlxfleet-incomplete';
 
+/** What has to be in an adapter's folder, as mlx_lm.lora writes it. */
+const ADAPTER_FILES = ['adapter_config.json', 'adapters.safetensors'] as const;
+
 /**
- * The models on disk: folders under the models root, and what Hugging Face caches hold. It looks every time, since
- * people copy models in while the agent runs.
+ * The models on disk: folders under the models root, what Hugging Face caches hold, and aliases for adapted ones. It looks
+ * every time, since people copy models in while the agent runs.
  */
 export class ModelCatalog {
   readonly #root: string;
   readonly #caches: readonly string[];
+  readonly #adapters: string;
+  readonly #aliases: ReadonlyMap<string, ModelAlias>;
 
-  /** `caches` are folders with `models--organisation--name` in them; missing ones are fine. */
-  constructor(root: string, caches: readonly string[]) {
-    this.#root = root;
+  constructor({ models, caches, adapters, aliases }: ModelCatalogOptions) {
+    this.#root = models;
     this.#caches = caches;
+    this.#adapters = adapters;
+    this.#aliases = new Map(aliases.map((alias) => [alias.id, alias]));
+  }
+
+  /** The alias of this name; null when it is none. */
+  alias(id: string): ModelAlias | null {
+    return this.#aliases.get(id) ?? null;
   }
 
   /** One model; null when the host does not have it or the id is not one. */
   async find(id: string): Promise<ModelLocation | null> {
+    const alias = this.alias(id);
+    if (alias === null) return await this.#findModel(id);
+    const [base, adapterPath] = await Promise.all([this.#findModel(alias.base), this.#findAdapter(alias)]);
+    return base === null || adapterPath === null ? null : { ...base, id, base: base.id, adapterPath };
+  }
+
+  /** Why an alias cannot be found although it is configured, for its users; null for one that can, or that is none. */
+  async aliasProblem(id: string): Promise<string | null> {
+    const alias = this.alias(id);
+    if (alias === null) return null;
+    if ((await this.#findModel(alias.base)) === null) return `its base '${alias.base}' is not on this host`;
+    if ((await this.#findAdapter(alias)) !== null) return null;
+    return `its adapter is not on this host: shared/adapters/${alias.adapter} has to hold ${ADAPTER_FILES.join(' and ')}`;
+  }
+
+  async #findAdapter({ adapter }: ModelAlias): Promise<string | null> {
+    const folder = path.join(this.#adapters, adapter);
+    const found = await Promise.all(ADAPTER_FILES.map(async (file) => await exists(path.join(folder, file))));
+    return found.every(Boolean) ? folder : null;
+  }
+
+  async #findModel(id: string): Promise<ModelLocation | null> {
     if (!isModelId(id)) return null;
     if (!id.includes('/')) {
       const local = await locate(id, path.join(this.#root, id));
@@ -49,6 +107,7 @@ export class ModelCatalog {
   /** All of them, by id. */
   async list(): Promise<ModelLocation[]> {
     const ids = new Set((await names(this.#root)).filter((name) => isModelId(name)));
+    for (const id of this.#aliases.keys()) ids.add(id);
     for (const cache of this.#caches) {
       for (const folder of await names(cache)) {
         const id = idOfCacheFolder(folder);
@@ -76,7 +135,8 @@ export class ModelCatalog {
 async function locate(id: string, folder: string): Promise<ModelLocation | null> {
   const config = await stat(path.join(folder, 'config.json')).catch(() => null);
   if (config?.isFile() !== true) return null;
-  return { id, path: folder, createdAt: Math.floor(config.mtimeMs / 1000) };
+  const createdAt = Math.floor(config.mtimeMs / 1000);
+  return { id, path: folder, createdAt, task: await readModelTask(folder), base: null, adapterPath: null };
 }
 
 async function names(folder: string): Promise<string[]> {

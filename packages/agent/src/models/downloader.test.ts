@@ -123,7 +123,12 @@ test('the program that downloads marks the model until its last file is there', 
     const command = { python: 'python3', source, environment: { HF_HUB_CACHE: cache, ...environment } };
     return new Downloader(command, pino({ level: 'silent' }), false);
   };
-  const catalog = new ModelCatalog('/nonexistent', [cache]);
+  const catalog = new ModelCatalog({
+    models: '/nonexistent',
+    caches: [cache],
+    adapters: '/nonexistent',
+    aliases: [],
+  });
   await expect(program({ FAKE_HUB_FAILS: 'yes' }).download('org/program')).rejects.toThrow('ConnectionError');
   expect(await weightBytes(path.join(cache, 'models--org--program', 'snapshots', 'abc'))).toBe(7);
   expect(await catalog.find('org/program')).toBeNull();

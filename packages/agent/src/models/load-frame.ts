@@ -1,20 +1,25 @@
 import type { LoadFrame } from '@mlxfleet/protocol';
 import type { ModelLocation } from './catalog.ts';
 import type { ModelSettings } from './model-settings.ts';
+import type { LoadLimits } from './reservation.ts';
 
 /** What a worker is told to load, and within which limits. */
-export function loadFrame(location: ModelLocation, settings: ModelSettings): LoadFrame {
+export function loadFrame(location: ModelLocation, settings: ModelSettings, limits: LoadLimits): LoadFrame {
   return {
     type: 'load',
     path: location.path,
-    task: 'generate',
-    adapter_path: null,
+    task: location.task,
+    adapter_path: location.adapterPath,
     context_length: settings.contextLength,
-    memory_limit_bytes: settings.memoryLimitBytes,
-    wired_limit_bytes: null,
+    memory_limit_bytes: limits.memoryLimitBytes,
+    wired_limit_bytes: settings.wiredLimitBytes,
     max_batch_size: settings.maxBatchSize,
-    kv_bits: null,
-    prefix_cache: { memory_bytes: 0, disk_path: null, disk_bytes: 0 },
-    speculation: { prompt_lookup: false, draft_path: null, tokens: 4 },
+    kv_bits: settings.kvBits,
+    prefix_cache: limits.prefixCache,
+    speculation: {
+      prompt_lookup: settings.promptLookup,
+      draft_path: limits.draftPath,
+      tokens: settings.draftTokens,
+    },
   };
 }

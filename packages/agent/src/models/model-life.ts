@@ -1,4 +1,4 @@
-import type { WorkerRequest } from '@mlxfleet/protocol';
+import type { LoadFrame, WorkerRequest } from '@mlxfleet/protocol';
 import type { Logger } from 'pino';
 import type { ApiError } from '../api-error.ts';
 import type { Metrics } from '../state/metrics.ts';
@@ -13,6 +13,7 @@ import { loadFrame } from './load-frame.ts';
 import { asApiError, loadFailed, repeated, workerBroken } from './model-errors.ts';
 import type { ModelSettings } from './model-settings.ts';
 import type { WorkerView } from './model-status.ts';
+import type { Reservation } from './reservation.ts';
 
 /** What the life of a model asks, and tells, those who have work for it. */
 export interface ModelWork extends Pick<
@@ -39,8 +40,8 @@ export interface ModelLifeOptions {
   readonly metrics: Metrics;
   readonly work: ModelWork;
   readonly memoryReturn: MemoryReturn;
-  /** Makes room for the model and answers the bytes kept for it; rejects with an ApiError when there is none. */
-  readonly reserve: () => Promise<number>;
+  /** Makes room for the model and answers what it may count on; rejects with an ApiError when there is none. */
+  readonly reserve: () => Promise<Reservation>;
   readonly times?: WorkerTimes;
 }
 
@@ -56,7 +57,9 @@ export class ModelLife {
   readonly #loadWaiters = new Set<PromiseWithResolvers<void>>();
   readonly #stopWaiters = new Set<() => void>();
   #reserving = false;
-  #reservedBytes = 0;
+  #reservation: Reservation | null = null;
+  /** What it may count on: the estimate, and once it is loaded what it really took and what it may add to that. */
+  #floorBytes = 0;
   #unloading = false;
   #contextLength: number | null = null;
   #loadError: ApiError | null = null;
@@ -70,8 +73,8 @@ export class ModelLife {
       command: options.command,
       log: options.log,
       logFile: this.#logFile,
-      loadFrame: loadFrame(options.location, options.settings),
-      modelBytes: () => this.#reservedBytes,
+      loadFrame: () => this.#loadFrame(),
+      modelBytes: () => this.#reservation?.bytes ?? 0,
       memoryReturn: options.memoryReturn,
       listener: this.#workerListener(options.work),
       ...(options.times === undefined ? {} : { times: options.times }),
@@ -113,9 +116,9 @@ export class ModelLife {
     return this.#logFile.lastLines(LOG_LINES_TOLD);
   }
 
-  /** Bytes that are kept for it, or that it was found to hold. */
-  get heldBytes(): number {
-    return Math.max(this.#reservedBytes, this.#worker.memoryBytes ?? 0);
+  /** Bytes that it may count on. */
+  get floorBytes(): number {
+    return this.#floorBytes;
   }
 
   /** Tokens of prompt and completion; null before the first load. */
@@ -200,6 +203,7 @@ export class ModelLife {
     return {
       ready: (loaded) => {
         this.#contextLength = loaded.context_length;
+        this.#floorBytes = loaded.memory_bytes + (this.#reservation?.growthBytes ?? 0);
         this.#loadError = null;
         for (const waiter of this.#takeLoadWaiters()) waiter.resolve();
         work.ready();
@@ -215,7 +219,7 @@ export class ModelLife {
         this.stopWhenIdle();
       },
       broken: (failures, message) => {
-        this.#reservedBytes = 0;
+        this.#forgetReservation();
         const [lastLine = ''] = this.#logFile.lastWords(1);
         const seconds = this.#worker.restSeconds;
         this.#failLoad(workerBroken(this.#options.location, { failures, message, lastLine, seconds }));
@@ -223,7 +227,7 @@ export class ModelLife {
       },
       stopped: () => {
         this.#unloading = false;
-        this.#reservedBytes = 0;
+        this.#forgetReservation();
         this.#logFile.close();
         for (const resolve of this.#stopWaiters) resolve();
         this.#stopWaiters.clear();
@@ -243,14 +247,27 @@ export class ModelLife {
 
   async #reserveAndStart(byHand: boolean): Promise<void> {
     try {
-      this.#reservedBytes = await this.#options.reserve();
-      await this.#options.memoryReturn.settled(this.#reservedBytes);
+      const reservation = await this.#options.reserve();
+      this.#reservation = reservation;
+      this.#floorBytes = reservation.bytes;
+      await this.#options.memoryReturn.settled(reservation.bytes);
       this.#reserving = false;
       if (!this.#stoppedForGood) this.#worker.start(byHand);
     } catch (error) {
       this.#reserving = false;
       this.#failLoad(asApiError(error));
     }
+  }
+
+  #loadFrame(): LoadFrame {
+    if (this.#reservation === null) throw new Error('a worker was started without room for its model');
+    const { location, settings } = this.#options;
+    return loadFrame(location, settings, this.#reservation.limits);
+  }
+
+  #forgetReservation(): void {
+    this.#reservation = null;
+    this.#floorBytes = 0;
   }
 
   #failLoad(error: ApiError): void {

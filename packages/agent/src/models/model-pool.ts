@@ -3,8 +3,8 @@ import type { AgentConfig } from '@mlxfleet/protocol';
 import type { Logger } from 'pino';
 import { ApiError } from '../api-error.ts';
 import { API_ERRORS } from '../errors.ts';
-import { planRoom } from '../scheduler/memory-room.ts';
-import { availableMemory } from '../state/host-facts.ts';
+import type { MemoryReading } from '../scheduler/memory-pressure.ts';
+import type { Resident } from '../scheduler/memory-room.ts';
 import type { Metrics } from '../state/metrics.ts';
 import type { Throughput } from '../state/throughput.ts';
 import { MemoryReturn } from '../workers/memory-return.ts';
@@ -12,16 +12,22 @@ import type { WorkerCommand } from '../workers/worker-process.ts';
 import type { WorkerTimes } from '../workers/worker-times.ts';
 import type { ModelCatalog, ModelLocation } from './catalog.ts';
 import type { Downloader } from './downloader.ts';
-import { fileNameOf, isHubId, isModelId } from './model-id.ts';
+import { type Applicant, ModelAdmission } from './model-admission.ts';
+import { fileNameOf, isHubId } from './model-id.ts';
 import { ModelRuntime } from './model-runtime.ts';
-import type { ModelSettings } from './model-settings.ts';
-import { weightBytes } from './weight-files.ts';
+import { type ModelSettings, modelSettings } from './model-settings.ts';
+import { modelNotFound } from './model-not-found.ts';
+import type { PrefixDisk } from './prefix-disk.ts';
+import type { Reservation } from './reservation.ts';
 
 export interface ModelPoolOptions {
   readonly config: AgentConfig;
   readonly catalog: ModelCatalog;
   readonly downloader: Downloader;
+  /** How the worker of a text model is started. */
   readonly command: WorkerCommand;
+  /** Absolute path of the interpreter of the vision environment, which embedding models need; null without one. */
+  readonly visionPython: string | null;
   /** Folder of the workers' logs. */
   readonly logs: string;
   readonly log: Logger;
@@ -30,26 +36,42 @@ export interface ModelPoolOptions {
   /** Steady clock, milliseconds. */
   readonly now: () => number;
   readonly idleTimeoutSeconds: number;
+  /** What models may use together, bytes. */
   readonly memoryLimitBytes: number;
+  readonly readMemory: () => Promise<MemoryReading>;
+  /** Why nothing may be loaded now; null when it may. */
+  readonly loadObstacle: () => string | null;
+  readonly prefixDisk: PrefixDisk;
   readonly times?: WorkerTimes;
 }
-
-/** A loaded model needs its weights, and room for caches and activations. */
-const MEMORY_PER_WEIGHT = 1.2;
-/** An error names so many of the models that exist. */
-const MOST_NAMED = 20;
 
 /** All models of this host: finds them, makes room for them, and hands out their runtimes. */
 export class ModelPool {
   readonly #options: ModelPoolOptions;
+  readonly #admission: ModelAdmission;
   readonly #runtimes = new Map<string, ModelRuntime>();
   /** What one model's dead worker has not given back is missing for all. */
-  readonly #memoryReturn = new MemoryReturn({ availableBytes: availableMemory });
-  /** One load makes room at a time, so that two do not count the same free bytes. */
-  #roomTurn: Promise<unknown> = Promise.resolve();
+  readonly #memoryReturn: MemoryReturn;
 
   constructor(options: ModelPoolOptions) {
     this.#options = options;
+    this.#memoryReturn = new MemoryReturn({
+      availableBytes: async () => (await options.readMemory()).availableBytes,
+    });
+    this.#admission = new ModelAdmission({
+      ...options,
+      limitBytes: options.memoryLimitBytes,
+      effects: {
+        residents: () => this.residents(),
+        configured: async () => await this.#configured(),
+        shrink: (id) => {
+          this.shrink(id, 0);
+        },
+        evict: async (id) => {
+          await this.evict(id, 'room');
+        },
+      },
+    });
   }
 
   get runtimes(): ModelRuntime[] {
@@ -65,6 +87,29 @@ export class ModelPool {
     return await this.#options.catalog.find(id);
   }
 
+  /** The settings that a model has, or would have. */
+  settings(id: string): ModelSettings {
+    return modelSettings(this.#options.config, id, this.#options.idleTimeoutSeconds);
+  }
+
+  /** Models that hold memory, or are about to. */
+  residents(): Resident[] {
+    return this.runtimes.map((runtime) => runtime.resident()).filter((resident) => resident !== null);
+  }
+
+  /** Has a model drop kept prefixes beyond so many bytes. */
+  shrink(id: string, keepBytes: number): void {
+    this.#options.metrics.prefixShrinks.inc({ model_name: id });
+    this.#runtimes.get(id)?.shrink(keepBytes);
+  }
+
+  /** Unloads a model for the sake of others, or of the machine. Resolves when its worker has ended. */
+  async evict(id: string, reason: 'room' | 'pressure'): Promise<void> {
+    this.#options.metrics.evictions.inc({ model_name: id, reason });
+    await this.#runtimes.get(id)?.unload(false);
+    this.#memoryReturn.workerEnded();
+  }
+
   /**
    * The runtime of a model, which is not loaded by this; a hub's model is downloaded when the host lacks it.
    * @throws ApiError MODEL_NOT_FOUND or DOWNLOADS_BUSY.
@@ -75,12 +120,11 @@ export class ModelPool {
     const location = await this.#findOrDownload(id);
     if (location === null) {
       this.#runtimes.delete(id);
-      throw await this.#notFound(id);
+      throw await modelNotFound(id, this.#options.catalog);
     }
     // Somebody else may have come first while this one looked.
     const current = this.#runtimes.get(id);
-    if (current !== undefined && (current.isActive || current.location.path === location.path))
-      return current;
+    if (current !== undefined && (current.isActive || isSame(current.location, location))) return current;
     const runtime = this.#create(location);
     this.#runtimes.set(id, runtime);
     return runtime;
@@ -109,13 +153,15 @@ export class ModelPool {
   }
 
   async #findOrDownload(id: string): Promise<ModelLocation | null> {
-    const { downloader } = this.#options;
+    const { catalog, downloader } = this.#options;
+    const source = catalog.alias(id)?.base ?? id;
     // While a download runs, what is there of the model may look complete and not be.
-    const location = downloader.isRunning(id) ? null : await this.find(id);
-    if (location !== null || !isHubId(id)) return location;
-    await downloader.download(id);
+    const location = downloader.isRunning(source) ? null : await this.find(id);
+    if (location !== null || !isHubId(source)) return location;
+    if (source !== id && (await this.find(source)) !== null) return null;
+    await downloader.download(source);
     const downloaded = await this.find(id);
-    if (downloaded !== null) return downloaded;
+    if (downloaded !== null || source !== id) return downloaded;
     throw new ApiError(
       API_ERRORS.MODEL_NOT_FOUND,
       `The model '${id}' was downloaded, and holds no complete weights in the format safetensors.`,
@@ -124,11 +170,12 @@ export class ModelPool {
   }
 
   #create(location: ModelLocation): ModelRuntime {
-    const { command, logs, log, metrics, throughput, now, times } = this.#options;
+    const { command, visionPython, logs, log, metrics, throughput, now, times } = this.#options;
     return new ModelRuntime({
       location,
-      settings: this.#settings(location.id),
-      command,
+      settings: this.settings(location.id),
+      command:
+        location.task === 'embed' && visionPython !== null ? { ...command, python: visionPython } : command,
       logFile: path.join(logs, `worker-${fileNameOf(location.id)}.log`),
       log: log.child({ model: location.id }),
       metrics,
@@ -140,53 +187,48 @@ export class ModelPool {
     });
   }
 
-  #settings(id: string): ModelSettings {
-    const { config, idleTimeoutSeconds, memoryLimitBytes } = this.#options;
-    const model = config.models.find((each) => each.id === id);
-    return {
-      pin: model?.pin ?? false,
-      preload: model?.preload ?? false,
-      idleTimeoutMs: (model?.ttl_seconds ?? idleTimeoutSeconds) * 1000,
-      contextLength: model?.context ?? null,
-      queueDepth: config.queue_depth,
-      maxBatchSize: config.max_batch_size,
-      memoryLimitBytes,
-    };
-  }
-
-  /** Unloads what has to go, and answers the bytes that the model may count on. */
-  async #reserve(runtime: ModelRuntime): Promise<number> {
-    const turn = this.#roomTurn.then(async () => {
-      const needed = Math.ceil((await weightBytes(runtime.location.path)) * MEMORY_PER_WEIGHT);
-      const residents = this.runtimes
-        .filter((other) => other !== runtime)
-        .map((other) => other.resident())
-        .filter((resident) => resident !== null);
-      const plan = planRoom(needed, this.#options.memoryLimitBytes, residents);
-      if (plan.kind === 'refused') {
-        throw new ApiError(
-          API_ERRORS.MEMORY_EXHAUSTED,
-          `The model '${runtime.id}' cannot be loaded: ${plan.reason}.`,
-          { retryAfter: 10 },
-        );
-      }
-      if (plan.evict.length > 0) {
-        this.#options.log.info({ model: runtime.id, evict: plan.evict }, 'unloading models to make room');
-      }
-      await Promise.all(plan.evict.map(async (id) => await this.#runtimes.get(id)?.unload(false)));
-      return needed;
+  async #reserve({ location }: ModelRuntime): Promise<Reservation> {
+    if (location.task === 'embed' && this.#options.visionPython === null) {
+      throw new ApiError(
+        API_ERRORS.VISION_ENVIRONMENT_MISSING,
+        `The model '${location.id}' turns texts into vectors and runs in the vision environment, which this host does not have: set vision: true in the inventory and deploy again.`,
+      );
+    }
+    const settings = this.settings(location.id);
+    return await this.#admission.admit({
+      location,
+      settings,
+      draft: await this.#draft(location.id, settings),
     });
-    this.#roomTurn = turn.catch(() => {});
-    return await turn;
   }
 
-  async #notFound(id: string): Promise<ApiError> {
-    const ids = (await this.list()).map((location) => location.id);
-    const named = ids.slice(0, MOST_NAMED).join(', ');
-    const more = ids.length > MOST_NAMED ? ` and ${String(ids.length - MOST_NAMED)} more` : '';
-    const have = ids.length === 0 ? 'It has no models yet.' : `It has: ${named}${more}.`;
-    // An id that is none may be anything, a whole file's worth of control characters too.
-    const name = isModelId(id) ? `The model '${id}' is not on this host.` : 'This is not the id of a model.';
-    return new ApiError(API_ERRORS.MODEL_NOT_FOUND, `${name} ${have}`, { param: 'model' });
+  async #draft(id: string, { draft }: ModelSettings): Promise<ModelLocation | null> {
+    if (draft === null) return null;
+    const location = await this.#findOrDownload(draft);
+    if (location !== null) return location;
+    throw new ApiError(
+      API_ERRORS.MODEL_LOAD_FAILED,
+      `The model '${id}' is configured with the draft model '${draft}', which is not on this host.`,
+    );
   }
+
+  async #configured(): Promise<Applicant[]> {
+    const applicants = await Promise.all(
+      this.#options.config.models.map(async ({ id, draft }) => {
+        const location = await this.find(id);
+        if (location === null) return null;
+        return {
+          location,
+          settings: this.settings(id),
+          draft: draft === null ? null : await this.find(draft),
+        };
+      }),
+    );
+    return applicants.filter((applicant) => applicant !== null);
+  }
+}
+
+/** Whether a runtime of the one serves the other too. */
+function isSame(left: ModelLocation, right: ModelLocation): boolean {
+  return left.path === right.path && left.task === right.task && left.adapterPath === right.adapterPath;
 }

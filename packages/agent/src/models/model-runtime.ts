@@ -9,13 +9,14 @@ import { modelUnloaded } from './model-errors.ts';
 import { ModelLife, type ModelLifeOptions, type ModelWork } from './model-life.ts';
 import { modelStatus, workerStatus } from './model-status.ts';
 import { type AnswerTo, type Question, Questions } from './questions.ts';
+import type { Reservation } from './reservation.ts';
 
 export interface ModelRuntimeOptions extends Omit<ModelLifeOptions, 'work' | 'reserve'> {
   readonly throughput: Throughput;
   /** Steady clock, milliseconds. */
   readonly now: () => number;
-  /** Makes room for the model and answers the bytes kept for it; rejects with an ApiError when there is none. */
-  readonly reserve: (runtime: ModelRuntime) => Promise<number>;
+  /** Makes room for the model and answers what it may count on; rejects with an ApiError when there is none. */
+  readonly reserve: (runtime: ModelRuntime) => Promise<Reservation>;
 }
 
 /** Bytes that a loaded model holds by its worker's last account. */
@@ -190,9 +191,15 @@ export class ModelRuntime {
   /** For the eviction policy; null while it holds no memory. */
   resident(): Resident | null {
     if (!this.isActive) return null;
+    const { counters, memoryBytes } = this.#life.worker;
+    const prefixBytes = counters?.prefix_cache_bytes ?? 0;
     return {
       id: this.id,
-      bytes: this.#life.heldBytes,
+      floorBytes: this.#life.floorBytes,
+      heldBytes: memoryBytes ?? 0,
+      cacheBytes: prefixBytes + (counters?.cache_memory_bytes ?? 0),
+      prefixBytes,
+      loading: this.#life.isLoading,
       busy: !this.#life.takesWork || this.runningCount + this.waitingCount > 0,
       pinned: this.#pinned,
       lastUsed: this.#lastUsed,

@@ -1,15 +1,31 @@
 import type { AgentServices } from '../state/agent-state.ts';
 
+const PRESSURES = ['normal', 'warn', 'critical'] as const;
+
 /** The Prometheus exposition of both APIs. */
-export async function readMetrics({ metrics, pool }: AgentServices): Promise<string> {
+export async function readMetrics({ facts, guard, metrics, pool }: AgentServices): Promise<string> {
   return await metrics.read({
     models: () =>
-      pool.runtimes.map((runtime) => ({
-        id: runtime.id,
-        running: runtime.runningCount,
-        waiting: runtime.waitingCount,
-        loaded: runtime.isReady,
-        memoryBytes: runtime.status().memory_bytes,
-      })),
+      pool.runtimes.map((runtime) => {
+        const memory = runtime.memory();
+        const speculation = runtime.speculation();
+        return {
+          id: runtime.id,
+          running: runtime.runningCount,
+          waiting: runtime.waitingCount,
+          loaded: runtime.isReady,
+          memoryBytes: runtime.status().memory_bytes,
+          prefixMemoryBytes: memory?.prefixCacheBytes ?? 0,
+          prefixDiskBytes: memory?.prefixDiskBytes ?? 0,
+          draftedTokens: speculation?.draftedTokens ?? 0,
+          acceptedTokens: speculation?.acceptedTokens ?? 0,
+        };
+      }),
+    memory: async () => ({
+      availableBytes: (await guard.read()).availableBytes,
+      limitBytes: facts.memoryLimitBytes,
+    }),
+    pressure: () => PRESSURES.indexOf(guard.pressure),
+    refusing: () => guard.refusal !== null,
   });
 }

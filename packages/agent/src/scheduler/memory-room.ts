@@ -1,43 +1,118 @@
-/** A model that holds memory, as the eviction policy sees it. */
+/** A model that holds memory, or is about to, as the policies of memory see it. Sizes are bytes. */
 export interface Resident {
   readonly id: string;
-  readonly bytes: number;
-  /** Requests running or waiting. */
+  /** What it may count on: its weights and its working set. */
+  readonly floorBytes: number;
+  /** What it really holds, by its worker's last word. */
+  readonly heldBytes: number;
+  /** Of that, kept prefixes and unused buffers, which can be dropped at once. */
+  readonly cacheBytes: number;
+  /** Of that, kept prefixes. */
+  readonly prefixBytes: number;
+  /** Its weights are still being read: what it may count on is not yet missing in what the system has. */
+  readonly loading: boolean;
+  /** Requests running or waiting, or on its way up or down. */
   readonly busy: boolean;
   readonly pinned: boolean;
   /** Milliseconds of any steady clock. */
   readonly lastUsed: number;
 }
 
+export interface Room {
+  /** What models may use together. */
+  readonly limitBytes: number;
+  /** What the system can still give. */
+  readonly availableBytes: number;
+}
+
 export type RoomDecision =
-  | { readonly kind: 'fits'; readonly evict: readonly string[] }
+  /** `shrink`: whose caches have to be dropped. */
+  | { readonly kind: 'fits'; readonly evict: readonly string[]; readonly shrink: readonly string[] }
   | { readonly kind: 'refused'; readonly reason: string };
 
-/** What has to go so that `needed` bytes fit under `limit`: the least recently used of the idle and unpinned first. */
-export function planRoom(needed: number, limit: number, residents: readonly Resident[]): RoomDecision {
-  if (needed > limit) {
+interface Step {
+  readonly kind: 'evict' | 'shrink';
+  readonly id: string;
+}
+
+/**
+ * What has to go so that `needed` bytes fit under the limit and into what the system has: first the caches of idle models,
+ * then idle unpinned models, then the caches of the others; of each kind the least recently used first, and no
+ * more than it takes.
+ */
+export function planRoom(needed: number, room: Room, residents: readonly Resident[]): RoomDecision {
+  if (needed > room.limitBytes) {
     return {
       kind: 'refused',
-      reason: `it needs about ${gigabytes(needed)}, and models may use ${gigabytes(limit)} on this host`,
+      reason: `it needs about ${gigabytes(needed)}, and models may use ${gigabytes(room.limitBytes)} on this host`,
     };
   }
-  let used = residents.reduce((sum, resident) => sum + resident.bytes, 0);
-  const evict: string[] = [];
-  const candidates = residents
-    .filter((resident) => !resident.busy && !resident.pinned)
-    .toSorted((left, right) => left.lastUsed - right.lastUsed);
-  for (const candidate of candidates) {
-    if (used + needed <= limit) break;
-    evict.push(candidate.id);
-    used -= candidate.bytes;
-  }
-  if (used + needed <= limit) return { kind: 'fits', evict };
-  return {
-    kind: 'refused',
-    reason:
-      `it needs about ${gigabytes(needed)}, models may use ${gigabytes(limit)} on this host, ` +
-      `and ${gigabytes(used)} are held by models that are busy or pinned`,
+  const fits = (steps: readonly Step[]): boolean => {
+    const { used, available } = after(steps, room, residents);
+    return used + needed <= room.limitBytes && needed <= available;
   };
+  const all = possibleSteps(residents);
+  if (!fits(all)) return { kind: 'refused', reason: refusal(needed, room, after(all, room, residents)) };
+  const taken: Step[] = [];
+  for (const step of all) {
+    if (fits(taken)) break;
+    taken.push(step);
+  }
+  let steps: readonly Step[] = taken;
+  // A large step may have made earlier ones superfluous.
+  for (const step of taken) {
+    const others = steps.filter((other) => other !== step);
+    if (fits(others)) steps = others;
+  }
+  const ids = (kind: Step['kind']): string[] =>
+    steps.filter((step) => step.kind === kind).map(({ id }) => id);
+  const evict = ids('evict');
+  return { kind: 'fits', evict, shrink: ids('shrink').filter((id) => !evict.includes(id)) };
+}
+
+function possibleSteps(residents: readonly Resident[]): Step[] {
+  const oldestFirst = residents.toSorted((left, right) => left.lastUsed - right.lastUsed);
+  const shrinkable = oldestFirst.filter(({ cacheBytes }) => cacheBytes > 0);
+  const shrink = ({ id }: Resident): Step => ({ kind: 'shrink', id });
+  return [
+    ...shrinkable.filter(({ busy }) => !busy).map(shrink),
+    ...oldestFirst
+      .filter(({ busy, pinned }) => !busy && !pinned)
+      .map(({ id }): Step => ({ kind: 'evict', id })),
+    ...shrinkable.filter(({ busy }) => busy).map(shrink),
+  ];
+}
+
+interface After {
+  /** Bytes that the remaining models hold or may count on. */
+  readonly used: number;
+  /** Bytes that the system has then. */
+  readonly available: number;
+}
+
+function after(steps: readonly Step[], room: Room, residents: readonly Resident[]): After {
+  const has = (kind: Step['kind'], id: string): boolean =>
+    steps.some((step) => step.kind === kind && step.id === id);
+  let used = 0;
+  let available = room.availableBytes;
+  for (const { id, floorBytes, heldBytes, cacheBytes, loading } of residents) {
+    const gone = has('evict', id);
+    const dropped = gone ? heldBytes : has('shrink', id) ? cacheBytes : 0;
+    available += dropped;
+    if (loading && !gone) available -= Math.max(0, floorBytes - heldBytes);
+    if (!gone) used += Math.max(floorBytes, heldBytes - dropped);
+  }
+  return { used, available };
+}
+
+function refusal(needed: number, room: Room, { used, available }: After): string {
+  if (used + needed > room.limitBytes) {
+    return (
+      `it needs about ${gigabytes(needed)}, models may use ${gigabytes(room.limitBytes)} on this host, ` +
+      `and ${gigabytes(used)} are held by models that are busy or pinned`
+    );
+  }
+  return `it needs about ${gigabytes(needed)}, and the system has ${gigabytes(Math.max(0, available))} to give`;
 }
 
 function gigabytes(bytes: number): string {

@@ -3,6 +3,7 @@ import type { Logger } from 'pino';
 import { ApiError } from '../api-error.ts';
 import { API_ERRORS } from '../errors.ts';
 import type { ModelPool } from '../models/model-pool.ts';
+import type { MemoryGuard } from './memory-guard.ts';
 import type { Metrics } from './metrics.ts';
 import type { ResponseStore } from './response-store.ts';
 import type { Throughput } from './throughput.ts';
@@ -25,6 +26,7 @@ export interface AgentServices {
   readonly facts: AgentFacts;
   readonly lifecycle: Lifecycle;
   readonly pool: ModelPool;
+  readonly guard: MemoryGuard;
   readonly metrics: Metrics;
   readonly throughput: Throughput;
   readonly responses: ResponseStore;

@@ -1,12 +1,11 @@
 import { type AdminStatus, type ModelStatus, PROTOCOL_VERSION, type WorkerStatus } from '@mlxfleet/protocol';
 import { VERSION } from '../version.ts';
 import type { AgentServices } from './agent-state.ts';
-import { usedMemory } from './host-facts.ts';
 
 /** `GET /admin/status`. Models that are only on disk are listed as unloaded. */
 export async function readStatus(services: AgentServices): Promise<AdminStatus> {
-  const { config, facts, lifecycle, ports, pool, throughput } = services;
-  const [onDisk, used] = await Promise.all([pool.list(), usedMemory()]);
+  const { config, facts, guard, lifecycle, ports, pool, throughput } = services;
+  const [onDisk, reading] = await Promise.all([pool.list(), guard.read()]);
   const runtimes = pool.runtimes;
   const models = runtimes.map((runtime) => runtime.status());
   const known = new Set(models.map((model) => model.id));
@@ -44,7 +43,13 @@ export async function readStatus(services: AgentServices): Promise<AdminStatus> 
       waiting: models.reduce((sum, model) => sum + model.requests.waiting, 0),
     },
     tokens_per_second: throughput.perSecond(services.now()),
-    memory: { total_bytes: facts.totalMemoryBytes, used_bytes: used },
+    memory: {
+      total_bytes: facts.totalMemoryBytes,
+      used_bytes: Math.max(0, facts.totalMemoryBytes - reading.availableBytes),
+      available_bytes: reading.availableBytes,
+      pressure: guard.pressure,
+      refusal: guard.refusal,
+    },
     config: {
       machine_type: facts.machineType,
       total_ram_gb: gigabytes(facts.totalMemoryBytes),

@@ -23,7 +23,7 @@ test('while no worker has died nothing is waited for, nor read', async () => {
 test('after a death it is waited for until there is enough', async () => {
   const memory = readings(10, 50, 100);
   const memoryReturn = new MemoryReturn({ ...memory, pollMs: 1 });
-  memoryReturn.workerDied();
+  memoryReturn.workerEnded();
   await memoryReturn.settled(100);
   expect(memory.count()).toBe(3);
 });
@@ -31,7 +31,7 @@ test('after a death it is waited for until there is enough', async () => {
 test('but not for ever', async () => {
   const memory = readings(10);
   const memoryReturn = new MemoryReturn({ ...memory, pollMs: 1, longestWaitMs: 30 });
-  memoryReturn.workerDied();
+  memoryReturn.workerEnded();
   await memoryReturn.settled(100);
   expect(memory.count()).toBeGreaterThan(1);
   const before = memory.count();
@@ -42,7 +42,7 @@ test('but not for ever', async () => {
 test('a host that does not tell is not waited for', async () => {
   const memory = readings();
   const memoryReturn = new MemoryReturn(memory);
-  memoryReturn.workerDied();
+  memoryReturn.workerEnded();
   await memoryReturn.settled(100);
   expect(memory.count()).toBe(1);
 });

@@ -13,7 +13,7 @@ const LONGEST_WAIT_MS = 10_000;
 const POLL_MS = 250;
 
 /**
- * Memory of workers that died. The system takes it back in its own time; a model that is loaded before that may push the
+ * Memory of workers that ended. The system takes it back in its own time; a model that is loaded before that may push the
  * machine into swapping, or be the next one to be killed.
  */
 export class MemoryReturn {
@@ -24,8 +24,8 @@ export class MemoryReturn {
     this.#options = { longestWaitMs: LONGEST_WAIT_MS, pollMs: POLL_MS, ...options };
   }
 
-  /** A worker has died without freeing what it held. */
-  workerDied(): void {
+  /** A worker has ended: it died without freeing what it held, or it went to make room. */
+  workerEnded(): void {
     this.#awaitedUntil = performance.now() + this.#options.longestWaitMs;
   }
 

@@ -24,7 +24,8 @@ import { WorkerWatch } from './worker-watch.ts';
 
 export interface WorkerOptions {
   readonly command: WorkerCommand;
-  readonly loadFrame: LoadFrame;
+  /** Asked for before each load. */
+  readonly loadFrame: () => LoadFrame;
   /** Bytes of what is to be loaded, asked for before each load. */
   readonly modelBytes: () => number;
   readonly memoryReturn: MemoryReturn;
@@ -137,7 +138,7 @@ export class Worker {
         this.#spawn();
         return;
       case 'send-load':
-        this.send(this.#options.loadFrame);
+        this.send(this.#options.loadFrame());
         this.#watch.start();
         return;
       case 'terminate':
@@ -241,7 +242,7 @@ export class Worker {
     this.#process = null;
     this.#loaded = null;
     this.#pong = null;
-    if (!isClean) memoryReturn.workerDied();
+    if (!isClean) memoryReturn.workerEnded();
     const lastWords = logFile.lastWords(LAST_WORDS).join(' | ');
     this.#handle({ type: 'exited', description, lastWords, at: performance.now() });
   }

@@ -67,7 +67,15 @@ export const adminStatusSchema = z.object({
   requests: z.object({ running: z.int().min(0), waiting: z.int().min(0) }),
   /** Completion tokens a second over the last ten seconds; null when none. */
   tokens_per_second: z.number().min(0).nullable(),
-  memory: z.object({ total_bytes: z.int().positive(), used_bytes: z.int().min(0) }),
+  memory: z.object({
+    total_bytes: z.int().positive(),
+    used_bytes: z.int().min(0),
+    /** What programs can take without swapping; absent, as the next two, in agents that do not tell. */
+    available_bytes: z.int().min(0).optional(),
+    pressure: z.enum(['normal', 'warn', 'critical']).optional(),
+    /** Why new requests are refused for want of memory; null while they are taken. */
+    refusal: z.string().nullable().optional(),
+  }),
   config: z.object({
     /** Hardware model, for example Apple M4 Max, or the processor's name elsewhere. */
     machine_type: z.string(),

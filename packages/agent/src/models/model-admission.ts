@@ -1,0 +1,133 @@
+import type { Logger } from 'pino';
+import { ApiError } from '../api-error.ts';
+import { API_ERRORS } from '../errors.ts';
+import type { MemoryEstimate } from '../scheduler/memory-estimate.ts';
+import { type MemoryReading, reserveBytes } from '../scheduler/memory-pressure.ts';
+import { planRoom, type Resident } from '../scheduler/memory-room.ts';
+import { memoryShare } from '../scheduler/memory-share.ts';
+import type { ModelLocation } from './catalog.ts';
+import { modelNeeds } from './model-needs.ts';
+import type { ModelSettings } from './model-settings.ts';
+import type { PrefixDisk } from './prefix-disk.ts';
+import type { Reservation } from './reservation.ts';
+
+/** A model that is to be loaded. */
+export interface Applicant {
+  readonly location: ModelLocation;
+  readonly settings: ModelSettings;
+  readonly draft: ModelLocation | null;
+}
+
+/** What admission sees of the other models, and does to them. */
+export interface AdmissionEffects {
+  /** Every model that holds memory or is about to, the applicant too. */
+  residents(): readonly Resident[];
+  /** Drops what a model keeps of earlier prompts. */
+  shrink(id: string): void;
+  /** Resolves when the model is gone. */
+  evict(id: string): Promise<void>;
+  /** Models of the configuration that are on this host. */
+  configured(): Promise<readonly Applicant[]>;
+}
+
+export interface ModelAdmissionOptions {
+  /** What models may use together, bytes. */
+  readonly limitBytes: number;
+  readonly readMemory: () => Promise<MemoryReading>;
+  /** Why nothing may be loaded now; null when it may. */
+  readonly loadObstacle: () => string | null;
+  readonly prefixDisk: PrefixDisk;
+  readonly effects: AdmissionEffects;
+  readonly log: Logger;
+}
+
+const RETRY_SECONDS = 10;
+
+/** Makes room for models before they are loaded, and divides the memory among them. */
+export class ModelAdmission {
+  readonly #options: ModelAdmissionOptions;
+  /** Limits that were given, by id; those of models that have gone since do not count. */
+  readonly #given = new Map<string, number>();
+  /** One load makes room at a time, so that two do not count the same free bytes. */
+  #turn: Promise<unknown> = Promise.resolve();
+
+  constructor(options: ModelAdmissionOptions) {
+    this.#options = options;
+  }
+
+  /**
+   * Unloads what has to go, and answers what the model may count on.
+   * @throws ApiError MEMORY_EXHAUSTED.
+   */
+  async admit(applicant: Applicant): Promise<Reservation> {
+    const turn = this.#turn.then(async () => await this.#admit(applicant));
+    this.#turn = turn.catch(() => {});
+    return await turn;
+  }
+
+  async #admit({ location, settings, draft }: Applicant): Promise<Reservation> {
+    const obstacle = this.#options.loadObstacle();
+    if (obstacle !== null) throw refused(location.id, obstacle);
+    const estimate = await modelNeeds(location, settings, draft);
+    await this.#makeRoom(location.id, estimate.totalBytes);
+    const share = await this.#share(location.id, settings, estimate);
+    this.#given.set(location.id, share.memoryLimitBytes);
+    // What turns texts into vectors keeps nothing of them.
+    const keepsPrefixes = location.task === 'generate' && share.prefixBytes > 0;
+    const disk = await this.#options.prefixDisk.settings(
+      location.id,
+      keepsPrefixes ? settings.prefixDiskBytes : 0,
+    );
+    return {
+      bytes: estimate.totalBytes,
+      growthBytes: estimate.totalBytes - estimate.weightBytes,
+      limits: {
+        memoryLimitBytes: share.memoryLimitBytes,
+        prefixCache: { memory_bytes: keepsPrefixes ? share.prefixBytes : 0, ...disk },
+        draftPath: draft?.path ?? null,
+      },
+    };
+  }
+
+  async #makeRoom(id: string, needed: number): Promise<void> {
+    const { limitBytes, readMemory, effects, log } = this.#options;
+    const { availableBytes, totalBytes } = await readMemory();
+    const room = { limitBytes, availableBytes: availableBytes - reserveBytes(totalBytes) };
+    const plan = planRoom(needed, room, this.#others(id));
+    if (plan.kind === 'refused') throw refused(id, plan.reason);
+    const { evict, shrink } = plan;
+    if (evict.length + shrink.length > 0)
+      log.info({ model: id, evict, shrink, needed }, 'making room for a model');
+    for (const other of shrink) effects.shrink(other);
+    await Promise.all(evict.map(async (other) => await effects.evict(other)));
+  }
+
+  async #share(id: string, settings: ModelSettings, estimate: MemoryEstimate) {
+    const others = this.#others(id).map((resident) => resident.id);
+    const waiting = (await this.#options.effects.configured()).filter(({ location }) => {
+      return location.id !== id && !others.includes(location.id);
+    });
+    const promised = waiting.filter((other) => other.settings.preload || other.settings.pin);
+    const needs = await Promise.all(
+      promised.map(async (other) => await modelNeeds(other.location, other.settings, other.draft)),
+    );
+    return memoryShare({
+      estimate,
+      limitBytes: this.#options.limitBytes,
+      givenBytes: others.reduce((sum, other) => sum + (this.#given.get(other) ?? 0), 0),
+      promisedBytes: needs.reduce((sum, { totalBytes }) => sum + totalBytes, 0),
+      others: waiting.length,
+      prefixBytes: settings.prefixMemoryBytes,
+    });
+  }
+
+  #others(id: string): Resident[] {
+    return this.#options.effects.residents().filter((resident) => resident.id !== id);
+  }
+}
+
+function refused(id: string, reason: string): ApiError {
+  return new ApiError(API_ERRORS.MEMORY_EXHAUSTED, `The model '${id}' cannot be loaded: ${reason}.`, {
+    retryAfter: RETRY_SECONDS,
+  });
+}

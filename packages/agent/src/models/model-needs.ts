@@ -1,0 +1,37 @@
+import { stat } from 'node:fs/promises';
+import path from 'node:path';
+import { estimateMemory, type MemoryEstimate } from '../scheduler/memory-estimate.ts';
+import type { ModelLocation } from './catalog.ts';
+import { readModelConfig } from './model-files.ts';
+import type { ModelSettings } from './model-settings.ts';
+import { modelShape } from './model-shape.ts';
+import { weightBytes } from './weight-files.ts';
+
+/** What a model is thought to take, from its files and its settings. */
+export async function modelNeeds(
+  location: ModelLocation,
+  settings: ModelSettings,
+  draft: ModelLocation | null,
+): Promise<MemoryEstimate> {
+  const [weights, adapter, draftWeights, config, draftConfig] = await Promise.all([
+    weightBytes(location.path),
+    location.adapterPath === null ? 0 : fileBytes(path.join(location.adapterPath, 'adapters.safetensors')),
+    draft === null ? 0 : weightBytes(draft.path),
+    readModelConfig(location.path),
+    draft === null ? null : readModelConfig(draft.path),
+  ]);
+  return estimateMemory({
+    weightBytes: weights + adapter + draftWeights,
+    shape: modelShape(config),
+    draftShape: draft === null ? null : modelShape(draftConfig),
+    contextLength: settings.contextLength,
+    maxBatchSize: settings.maxBatchSize,
+    kvBits: settings.kvBits,
+    prefixBytes: settings.prefixMemoryBytes ?? 0,
+    task: location.task,
+  });
+}
+
+async function fileBytes(file: string): Promise<number> {
+  return (await stat(file).catch(() => null))?.size ?? 0;
+}

@@ -1,0 +1,116 @@
+import type { Logger } from 'pino';
+import { ApiError } from '../api-error.ts';
+import { API_ERRORS } from '../errors.ts';
+import type { MemoryReading, Pressure } from '../scheduler/memory-pressure.ts';
+import type { Resident } from '../scheduler/memory-room.ts';
+import { CALM, guard, type GuardAction, type GuardState } from '../scheduler/pressure-policy.ts';
+
+export interface MemoryGuardOptions {
+  readonly read: () => Promise<MemoryReading>;
+  readonly residents: () => readonly Resident[];
+  /** What models may use together, bytes. */
+  readonly limitBytes: number;
+  /** Steady clock, milliseconds. */
+  readonly now: () => number;
+  readonly log: Logger;
+  /** Carries out one decision; it must not throw. */
+  readonly act: (action: GuardAction) => void;
+}
+
+/** Between two looks while models hold memory, or it is short; and when nothing is at stake. Milliseconds. */
+const LOOK_MS = 2000;
+const IDLE_LOOK_MS = 10_000;
+const RETRY_SECONDS = 10;
+
+/** Looks at the memory of the machine again and again, and carries out what the policy decides. The only writer of it. */
+export class MemoryGuard {
+  readonly #options: MemoryGuardOptions;
+  #state: GuardState = CALM;
+  #timer: NodeJS.Timeout | null = null;
+  #isBlind = false;
+
+  constructor(options: MemoryGuardOptions) {
+    this.#options = options;
+  }
+
+  get pressure(): Pressure {
+    return this.#state.pressure;
+  }
+
+  /** Why no model may be loaded; null when one may. */
+  get loadObstacle(): string | null {
+    if (this.#state.refusal !== null) return `the host is short of memory, ${this.#state.refusal}`;
+    return this.#state.pressure === 'critical' ? 'the host is critically short of memory' : null;
+  }
+
+  /** Why nothing new is taken in; null while it is. */
+  get refusal(): string | null {
+    return this.#state.refusal;
+  }
+
+  /** The figures right now. */
+  async read(): Promise<MemoryReading> {
+    return await this.#options.read();
+  }
+
+  start(): void {
+    this.stop();
+    const isAtStake = this.#state.pressure !== 'normal' || this.#options.residents().length > 0;
+    this.#timer = setTimeout(
+      () => {
+        void this.look().finally(() => {
+          if (this.#timer !== null) this.start();
+        });
+      },
+      isAtStake ? LOOK_MS : IDLE_LOOK_MS,
+    );
+    // Looking at memory is no reason to stay.
+    this.#timer.unref();
+  }
+
+  stop(): void {
+    if (this.#timer !== null) clearTimeout(this.#timer);
+    this.#timer = null;
+  }
+
+  /** Looks once. Never rejects: without figures the last verdict stays. */
+  async look(): Promise<void> {
+    const { read, residents, limitBytes, now, act, log } = this.#options;
+    let reading: MemoryReading;
+    try {
+      reading = await read();
+      this.#isBlind = false;
+    } catch (error) {
+      if (!this.#isBlind) log.error({ err: error }, 'the memory of this machine cannot be read');
+      this.#isBlind = true;
+      return;
+    }
+    const before = this.#state;
+    const { state, actions } = guard(before, { reading, residents: residents(), limitBytes, now: now() });
+    this.#state = state;
+    this.#tell(before, reading);
+    for (const action of actions) {
+      log.warn({ ...action, pressure: state.pressure }, 'memory is short');
+      act(action);
+    }
+  }
+
+  /** @throws ApiError MEMORY_EXHAUSTED while nothing new is taken in. */
+  refuseWhenShort(): void {
+    const { refusal } = this.#state;
+    if (refusal === null) return;
+    throw new ApiError(API_ERRORS.MEMORY_EXHAUSTED, `This host is short of memory: ${refusal}.`, {
+      retryAfter: RETRY_SECONDS,
+    });
+  }
+
+  #tell(before: GuardState, { availableBytes, stall }: MemoryReading): void {
+    const { log } = this.#options;
+    const { pressure, refusal } = this.#state;
+    if (pressure !== before.pressure) {
+      log.info({ from: before.pressure, to: pressure, availableBytes, stall }, 'memory pressure');
+    }
+    if (refusal !== null && before.refusal === null) log.error({ reason: refusal }, 'refusing new requests');
+    if (refusal === null && before.refusal !== null) log.info('taking requests again');
+  }
+}
