@@ -1,4 +1,4 @@
-import { mkdir, readdir, readFile, rm, stat, symlink, truncate, writeFile } from 'node:fs/promises';
+import { mkdir, readdir, readFile, readlink, rm, stat, symlink, truncate, writeFile } from 'node:fs/promises';
 import { deployDocumentSchema } from '@mlxfleet/protocol';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { deployStandIn } from './testing/deploy-stand-in.ts';
@@ -115,6 +115,31 @@ describe('an upgrade', () => {
     expect(result.plans[0]?.lines).toEqual(['write shared/config.yaml']);
     expect(await readFile(host.path('run/agent.pid'), 'utf8')).not.toBe(pid);
   });
+
+  test('to a host with vision builds its environment beside the other, and one back takes it from the release', async () => {
+    const first = await deployStandIn(host, { version: '1.0.0' });
+    const pid = await readFile(host.path('run/agent.pid'), 'utf8');
+    const linked = async (): Promise<string[]> => (await readdir(host.path('current/envs'))).toSorted();
+    expect(await linked()).toEqual(['text']);
+    const seeing = await deployStandIn(host, { version: '1.0.0', host: { vision: true } });
+    expect(seeing.row).toMatchObject({ outcome: 'changed', release: first.row.release });
+    expect(seeing.result.plans[0]?.lines).toEqual([
+      expect.stringMatching(/^build the vision environment vision-[0-9a-f]{12}$/),
+      'use other environments',
+    ]);
+    expect(await linked()).toEqual(['text', 'vision']);
+    expect(await readlink(host.path('current/envs/vision'))).toMatch(/envs\/vision-[0-9a-f]{12}$/);
+    // The agent looks for the environment when it starts.
+    expect(await readFile(host.path('run/agent.pid'), 'utf8')).not.toBe(pid);
+    const again = await deployStandIn(host, { version: '1.0.0', host: { vision: true } });
+    expect(again.row.outcome).toBe('unchanged');
+    const upgraded = await deployStandIn(host, { version: '1.1.0', host: { vision: true } });
+    expect(upgraded.result.plans[0]?.lines.join('\n')).not.toContain('build');
+    expect(await linked()).toEqual(['text', 'vision']);
+    const without = await deployStandIn(host, { version: '1.1.0' });
+    expect(without.row.outcome).toBe('changed');
+    expect(await linked()).toEqual(['text']);
+  }, 60_000);
 
   test('keeps the wanted number of good releases and two failed ones', async () => {
     for (const version of ['1.1.0', '1.2.0']) {

@@ -20,21 +20,11 @@ export function* refusedInThisVersion(inventory: Inventory): Generator<CrossProb
   }
 }
 
-function* ofSettings(
-  settings: Pick<InventoryHost, 'service' | 'vision'>,
-  path: Path,
-): Generator<CrossProblem> {
-  const { service, vision } = settings;
+function* ofSettings({ service }: Pick<InventoryHost, 'service'>, path: Path): Generator<CrossProblem> {
   if (service !== undefined && service !== 'detached') {
     yield {
       path: [...path, 'service'],
       message: `${service} is not in this version: a deploy fails here until it is removed or set to detached`,
-    };
-  }
-  if (vision === true) {
-    yield {
-      path: [...path, 'vision'],
-      message: 'nothing uses the vision environment in this version: it only takes time and disk space',
     };
   }
 }

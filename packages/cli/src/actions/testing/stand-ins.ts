@@ -38,6 +38,8 @@ export async function standInPayload(
     'packages/agent/python/mlxfleet_worker/__init__.py': `VERSION = "${version}"\n`,
     'packages/agent/python/locks/text-linux-x86_64.txt': '# no packages\n',
     'packages/agent/python/locks/text-macos-arm64.txt': '# no packages\n',
+    'packages/agent/python/locks/vision-linux-x86_64.txt': '# no packages\n',
+    'packages/agent/python/locks/vision-macos-arm64.txt': '# no packages\n',
   };
   for (const [path, text] of Object.entries(files)) {
     await mkdir(dirname(join(distribution, path)), { recursive: true });
