@@ -1,6 +1,8 @@
 import type { FastifyInstance } from 'fastify';
 import { baseApp } from './base-app.ts';
+import { installAdmission } from './plugins/admission.ts';
 import { installApiKey } from './plugins/api-key.ts';
+import { installRateLimit } from './plugins/rate-limit.ts';
 import { messages } from './routes/anthropic/messages.ts';
 import { chatCompletions } from './routes/openai/chat-completions.ts';
 import { completions } from './routes/openai/completions.ts';
@@ -18,6 +20,16 @@ export function mainApp(services: AgentServices): FastifyInstance {
   installApiKey(app, {
     keyHashes: services.config.api.key_hashes,
     adminToken: services.facts.adminToken,
+  });
+  installAdmission(app, services);
+  installRateLimit(app, {
+    limit: services.config.api.rate_limit,
+    keyHashes: services.config.api.key_hashes,
+    adminToken: services.facts.adminToken,
+    now: services.now,
+    onRefused: () => {
+      services.metrics.rateLimited.inc();
+    },
   });
   chatCompletions(app, services, TEXT_BODY_BYTES);
   completions(app, services, TEXT_BODY_BYTES);

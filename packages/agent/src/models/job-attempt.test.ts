@@ -32,12 +32,13 @@ const JOB: Job = {
 };
 
 test('a job without output is begun anew, once', () => {
-  const end = afterCrash({ job: JOB, crashes: 0, hasOutput: false });
-  expect(end).toEqual({ kind: 'again', attempt: { job: JOB, crashes: 1, hasOutput: false } });
+  const end = afterCrash({ job: JOB, crashes: 0, hasOutput: false, sentAt: 5 });
+  expect(end).toEqual({ kind: 'again', attempt: { job: JOB, crashes: 1, hasOutput: false, sentAt: null } });
   if (end.kind !== 'again') throw new Error('it is begun anew');
   expect(afterCrash(end.attempt)).toEqual({ kind: 'failed', crashes: 2 });
 });
 
 test('a job with output fails: its client has seen the beginning of another answer', () => {
-  expect(afterCrash({ job: JOB, crashes: 0, hasOutput: true })).toEqual({ kind: 'failed', crashes: 1 });
+  const end = afterCrash({ job: JOB, crashes: 0, hasOutput: true, sentAt: 5 });
+  expect(end).toEqual({ kind: 'failed', crashes: 1 });
 });

@@ -7,6 +7,8 @@ export interface JobAttempt {
   readonly crashes: number;
   /** Whether its listener was given any output. */
   readonly hasOutput: boolean;
+  /** When a worker got it, milliseconds of the steady clock; null while it waits for one. */
+  readonly sentAt: number | null;
 }
 
 export type AttemptEnd =
@@ -20,5 +22,5 @@ export type AttemptEnd =
  */
 export function afterCrash({ job, crashes, hasOutput }: JobAttempt): AttemptEnd {
   if (hasOutput || crashes > 0) return { kind: 'failed', crashes: crashes + 1 };
-  return { kind: 'again', attempt: { job, crashes: 1, hasOutput: false } };
+  return { kind: 'again', attempt: { job, crashes: 1, hasOutput: false, sentAt: null } };
 }

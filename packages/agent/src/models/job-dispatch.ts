@@ -4,10 +4,11 @@ import { ApiError } from '../api-error.ts';
 import { API_ERRORS } from '../errors.ts';
 import type { Job } from '../scheduler/job.ts';
 import { LONGEST_WAIT_MS, RequestQueue } from '../scheduler/request-queue.ts';
+import { ServiceTimes } from '../scheduler/service-times.ts';
 import type { Throughput } from '../state/throughput.ts';
 import type { FrameOf } from '../workers/worker-listener.ts';
 import { afterCrash, type JobAttempt } from './job-attempt.ts';
-import { QUEUE_FULL_RETRY_SECONDS, queueFull, requestError, workerCrashed } from './model-errors.ts';
+import { queueFull, requestError, workerCrashed } from './model-errors.ts';
 
 export interface JobDispatchOptions {
   /** Id of the model, for messages. */
@@ -31,6 +32,7 @@ export class JobDispatch {
   /** Before the queue: jobs whose worker died before their first output. They have had their turn. */
   readonly #again = new Map<string, JobAttempt>();
   readonly #running = new Map<string, JobAttempt>();
+  readonly #times = new ServiceTimes();
 
   constructor(options: JobDispatchOptions) {
     this.#options = options;
@@ -51,7 +53,7 @@ export class JobDispatch {
   add(jobs: readonly Job[]): void {
     const { queueDepth, maxBatchSize, model, now } = this.#options;
     if (this.runningCount + this.waitingCount + jobs.length > maxBatchSize + queueDepth) {
-      throw queueFull(model, this.runningCount, this.waitingCount);
+      throw queueFull(model, this.runningCount, this.waitingCount, this.#retryAfter());
     }
     for (const job of jobs) this.#queue.add(job, now());
   }
@@ -61,7 +63,7 @@ export class JobDispatch {
     while (this.#running.size < this.#options.maxBatchSize) {
       const attempt = this.#takeNext();
       if (attempt === null) return;
-      this.#running.set(attempt.job.id, attempt);
+      this.#running.set(attempt.job.id, { ...attempt, sentAt: this.#options.now() });
       this.#options.send(attempt.job.frame);
     }
   }
@@ -89,6 +91,7 @@ export class JobDispatch {
       tokens += output.tokens.length;
       if (output.finish !== undefined) {
         this.#running.delete(output.id);
+        if (attempt.sentAt !== null) this.#times.add(this.#options.now() - attempt.sentAt);
         isFreed = true;
       } else if (!attempt.hasOutput) {
         this.#running.set(output.id, { ...attempt, hasOutput: true });
@@ -141,10 +144,7 @@ export class JobDispatch {
     for (const job of this.#queue.takeExpired(now)) {
       const seconds = LONGEST_WAIT_MS[job.priority] / 1000;
       const message = `The request waited ${String(seconds)} s for a turn of model '${this.#options.model}'.`;
-      this.#fail(
-        job,
-        new ApiError(API_ERRORS.QUEUE_TIMEOUT, message, { retryAfter: QUEUE_FULL_RETRY_SECONDS }),
-      );
+      this.#fail(job, new ApiError(API_ERRORS.QUEUE_TIMEOUT, message, { retryAfter: this.#retryAfter() }));
     }
   }
 
@@ -159,7 +159,12 @@ export class JobDispatch {
       return attempt;
     }
     const job = this.#queue.takeNext();
-    return job === null ? null : { job, crashes: 0, hasOutput: false };
+    return job === null ? null : { job, crashes: 0, hasOutput: false, sentAt: null };
+  }
+
+  /** Seconds after which a client for whom there is no place should come again. */
+  #retryAfter(): number {
+    return this.#times.retryAfterSeconds(this.waitingCount, this.#options.maxBatchSize);
   }
 
   #fail(job: Job, error: ApiError): void {

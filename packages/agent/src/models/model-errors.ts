@@ -5,8 +5,6 @@ import { API_ERRORS } from '../errors.ts';
 import type { ModelLocation } from './catalog.ts';
 import { publicReason } from './public-reason.ts';
 
-/** Seconds after which a client of a full queue should come again. */
-export const QUEUE_FULL_RETRY_SECONDS = 2;
 /** Seconds after which other requests of the batch may have ended and left their memory. */
 const MEMORY_RETRY_SECONDS = 5;
 
@@ -26,11 +24,11 @@ export function requestError({ kind, message, param }: Extract<WorkerReply, { ty
   return new ApiError(API_ERRORS.INTERNAL_ERROR, publicReason(message), { param });
 }
 
-export function queueFull(model: string, running: number, waiting: number): ApiError {
+export function queueFull(model: string, running: number, waiting: number, retryAfter: number): ApiError {
   return new ApiError(
     API_ERRORS.QUEUE_FULL,
     `The queue of model '${model}' is full: ${String(running)} requests run and ${String(waiting)} wait.`,
-    { retryAfter: QUEUE_FULL_RETRY_SECONDS },
+    { retryAfter },
   );
 }
 

@@ -185,6 +185,29 @@ describe('the queue', () => {
     expect((await agent.post(CHAT, chat('tokens=1'))).status).toBe(200);
   });
 
+  test('who finds it full is told when it will have been served, at the pace of late', async () => {
+    let ahead = 0;
+    const agent = await start({
+      config: { max_batch_size: 1, queue_depth: 3 },
+      overrides: { now: () => performance.now() + ahead },
+    });
+    const timed = agent.post(CHAT, chat('tokens=100', { max_tokens: 100 }));
+    await eventually(() => agent.services.pool.peek('m')?.runningCount === 1, 'one runs');
+    ahead = 8000;
+    expect((await timed).status).toBe(200);
+    const abort = new AbortController();
+    const held = Array.from({ length: 4 }, async () => {
+      return await agent.post(CHAT, chat('mute'), { signal: abort.signal }).catch(() => null);
+    });
+    await eventually(() => runtimeOf(agent).waitingCount === 3, 'the queue is full');
+    const refused = await agent.post(CHAT, chat('a'));
+    expect(refused.status).toBe(429);
+    // Three wait, and each takes the eight seconds that the last one took, and a little more.
+    expect(['25', '26', '27']).toContain(refused.headers.get('retry-after'));
+    abort.abort();
+    await Promise.all(held);
+  });
+
   test('choices of one request are taken together or not at all', async () => {
     const agent = await start({ config: { max_batch_size: 1, queue_depth: 2 } });
     const abort = new AbortController();

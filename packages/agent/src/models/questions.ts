@@ -30,6 +30,9 @@ export interface QuestionsOptions {
   readonly longestAnswerMs?: number;
 }
 
+/** Seconds after which whoever finds no place should ask again: most answers take less. */
+const FULL_RETRY_SECONDS = 2;
+
 interface Entry {
   readonly frame: QuestionFrame;
   readonly answer: PromiseWithResolvers<AnswerFrame>;
@@ -73,7 +76,9 @@ export class Questions {
   async ask<Asked extends Question>(question: Asked, signal?: AbortSignal): Promise<AnswerTo<Asked>> {
     signal?.throwIfAborted();
     const { depth, model } = this.#options;
-    if (this.#entries.size >= depth) throw queueFull(model, this.sentCount, this.waitingCount);
+    if (this.#entries.size >= depth) {
+      throw queueFull(model, this.sentCount, this.waitingCount, FULL_RETRY_SECONDS);
+    }
     this.#count += 1;
     const id = `question-${String(this.#count)}`;
     const answer = Promise.withResolvers<AnswerFrame>();

@@ -25,8 +25,7 @@ export function installApiKey(app: FastifyInstance, options: ApiKeyOptions): voi
     // The route that the router found, not the URL as it came: `/%761/models` and `http://x/v1/models` lead there too.
     const route = request.routeOptions.url;
     if (hashes.length === 0 || route === undefined || OPEN_ROUTES.has(route)) return;
-    const adminToken = request.headers['x-admin-token'];
-    if (typeof adminToken === 'string' && isFromHere(request) && matches(adminToken, [adminHash])) return;
+    if (isAdmin(request, adminHash)) return;
     const key = apiKey(request);
     if (key !== undefined && matches(key, hashes)) return;
     const message = key === undefined ? 'An API key is required.' : 'The API key is not known.';
@@ -43,6 +42,12 @@ export function apiKey(request: FastifyRequest): string | undefined {
 /** The key of an `Authorization: Bearer` header; undefined when there is none. */
 export function bearer(request: FastifyRequest): string | undefined {
   return /^Bearer +(\S+) *$/i.exec(request.headers.authorization ?? '')?.[1];
+}
+
+/** Whether the request comes from this machine and carries the admin token, given by its hash. */
+export function isAdmin(request: FastifyRequest, adminHash: Buffer): boolean {
+  const adminToken = request.headers['x-admin-token'];
+  return typeof adminToken === 'string' && isFromHere(request) && matches(adminToken, [adminHash]);
 }
 
 /** Whether the secret has one of the hashes. Takes as long for a wrong one as for a right one. */

@@ -8,6 +8,7 @@ export function operations(app: FastifyInstance, services: AgentServices): void 
 
   app.get('/ready', async () => {
     services.lifecycle.refuseUnlessReady();
+    services.guard.refuseWhenShort();
     return { status: 'ready' };
   });
 
