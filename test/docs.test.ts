@@ -184,8 +184,11 @@ const schemas: Readonly<Record<string, z.ZodType>> = {
   anthropicErrorSchema: protocol.anthropicErrorSchema,
   anthropicMessageSchema: protocol.anthropicMessageSchema,
   chatCompletionSchema: protocol.chatCompletionSchema,
+  detokenizationSchema: protocol.detokenizationSchema,
+  embeddingsSchema: protocol.embeddingsSchema,
   openAiErrorSchema: protocol.openAiErrorSchema,
   responseObjectSchema: protocol.responseObjectSchema,
+  tokenizationSchema: protocol.tokenizationSchema,
 };
 
 const examplesOf = (page: string): Fence[] =>

@@ -1,15 +1,21 @@
 import {
   chatRequestSchema,
   completionRequestSchema,
+  detokenizeRequestSchema,
+  embeddingsRequestSchema,
+  IGNORED_EMBEDDINGS_OPTIONS,
   IGNORED_MESSAGES_OPTIONS,
   IGNORED_OPTIONS,
   IGNORED_RESPONSES_OPTIONS,
   messagesRequestSchema,
   responsesRequestSchema,
+  tokenizeRequestSchema,
   UNSUPPORTED_CHAT_OPTIONS,
   UNSUPPORTED_COMPLETION_OPTIONS,
+  UNSUPPORTED_EMBEDDINGS_OPTIONS,
   UNSUPPORTED_MESSAGES_OPTIONS,
   UNSUPPORTED_RESPONSES_OPTIONS,
+  UNSUPPORTED_TOKENIZE_OPTIONS,
 } from '../../packages/protocol/src/index.ts';
 import type { Endpoint } from './openai-docs.ts';
 
@@ -38,5 +44,23 @@ export const ENDPOINTS: readonly Endpoint[] = [
     schema: messagesRequestSchema,
     unsupported: UNSUPPORTED_MESSAGES_OPTIONS,
     ignored: IGNORED_MESSAGES_OPTIONS,
+  },
+  {
+    route: 'POST /v1/embeddings',
+    schema: embeddingsRequestSchema,
+    unsupported: UNSUPPORTED_EMBEDDINGS_OPTIONS,
+    ignored: IGNORED_EMBEDDINGS_OPTIONS,
+  },
+  {
+    route: 'POST /v1/tokenize',
+    schema: tokenizeRequestSchema,
+    unsupported: UNSUPPORTED_TOKENIZE_OPTIONS,
+    ignored: {},
+  },
+  {
+    route: 'POST /v1/detokenize',
+    schema: detokenizeRequestSchema,
+    unsupported: {},
+    ignored: {},
   },
 ];

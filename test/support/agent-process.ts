@@ -9,8 +9,9 @@ import OpenAI from 'openai';
 import { stringify } from 'yaml';
 import { agentBundle, workerSource } from '../../scripts/lib/paths.ts';
 import { ensureTextEnvironment } from '../../scripts/lib/text-environment.ts';
+import { ensureVisionEnvironment } from '../../scripts/lib/vision-environment.ts';
 import { freePorts } from './free-ports.ts';
-import { testModel, type TestModel } from './test-model.ts';
+import { isEmbeddingModel, testModel, type TestModel } from './test-model.ts';
 
 export interface AgentOptions {
   /** Test models to place under its models root. */
@@ -59,6 +60,7 @@ export async function startAgent(options: AgentOptions): Promise<AgentProcess> {
       await ensureTextEnvironment(),
       '--worker-source',
       workerSource,
+      ...(await visionArguments(options.models)),
     ],
     { cwd: options.cwd ?? '/', stdio: ['ignore', 'pipe', 'pipe'] },
   );
@@ -97,6 +99,12 @@ export async function startAgent(options: AgentOptions): Promise<AgentProcess> {
       return child.exitCode;
     },
   };
+}
+
+/** The environment is large: only agents that need it have it. */
+async function visionArguments(models: readonly TestModel[]): Promise<string[]> {
+  if (!models.some(isEmbeddingModel)) return [];
+  return ['--worker-vision-python', await ensureVisionEnvironment()];
 }
 
 async function waitUntilReady(url: string, child: ChildProcess, log: () => string): Promise<void> {

@@ -12,3 +12,8 @@ export type TestModel = keyof typeof MAKERS;
 export function testModel(name: TestModel): Promise<string> {
   return MAKERS[name]();
 }
+
+/** Whether it turns text into vectors. */
+export function isEmbeddingModel(name: TestModel): boolean {
+  return name === 'all-MiniLM-L6-v2';
+}

@@ -6,9 +6,11 @@ import { installRateLimit } from './plugins/rate-limit.ts';
 import { messages } from './routes/anthropic/messages.ts';
 import { chatCompletions } from './routes/openai/chat-completions.ts';
 import { completions } from './routes/openai/completions.ts';
+import { embeddings } from './routes/openai/embeddings.ts';
 import { models } from './routes/openai/models.ts';
 import { operations } from './routes/openai/operations.ts';
 import { responses } from './routes/openai/responses/responses.ts';
+import { tokenize } from './routes/openai/tokenize.ts';
 import type { AgentServices } from './state/agent-state.ts';
 
 /** Largest body of a request that holds text only. */
@@ -35,6 +37,8 @@ export function mainApp(services: AgentServices): FastifyInstance {
   completions(app, services, TEXT_BODY_BYTES);
   responses(app, services, TEXT_BODY_BYTES);
   messages(app, services, TEXT_BODY_BYTES);
+  embeddings(app, services, TEXT_BODY_BYTES);
+  tokenize(app, services, TEXT_BODY_BYTES);
   models(app, services);
   operations(app, services);
   return app;

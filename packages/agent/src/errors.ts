@@ -101,6 +101,13 @@ export const API_ERRORS = {
     when: 'A message holds an image and the model takes text only.',
     hint: 'Send text only, or choose a vision model.',
   },
+  MODEL_NOT_SUPPORTED: {
+    code: 'MODEL_NOT_SUPPORTED',
+    status: 400,
+    type: 'invalid_request_error',
+    when: 'An embedding model is asked for text, or a model that generates text for vectors.',
+    hint: 'Name a model that does what the route is for. `/v1/embeddings` takes embedding models, the other routes take the rest.',
+  },
   CONTEXT_LENGTH_EXCEEDED: {
     code: 'CONTEXT_LENGTH_EXCEEDED',
     status: 400,

@@ -158,7 +158,7 @@ class Worker:
                 "nonce": frame.nonce,
                 "running": running,
                 "waiting": max(len(self._registry) - running, 0),
-                "steps": self._engine.steps + self._preparation.finished,
+                "steps": self._engine.steps,
                 **self._engine.counters(),
                 **counters,
             }

@@ -25,8 +25,6 @@ class Preparation:
         self._replies = replies
         self._registry = registry
         self._queue: queue.SimpleQueue[Task] = queue.SimpleQueue()
-        self.finished = 0
-        """Requests prepared so far, and questions answered."""
 
     def submit(self, task: Task) -> None:
         """Hand over a new request; those that come before the model wait for it."""
@@ -40,7 +38,6 @@ class Preparation:
                 self._prepare(task, model)
             else:
                 answer(task, model, self._replies)
-            self.finished += 1
 
     def _prepare(self, request: Request, model: "TextModel") -> None:
         if request.cancelled:

@@ -36,7 +36,7 @@ def smollm2() -> Path:
 
 @pytest.fixture(scope="session")
 def chat_models(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder of tiny models, each with the tokens and a chat template in the style of the family it is named after."""
+    """Tiny models in a folder, each with the tokens and a chat template in the style of the family of its name."""
     folder = tmp_path_factory.mktemp("chat-models")
     subprocess.run([sys.executable, CHECKOUT / "scripts" / "models" / "make_template_models.py", folder], check=True)
     return folder

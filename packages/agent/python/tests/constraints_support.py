@@ -15,7 +15,7 @@ from mlxfleet_worker.constraints.matcher import Matcher
 NAMES = ("a", "name", "the value", "x-y", "é", "0", "type", "properties", 'a "quote"', "日本", "😀", "")
 PATTERNS = ("^[a-z]{1,8}$", r"^\d{3}-\d{4}$", "^(red|green|blue)$", "^a.c$", r"^\w+@\w+\.com$", "^(?:ab|cd){1,3}e?$")
 FORMATS = ("date-time", "time", "date", "duration", "email", "ipv4", "ipv6", "uuid")
-TEXT = "The cat's JSON: {\"name\": [1, 2.5, null, true, \"é 日本\"]}\n\t</think>"
+TEXT = 'The cat\'s JSON: {"name": [1, 2.5, null, true, "é 日本"]}\n\t</think>'
 
 
 def make_factory(folder: Path, *, padding: int = 0) -> GrammarFactory:
@@ -41,10 +41,23 @@ def make_byte_level(specials: tuple[str, ...] = ("<|end|>", "<think>", "</think>
 
 def make_sentencepiece() -> TokenizerWrapper:
     """A tokenizer as converted from SentencePiece: `▁` for spaces, bytes where there is no piece."""
-    pieces = ["<unk>", "<s>", "</s>", *(f"<0x{byte:02X}>" for byte in range(256)), "▁", '▁{"', '":', "▁1", "name", *"{}[]:,"]
+    pieces = [
+        "<unk>",
+        "<s>",
+        "</s>",
+        *(f"<0x{byte:02X}>" for byte in range(256)),
+        "▁",
+        '▁{"',
+        '":',
+        "▁1",
+        "name",
+        *"{}[]:,",
+    ]
     pieces += [*'"0123456789abcdefghijklmnopqrstuvwxyz']
     tokenizer = Tokenizer(
-        models.BPE({piece: id for id, piece in enumerate(pieces)}, [], unk_token="<unk>", byte_fallback=True, fuse_unk=True)
+        models.BPE(
+            {piece: id for id, piece in enumerate(pieces)}, [], unk_token="<unk>", byte_fallback=True, fuse_unk=True
+        )
     )
     tokenizer.normalizer = normalizers.Sequence([normalizers.Prepend("▁"), normalizers.Replace(" ", "▁")])
     tokenizer.decoder = decoders.Sequence(
@@ -138,7 +151,18 @@ class RandomSchema:
 
     def _literal(self, depth: int) -> Any:
         random = self._random
-        plain = [None, True, 0, -0.5, 1e-7, 123456789012, "", "a\\b\n\té\"/", random.choice(NAMES), random.randrange(999)]
+        plain = [
+            None,
+            True,
+            0,
+            -0.5,
+            1e-7,
+            123456789012,
+            "",
+            'a\\b\n\té"/',
+            random.choice(NAMES),
+            random.randrange(999),
+        ]
         if depth > 0 and random.random() < 0.2:
             return [self._literal(depth - 1), {name: self._literal(depth - 1) for name in self._names(2)}]
         return random.choice(plain)

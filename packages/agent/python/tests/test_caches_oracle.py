@@ -6,6 +6,9 @@ from typing import Any
 import mlx.core as mx
 import numpy as np
 import pytest
+from mlx import nn
+from mlx_lm import load
+
 from caches_support import (
     MODELS,
     VOCABULARY,
@@ -14,9 +17,6 @@ from caches_support import (
     random_tokens,
     serve,
 )
-from mlx import nn
-from mlx_lm import load
-
 from mlxfleet_worker.caches.layout import Layout, state_arrays
 from mlxfleet_worker.caches.prefix_cache import PrefixCache
 from mlxfleet_worker.caches.quantized import make_cache

@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from chat_answers import AUTO, TOOLS, Answer, load_chat, put_together, read_pieces, read_tokens
 
+from chat_answers import AUTO, TOOLS, Answer, load_chat, put_together, read_pieces, read_tokens
 from mlxfleet_worker.chat.answer import AnswerReader
 from mlxfleet_worker.chat.parsed_calls import parse_calls
 from mlxfleet_worker.chat.syntax import ParsedCalls

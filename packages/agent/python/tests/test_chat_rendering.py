@@ -7,9 +7,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from chat_answers import CLOCK, TOOLS, WEATHER, load_chat
 from mlx_lm.utils import load_tokenizer
 
+from chat_answers import CLOCK, TOOLS, WEATHER, load_chat
 from mlxfleet_worker.chat.format import ChatFormat
 from mlxfleet_worker.chat.history import short_id
 from mlxfleet_worker.chat.time_limit import TimeLimitError, time_limit

@@ -6,12 +6,12 @@ from typing import Any
 import mlx.core as mx
 import numpy as np
 import pytest
-from caches_support import make_hybrid, make_llama, make_sliding, random_tokens
 from mlx import nn
 from mlx_lm.generate import BatchGenerator, generate_step
 from mlx_lm.models import gpt_oss
 from mlx_lm.models.cache import BatchKVCache, KVCache, QuantizedKVCache, RotatingKVCache
 
+from caches_support import make_hybrid, make_llama, make_sliding, random_tokens
 from mlxfleet_worker.caches.errors import UnsupportedCacheError
 from mlxfleet_worker.caches.layout import Layout
 from mlxfleet_worker.caches.quantized import (

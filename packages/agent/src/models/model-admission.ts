@@ -19,7 +19,7 @@ export interface Applicant {
 }
 
 /** What admission sees of the other models, and does to them. */
-export interface AdmissionEffects {
+interface AdmissionEffects {
   /** Every model that holds memory or is about to, the applicant too. */
   residents(): readonly Resident[];
   /** Drops what a model keeps of earlier prompts. */

@@ -6,7 +6,7 @@ import { modelTask, type ModelTask } from './model-task.ts';
 const LARGEST_JSON_BYTES = 16 * 1024 * 1024;
 
 /** The content of a JSON file; null when it is missing, too large, or no JSON. */
-export async function readJsonFile(file: string): Promise<unknown> {
+async function readJsonFile(file: string): Promise<unknown> {
   try {
     const found = await stat(file);
     if (!found.isFile() || found.size > LARGEST_JSON_BYTES) return null;

@@ -48,7 +48,7 @@ export async function startTestAgent(options: TestAgentOptions = {}): Promise<Te
       env: { HF_HUB_OFFLINE: '1' },
       ...options.config,
     }),
-    worker: { python: FAKE_WORKER, source: '/nowhere' },
+    worker: { python: FAKE_WORKER, source: '/nowhere', visionPython: FAKE_WORKER },
     release: null,
     log: pino({ level: 'silent' }),
     workerTimes: TEST_TIMES,

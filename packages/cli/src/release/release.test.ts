@@ -33,6 +33,8 @@ describe('a payload', () => {
       'agent/control.mjs',
       'locks/text-linux-x86_64.txt',
       'locks/text-macos-arm64.txt',
+      'locks/vision-linux-x86_64.txt',
+      'locks/vision-macos-arm64.txt',
       'worker/mlxfleet_worker/__init__.py',
     ]);
   });

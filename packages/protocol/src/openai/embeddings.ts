@@ -5,6 +5,11 @@ const MOST_INPUTS = 2048;
 
 const tokens = z.array(z.int().min(0)).min(1);
 
+/** A list of token ids is one input. */
+function countInputs(input: string | readonly unknown[]): number {
+  return typeof input === 'string' || typeof input[0] === 'number' ? 1 : input.length;
+}
+
 /** `POST /v1/embeddings`: one input or several, as text or as token ids. */
 export const embeddingsRequestSchema = z.looseObject({
   model: z
@@ -12,15 +17,12 @@ export const embeddingsRequestSchema = z.looseObject({
     .min(1)
     .meta({ description: 'An embedding model of `GET /v1/models`, or an id that a hub has.' }),
   input: z
-    .union([
-      z.string(),
-      z.array(z.string()).min(1).max(MOST_INPUTS),
-      tokens,
-      z.array(tokens).min(1).max(MOST_INPUTS),
-    ])
+    .union([z.string(), z.array(z.string()).min(1), tokens, z.array(tokens).min(1)])
+    // Beside the union: a bound inside it would be told as a wrong type of the other options.
+    .refine((input) => countInputs(input) <= MOST_INPUTS, `must hold at most ${String(MOST_INPUTS)} inputs`)
     .meta({
       description:
-        'Text, texts, token ids, or lists of token ids. Each has a vector. One that is empty, or longer than the model takes, is refused: nothing is cut off.',
+        'Text, texts, token ids, or lists of token ids, up to 2048 of them. Each has a vector. One that is empty, or longer than the model takes, is refused: nothing is cut off.',
     }),
   encoding_format: option(
     z.enum(['float', 'base64']),

@@ -94,6 +94,9 @@ def tagged_arguments(writer: GrammarWriter, tool: Tool, tags: Tags) -> str:
 
 def python_arguments(writer: GrammarWriter, tool: Tool) -> str:
     """Keywords with values in JSON, which Python reads as well but for three words."""
+    for name in (*tool.name.split("."), *tool.properties):
+        if not name.isidentifier():
+            raise RequestError(f"{tool.name} cannot be forced: {name} is no name in Python.", "tool_choice")
     each = [
         (
             writer.rule(f"{quoted(name + '=')} {writer.json(_object_or_any(schema), is_lenient=not tool.is_strict)}"),

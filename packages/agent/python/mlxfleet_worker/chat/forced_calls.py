@@ -57,7 +57,7 @@ def tool_grammar(
         called = f"{tool_choice.name} is none of the tools." if tool_choice.name else "There are no tools to call."
         raise RequestError(called, "tool_choice")
     is_free = tool_choice.mode == "auto"
-    writer = GrammarWriter(format.added_tokens)
+    writer = GrammarWriter(format.added_tokens, "tools")
     calls = _Calls(format, writer, [Tool.of(tool, is_free=is_free) for tool in tools])
     # Exactly the named call.
     parallel = parallel and tool_choice.mode != "named"
@@ -69,7 +69,7 @@ def tool_grammar(
 
 def answer_grammar(format: ChatFormat, schema: dict[str, Any] | None, in_reasoning: bool) -> str:
     """The grammar of an answer that is JSON of this schema, or any object without one, after reasoning that is free."""
-    writer = GrammarWriter(format.added_tokens)
+    writer = GrammarWriter(format.added_tokens, "response_format")
     value = writer.json({"type": "object"} if schema is None else schema, is_lenient=False)
     if format.is_harmony:
         return writer.grammar(f"{_harmony_analysis(writer)} {writer.literal('<|channel|>final<|message|>')} {value}")

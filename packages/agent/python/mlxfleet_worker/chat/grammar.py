@@ -5,14 +5,17 @@ import re
 from collections.abc import Sequence
 from typing import Any
 
+from ..constraints.schema import schema_text
+
 ANY_TEXT = "/(?s:.*)/"
 
 
 class GrammarWriter:
     """Collects rules. The expressions that its methods return may stand in any rule."""
 
-    def __init__(self, added_tokens: dict[str, int]) -> None:
-        """Write for a tokenizer in which these texts are tokens of their own."""
+    def __init__(self, added_tokens: dict[str, int], param: str) -> None:
+        """Write for a tokenizer in which these texts are tokens of their own; `param` is where schemas come from."""
+        self._param = param
         self._ids = added_tokens
         longest_first = sorted(added_tokens, key=len, reverse=True)
         self._added = re.compile("|".join(map(re.escape, longest_first)) or r"(?!)")
@@ -41,10 +44,11 @@ class GrammarWriter:
         return " ".join([self.rule(f"/(?s:.*){pattern(text)}/", "[lazy]"), *rest])
 
     def json(self, schema: dict[str, Any], *, is_lenient: bool) -> str:
-        """JSON of this schema; keywords that llguidance does not know are ignored with `is_lenient`."""
-        # One space at most where white space may stand: any more would let a model go on with it for ever.
-        options = {"whitespace_pattern": " ?", "lenient": is_lenient}
-        return self.rule(f"%json {json.dumps({**schema, 'x-guidance': options}, ensure_ascii=False)}")
+        """JSON of this schema; keywords that llguidance does not know are ignored with `is_lenient`.
+
+        Raises RequestError for a schema that cannot be kept to.
+        """
+        return self.rule(f"%json {schema_text(schema, self._param, is_lenient=is_lenient)}")
 
     def _pieces(self, text: str) -> list[str]:
         pieces: list[str] = []

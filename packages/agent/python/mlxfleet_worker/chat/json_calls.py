@@ -104,6 +104,8 @@ class JsonCallsReader:
     def _read_between(self) -> Step:
         match = self._pattern.match(self._pending, partial=True)
         if match is None:
+            if self._found_any:
+                self._pending = LEFT_OPEN.sub("", self._pending)
             return self._give_up()
         if match.partial:
             return Step.WAIT
@@ -212,7 +214,7 @@ class JsonCallsReader:
     def _fail(self, call: CallObject | ArgumentsReader) -> Step:
         """The call cannot be read on: what is sent already becomes a whole object, the rest is text."""
         if self._is_begun:
-            return self._close(call)
+            self._close(call)
         self._call = None
         return self._give_up()
 
@@ -220,9 +222,7 @@ class JsonCallsReader:
         """What comes is no call."""
         self._collector.add_text(self._raw)
         self._raw = ""
-        if self._found_any:
-            self._pending = LEFT_OPEN.sub("", self._pending)
-            self._is_stray = bool(self._end)
+        self._is_stray = self._found_any and bool(self._end)
         return Step.ON if self._is_stray else Step.OVER
 
     def _read_stray(self) -> Step:

@@ -11,6 +11,8 @@ Parser = Callable[[str, list[dict[str, Any]]], Any]
 
 CALL_OBJECT = r"(?P<object>\{)"
 ARGUMENTS = r"(?=\{)"
+BETWEEN = r"[\s\]},;]*"
+"""What may stand between two calls, brackets too many among it."""
 
 
 @dataclass(frozen=True)
@@ -41,14 +43,14 @@ MISTRAL = JsonCalls(
     "[TOOL_CALLS]",
     "",
     regex.compile(rf"\s*(?:\[?\s*{CALL_OBJECT}|{MISTRAL_NAME}(?:\[ARGS\]\s*)?{ARGUMENTS})"),
-    regex.compile(rf"[\s\],;]*(?:{CALL_OBJECT}|{MISTRAL_NAME}\[ARGS\]\s*{ARGUMENTS})"),
+    regex.compile(rf"{BETWEEN}(?:{CALL_OBJECT}|{MISTRAL_NAME}\[ARGS\]\s*{ARGUMENTS})"),
 )
 """A list of objects, or each call behind a marker of its own as a name and its arguments."""
 
 
 def _enclosed(start: str, end: str, opener: str, closer: str) -> JsonCalls:
     """Calls between `start` and `end`, each between the patterns `opener`, which has its name, and `closer`."""
-    pattern = regex.compile(rf"(?:\s|{closer})*(?:(?P<end>{regex.escape(end)})|{opener}\s*{ARGUMENTS})")
+    pattern = regex.compile(rf"(?:[\s\]}}]|{closer})*(?:(?P<end>{regex.escape(end)})|{opener}\s*{ARGUMENTS})")
     return JsonCalls(start, end, pattern, pattern)
 
 
@@ -77,13 +79,19 @@ DEEPSEEK = _enclosed(
 HERMES = tagged_json("<tool_call>", "</tool_call>")
 
 
-BARE_OBJECTS = regex.compile(rf"[\s;,]*(?:<\|python_tag\|>\s*)?{CALL_OBJECT}")
+BARE_OBJECTS = regex.compile(rf"{BETWEEN}(?:<\|python_tag\|>\s*)?{CALL_OBJECT}")
 LLAMA = JsonCalls("<|python_tag|>", "", BARE_OBJECTS, BARE_OBJECTS)
 """An answer that is nothing but objects with name and parameters, perhaps behind a marker."""
 
 HARMONY_STOPS = ("<|call|>", "<|end|>", "<|start|>", "<|return|>")
-_harmony_body = regex.compile(r"\s*(?:(?=(?P<end><\|(?:call|end|start|return)\|>))|(?=\{))")
-HARMONY = JsonCalls("", "", _harmony_body, _harmony_body, HARMONY_STOPS)
+_harmony_end = r"(?=(?P<end><\|(?:call|end|start|return)\|>))"
+HARMONY = JsonCalls(
+    "",
+    "",
+    regex.compile(rf"\s*(?:{_harmony_end}|{ARGUMENTS})"),
+    regex.compile(rf"{BETWEEN}{_harmony_end}"),
+    HARMONY_STOPS,
+)
 """The arguments in the message of one call: GPT-OSS."""
 
 

@@ -26,6 +26,6 @@ MAX_LEXER_STATES = 50_000
 
 
 def parser_limits() -> LLParserLimits:
-    """llguidance's own limits. Those on the work of one step stay as they are: about 15 ms."""
+    """Llguidance's own limits. Those on the work of one step stay as they are: about 15 ms."""
     # Verbose errors quote the completion.
     return LLParserLimits(max_lexer_states=MAX_LEXER_STATES, verbose_errors=False)

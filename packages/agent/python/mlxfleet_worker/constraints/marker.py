@@ -33,7 +33,9 @@ def _by_tokens(marker: Sequence[int], vocabulary: Vocabulary) -> str:
 
 def _longest_end(marker: Sequence[int], text: Sequence[int]) -> int:
     """How many of the marker's first tokens stand at the end of a text."""
-    return next(length for length in range(len(text), -1, -1) if tuple(text[len(text) - length :]) == tuple(marker[:length]))
+    return next(
+        length for length in range(len(text), -1, -1) if tuple(text[len(text) - length :]) == tuple(marker[:length])
+    )
 
 
 def _by_text(marker: str, vocabulary: Vocabulary) -> str:

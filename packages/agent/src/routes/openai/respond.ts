@@ -8,6 +8,7 @@ import { EventStream } from './event-stream.ts';
 import { type AnswerSink, ClientGone, Generation } from './generation.ts';
 import type { GenerationPlan } from './generation-plan.ts';
 import { watchEnding } from './request-ending.ts';
+import { requireTask } from './require-task.ts';
 
 /** Collects an answer that is sent whole. */
 export interface WholeSink extends AnswerSink {
@@ -59,6 +60,7 @@ export async function respond(
   try {
     const runtime = await ending.race(pool.acquire(plan.model));
     lifecycle.refuseWhenDraining();
+    requireTask(runtime, 'generate');
     if (answering.stream) await stream(runtime, services, reply, answering, begin);
     else await whole(runtime, reply, answering, begin);
     request.log.info({ model: plan.model, id, stream: answering.stream }, 'answered');

@@ -67,13 +67,13 @@ export function responses(app: FastifyInstance, services: AgentServices, bodyLim
     return store.get(id, ownerOf(request)) ?? notFound(id);
   });
 
-  app.delete<OfResponse>(`${URL}/:id`, async (request): Promise<ResponseDeleted> => {
+  app.delete<OfResponse>(`${URL}/:id`, withoutBody, async (request): Promise<ResponseDeleted> => {
     const { id } = request.params;
     if (!store.delete(id, ownerOf(request))) notFound(id);
     return { id, object: 'response', deleted: true };
   });
 
-  app.post<OfResponse>(`${URL}/:id/cancel`, async (request) => {
+  app.post<OfResponse>(`${URL}/:id/cancel`, withoutBody, async (request) => {
     const { id } = request.params;
     if (store.get(id, ownerOf(request)) === null) notFound(id);
     throw new ApiError(
@@ -82,6 +82,15 @@ export function responses(app: FastifyInstance, services: AgentServices, bodyLim
     );
   });
 }
+
+/** Some clients announce JSON with every request, also where they send none. */
+const withoutBody = {
+  onRequest: async ({ headers }: FastifyRequest): Promise<void> => {
+    const isEmpty =
+      headers['transfer-encoding'] === undefined && Number(headers['content-length'] ?? 0) === 0;
+    if (isEmpty) delete headers['content-type'];
+  },
+};
 
 /** Responses belong to the API key that made them: its SHA-256, or nothing where none was sent. */
 function ownerOf(request: FastifyRequest): string {

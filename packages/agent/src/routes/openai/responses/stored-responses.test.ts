@@ -133,6 +133,16 @@ describe('a stored response', () => {
     await expect(mine.responses.delete(id)).rejects.toMatchObject(MISSING);
   });
 
+  test.each(['DELETE', 'POST'])('%s without a body passes, although it announces JSON', async (method) => {
+    const { id } = await mine.responses.create({ model: 'm', input: 'a' });
+    const url = `${agent.url}/v1/responses/${id}${method === 'POST' ? '/cancel' : ''}`;
+    const headers = { authorization: 'Bearer my-key', 'content-type': 'application/json' };
+    const answer = await fetch(url, { method, headers });
+    expect([answer.status, await answer.json()]).toMatchObject(
+      method === 'POST' ? [400, { error: { code: 'invalid_value' } }] : [200, { deleted: true }],
+    );
+  });
+
   test('cannot be cancelled, nor told again as a stream', async () => {
     const { id } = await mine.responses.create({ model: 'm', input: 'a' });
     await expect(mine.responses.cancel(id)).rejects.toMatchObject({ status: 400 });

@@ -1,0 +1,328 @@
+"""Whatever a model draws under the grammar of a forced call, it comes out as a call that follows the tool's schema."""
+
+import json
+import random
+from collections.abc import Iterator
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from chat_answers import CLOCK, Answer, load_chat, read_tokens
+from mlxfleet_worker.chat.forced_calls import answer_grammar, tool_grammar
+from mlxfleet_worker.chat.format import ChatFormat
+from mlxfleet_worker.constraints.grammar import GrammarFactory
+from mlxfleet_worker.errors import RequestError
+from mlxfleet_worker.frames import NO_TOOLS, ToolChoice
+
+REQUIRED, NAMED, AUTO = ToolChoice("required"), ToolChoice("named", "get_weather"), ToolChoice("auto")
+FAMILIES = [
+    "qwen3",
+    "qwen3_thinking",
+    "qwen3_coder",
+    "llama3",
+    "mistral_v3",
+    "mistral_v11",
+    "gemma3",
+    "function_gemma",
+    "gemma4",
+    "gpt_oss",
+    "deepseek",
+    "pythonic",
+]
+REASONING = ["qwen3", "qwen3_thinking", "gemma4", "deepseek"]
+MOST_TOKENS = 3000
+
+
+def weather(*, strict: bool = False) -> dict[str, Any]:
+    parameters = {
+        "type": "object",
+        "properties": {
+            "city": {"type": "string", "maxLength": 6},
+            "unit": {"type": "string", "enum": ["c", "f"]},
+            "days": {"type": "integer"},
+            "warm": {"type": "boolean"},
+        },
+        "required": ["city", "unit"],
+    }
+    return {"type": "function", "function": {"name": "get_weather", "parameters": parameters, "strict": strict}}
+
+
+NESTED = {
+    "type": "function",
+    "function": {
+        "name": "get_weather",
+        "parameters": {
+            "type": "object",
+            "properties": {
+                "tags": {"type": "array", "items": {"type": "string", "maxLength": 3}},
+                "place": {
+                    "type": "object",
+                    "properties": {
+                        "at": {"type": "number", "minimum": -1000, "maximum": 1000},
+                        "name": {"type": ["string", "null"], "maxLength": 4},
+                    },
+                    "required": ["at"],
+                    "additionalProperties": False,
+                },
+            },
+            "required": ["place"],
+        },
+    },
+}
+"""Lists and objects inside the arguments."""
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _close_factories() -> Iterator[None]:
+    yield
+    for factory in map(make_factory, made):
+        factory.close()
+
+
+made: list[Path] = []
+
+
+@cache
+def make_factory(folder: Path) -> GrammarFactory:
+    made.append(folder)
+    tokenizer, format = load_chat(folder)
+    ends = json.loads((folder / "config.json").read_text())["eos_token_id"]
+    assert format.end_tokens <= set(ends)
+    return GrammarFactory(tokenizer, len(tokenizer), ends)
+
+
+def draw(folder: Path, grammar: str, source: random.Random, begin: str) -> list[int] | None:
+    """Tokens drawn from those that the grammar allows, as by a model without any idea; None when they find no end."""
+    matcher = make_factory(folder).lark(grammar, "tool_choice").start().library
+    factory = make_factory(folder)
+    tokenizer, format = load_chat(folder)
+    ends = set(factory._vocabulary.end_tokens)
+    # A model without any idea writes texts for ever: what ends them is drawn more often.
+    closers = ends | set(format.added_tokens.values()) | {tokenizer.convert_tokens_to_ids(c) for c in '"{}]/'}
+    tokens: list[int] = tokenizer.encode(begin, add_special_tokens=False)
+    assert matcher.consume_tokens(tokens), matcher.get_error()
+    for _ in range(MOST_TOKENS):
+        mask = matcher.compute_bitmask()
+        allowed = [id for id in range(len(tokenizer)) if mask[id // 8] >> id % 8 & 1]
+        assert allowed, matcher.get_error()
+        preferred = [id for id in allowed if id in closers]
+        token = source.choice(preferred if preferred and source.random() < 0.3 else allowed)
+        if token in ends and matcher.is_accepting():
+            return tokens
+        assert matcher.consume_token(token), matcher.get_error()
+        tokens.append(token)
+    return None
+
+
+def drawn_answers(
+    folder: Path,
+    grammar: str,
+    tools: list[dict[str, Any]],
+    *,
+    in_reasoning: bool = False,
+    count: int = 12,
+    begin: str = "",
+) -> Iterator[Answer]:
+    """Answers that begin with a text and go on by chance; at least half of the drawings come to an end."""
+    tokenizer, format = load_chat(folder)
+    start = format.reasoning.start if format.reasoning and in_reasoning else "x"
+    prompt = tokenizer.encode(start, add_special_tokens=False)
+    source = random.Random(5)
+    ended = 0
+    for _ in range(count):
+        tokens = draw(folder, grammar, source, begin)
+        if tokens is not None:
+            ended += 1
+            yield read_tokens(tokenizer, format, tokens, prompt=prompt, tools=tools)
+    assert ended > count // 2
+
+
+def check_weather(arguments: str) -> None:
+    given = json.loads(arguments)
+    assert set(given) <= {"city", "unit", "days", "warm"}
+    assert isinstance(given["city"], str)
+    assert len(given["city"]) <= 6
+    assert given["unit"] in ("c", "f")
+    assert isinstance(given.get("days", 1), int)
+    assert isinstance(given.get("warm", True), bool)
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_a_required_call_comes(chat_models: Path, family: str) -> None:
+    folder = chat_models / family
+    tools = [weather(), CLOCK]
+    grammar = tool_grammar(load_chat(folder)[1], tools, REQUIRED, True, False)
+    assert grammar is not None
+    names = set()
+    for answer in drawn_answers(folder, grammar, tools):
+        assert answer.calls
+        assert answer.text.strip() == ""
+        for name, arguments in answer.calls:
+            names.add(name)
+            if name == "get_weather":
+                check_weather(arguments)
+            else:
+                assert (name, arguments) == ("now", "{}")
+    assert names == {"get_weather", "now"}
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+@pytest.mark.parametrize("parallel", [True, False])
+def test_the_named_call_comes_once(chat_models: Path, family: str, parallel: bool) -> None:
+    folder = chat_models / family
+    tools = [weather(), CLOCK]
+    grammar = tool_grammar(load_chat(folder)[1], tools, NAMED, parallel, False)
+    assert grammar is not None
+    for answer in drawn_answers(folder, grammar, tools, count=6):
+        ((name, arguments),) = answer.calls
+        assert name == "get_weather"
+        check_weather(arguments)
+        assert answer.text.strip() == ""
+
+
+@pytest.mark.parametrize("family", ["qwen3", "mistral_v3", "mistral_v11", "function_gemma", "deepseek", "pythonic"])
+def test_several_calls_come_only_where_they_may(chat_models: Path, family: str) -> None:
+    folder = chat_models / family
+    tools = [weather(), CLOCK]
+    counts = {}
+    for parallel in (True, False):
+        grammar = tool_grammar(load_chat(folder)[1], tools, REQUIRED, parallel, False)
+        assert grammar is not None
+        counts[parallel] = {len(answer.calls) for answer in drawn_answers(folder, grammar, tools)}
+    assert max(counts[True]) > 1
+    assert counts[False] == {1}
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_nested_arguments(chat_models: Path, family: str) -> None:
+    folder = chat_models / family
+    grammar = tool_grammar(load_chat(folder)[1], [NESTED], NAMED, False, False)
+    assert grammar is not None
+    for answer in drawn_answers(folder, grammar, [NESTED], count=8):
+        given = json.loads(answer.calls[0][1])
+        assert isinstance(given["place"]["at"], int | float)
+        assert set(given["place"]) <= {"at", "name"}
+        assert isinstance(given["place"].get("name", ""), str | None)
+        assert all(isinstance(tag, str) for tag in given.get("tags", []))
+
+
+@pytest.mark.parametrize("family", REASONING)
+def test_a_call_follows_the_reasoning_that_the_prompt_opened(chat_models: Path, family: str) -> None:
+    folder = chat_models / family
+    grammar = tool_grammar(load_chat(folder)[1], [CLOCK], REQUIRED, False, True)
+    assert grammar is not None
+    answers = list(drawn_answers(folder, grammar, [CLOCK], in_reasoning=True))
+    assert all(answer.calls == [("now", "{}")] and answer.text.strip() == "" for answer in answers)
+    assert any(answer.reasoning for answer in answers)
+
+
+def test_gpt_oss_reasons_before_it_calls(chat_models: Path) -> None:
+    folder = chat_models / "gpt_oss"
+    grammar = tool_grammar(load_chat(folder)[1], [CLOCK], REQUIRED, False, False)
+    assert grammar is not None
+    answers = list(drawn_answers(folder, grammar, [CLOCK]))
+    assert any(answer.reasoning for answer in answers)
+    assert all(answer.calls == [("now", "{}")] for answer in answers)
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_strict_tools_are_followed_where_calls_are_free(chat_models: Path, family: str) -> None:
+    folder = chat_models / family
+    tools = [weather(strict=True), CLOCK]
+    grammar = tool_grammar(load_chat(folder)[1], tools, AUTO, True, False)
+    assert grammar is not None
+    found = 0
+    # Where the marker is no token of its own, nobody spells it by chance.
+    begin = "Well. <tool_call>" if family == "gemma3" else ""
+    for answer in drawn_answers(folder, grammar, tools, count=25, begin=begin):
+        for name, arguments in answer.calls:
+            found += 1
+            if name == "get_weather":
+                check_weather(arguments)
+    assert found
+
+
+@pytest.mark.parametrize("family", [*REASONING, "gpt_oss", "gemma3", "llama3"])
+def test_an_answer_in_json_follows_free_reasoning(chat_models: Path, family: str) -> None:
+    folder = chat_models / family
+    schema = {
+        "type": "object",
+        "properties": {"a": {"type": "integer"}},
+        "required": ["a"],
+        "additionalProperties": False,
+    }
+    opened = family in REASONING
+    grammar = answer_grammar(load_chat(folder)[1], {**schema, "additionalProperties": False}, opened)
+    for answer in drawn_answers(folder, grammar, [], in_reasoning=opened):
+        assert isinstance(json.loads(answer.text)["a"], int)
+        assert not answer.calls
+    assert answer_grammar(load_chat(folder)[1], None, False)
+
+
+class TestFreeAndRefused:
+    """Requests without a grammar, and those that cannot have one."""
+
+    @staticmethod
+    def format(chat_models: Path, family: str) -> ChatFormat:
+        return load_chat(chat_models / family)[1]
+
+    def test_free_choices_have_no_grammar(self, chat_models: Path) -> None:
+        format = self.format(chat_models, "qwen3")
+        assert tool_grammar(format, [weather()], AUTO, True, False) is None
+        assert tool_grammar(format, [weather(strict=True)], NO_TOOLS, True, False) is None
+        assert tool_grammar(format, [], AUTO, True, False) is None
+
+    @pytest.mark.parametrize(
+        ("tools", "choice"), [([], REQUIRED), ([], NAMED), ([CLOCK], NAMED), ([weather()], ToolChoice("named", "now"))]
+    )
+    def test_there_has_to_be_a_tool(self, chat_models: Path, tools: list[dict[str, Any]], choice: ToolChoice) -> None:
+        with pytest.raises(RequestError) as refused:
+            tool_grammar(self.format(chat_models, "qwen3"), tools, choice, True, False)
+        assert refused.value.param == "tool_choice"
+
+    @pytest.mark.parametrize("family", ["gemma4", "qwen3_coder", "pythonic"])
+    def test_schemas_without_a_form_are_refused(self, chat_models: Path, family: str) -> None:
+        function = {"name": "f", "parameters": {"type": "object", "anyOf": [{"properties": {"a": {"type": "string"}}}]}}
+        with pytest.raises(RequestError) as refused:
+            tool_grammar(
+                self.format(chat_models, family), [{"type": "function", "function": function}], REQUIRED, True, False
+            )
+        assert refused.value.param == "tool_choice"
+
+    def test_a_strict_schema_beyond_the_notation_is_refused(self, chat_models: Path) -> None:
+        tool = weather(strict=True)
+        tool["function"]["parameters"]["properties"]["city"]["pattern"] = "^[a-z]+$"
+        with pytest.raises(RequestError) as refused:
+            tool_grammar(self.format(chat_models, "gemma4"), [tool], REQUIRED, True, False)
+        assert (refused.value.param, "pattern" in refused.value.message) == ("tools", True)
+        assert tool_grammar(self.format(chat_models, "qwen3"), [tool], REQUIRED, True, False)
+
+    def test_a_schema_too_deep_is_refused(self, chat_models: Path) -> None:
+        deep: dict[str, Any] = {"type": "object", "properties": {}}
+        for _ in range(200):
+            deep = {"type": "object", "properties": {"a": deep}}
+        for family in ("qwen3", "gpt_oss", "llama3"):
+            with pytest.raises(RequestError) as refused:
+                tool_grammar(
+                    self.format(chat_models, family),
+                    [{"type": "function", "function": {"name": "f", "parameters": deep}}],
+                    REQUIRED,
+                    True,
+                    False,
+                )
+            assert refused.value.param == "tools"
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_names_with_hyphens(chat_models: Path, family: str) -> None:
+    folder = chat_models / family
+    tool = {"type": "function", "function": {"name": "a-b_2", "parameters": {"type": "object", "properties": {}}}}
+    if family == "pythonic":
+        with pytest.raises(RequestError, match="a-b_2"):
+            tool_grammar(load_chat(folder)[1], [tool], REQUIRED, False, False)
+        return
+    grammar = tool_grammar(load_chat(folder)[1], [tool], REQUIRED, False, False)
+    assert grammar is not None
+    assert {answer.calls[0] for answer in drawn_answers(folder, grammar, [tool], count=6)} == {("a-b_2", "{}")}

@@ -1,0 +1,60 @@
+import {
+  type Detokenization,
+  detokenizeRequestSchema,
+  type Prompt,
+  type Tokenization,
+  type TokenizeRequest,
+  tokenizeRequestSchema,
+  UNSUPPORTED_TOKENIZE_OPTIONS,
+} from '@mlxfleet/protocol';
+import type { FastifyInstance } from 'fastify';
+import { ApiError } from '../../api-error.ts';
+import { API_ERRORS } from '../../errors.ts';
+import type { AgentServices } from '../../state/agent-state.ts';
+import { parseBody } from '../parse-body.ts';
+import { chatPrompt } from './chat-prompt.ts';
+import { questionRoute } from './question-route.ts';
+import { refuseOptions } from './refuse-options.ts';
+
+/** `POST /v1/tokenize` and `/v1/detokenize`. */
+export function tokenize(app: FastifyInstance, services: AgentServices, bodyLimit: number): void {
+  app.post('/v1/tokenize', { bodyLimit }, async (request, reply) => {
+    const body = parseBody(tokenizeRequestSchema, request.body);
+    refuseOptions(body, UNSUPPORTED_TOKENIZE_OPTIONS);
+    const prompt = tokenizePrompt(body);
+    return await questionRoute(
+      services,
+      reply,
+      body.model,
+      async (runtime, signal): Promise<Tokenization> => {
+        const { tokens } = await runtime.ask({ type: 'tokenize', prompt }, signal);
+        return { tokens, count: tokens.length };
+      },
+    );
+  });
+
+  app.post('/v1/detokenize', { bodyLimit }, async (request, reply) => {
+    const body = parseBody(detokenizeRequestSchema, request.body);
+    return await questionRoute(
+      services,
+      reply,
+      body.model,
+      async (runtime, signal): Promise<Detokenization> => {
+        const { text } = await runtime.ask({ type: 'detokenize', tokens: body.tokens }, signal);
+        return { text };
+      },
+    );
+  });
+}
+
+function tokenizePrompt(body: TokenizeRequest): Prompt {
+  const { input, messages } = body;
+  if (input != null && messages != null) {
+    throw new ApiError(API_ERRORS.INVALID_VALUE, "'input' and 'messages' exclude each other.", {
+      param: 'messages',
+    });
+  }
+  if (messages != null) return chatPrompt({ ...body, messages });
+  if (input != null) return { kind: 'text', text: input };
+  throw new ApiError(API_ERRORS.MISSING_REQUIRED_PARAMETER, "'input' is required.", { param: 'input' });
+}
