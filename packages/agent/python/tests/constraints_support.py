@@ -5,11 +5,15 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import mlx.core as mx
+from mlx import nn
+from mlx_lm.models.cache import make_prompt_cache
 from mlx_lm.tokenizer_utils import TokenizerWrapper, load
 from tokenizers import AddedToken, Tokenizer, decoders, models, normalizers, pre_tokenizers, trainers
 from transformers import PreTrainedTokenizerFast
 
 from mlxfleet_worker.constraints.grammar import GrammarFactory
+from mlxfleet_worker.constraints.masks import prepare_masks
 from mlxfleet_worker.constraints.matcher import Matcher
 
 NAMES = ("a", "name", "the value", "x-y", "é", "0", "type", "properties", 'a "quote"', "日本", "😀", "")
@@ -79,6 +83,36 @@ def feed(matcher: Matcher, tokens: list[int]) -> int:
         matcher.advance(token)
         assert matcher.failure is None
     return len(tokens)
+
+
+def complete(
+    model: nn.Module,
+    prompts: list[list[int]],
+    matchers: list[Matcher],
+    max_tokens: int,
+    draw: Callable[[mx.array], mx.array],
+) -> list[list[int]]:
+    """Each matcher's completion of its prompt, with the end of the sequence where it came. Prompts of one length."""
+    cache = make_prompt_cache(model)
+    completions: list[list[int]] = [[] for _ in matchers]
+    running: list[Matcher | None] = list(matchers)
+    inputs = mx.array(prompts)
+    for _ in range(max_tokens):
+        logits = model(inputs, cache=cache)[:, -1, :]
+        mx.async_eval(logits)
+        drawn = draw(prepare_masks(running).apply(logits))
+        for row, token in enumerate(drawn.tolist()):
+            matcher = running[row]
+            if matcher is None:
+                continue
+            matcher.advance(token)
+            completions[row].append(token)
+            if token in matcher.vocabulary.end_tokens:
+                running[row] = None
+        if not any(running):
+            break
+        inputs = drawn[:, None]
+    return completions
 
 
 class RandomSchema:
@@ -196,8 +230,8 @@ class RandomSchema:
         return {**schema, "type": [schema["type"], "null"]}
 
     def _defined(self, depth: int) -> dict[str, Any]:
-        name = f"d{len(self._definitions)}"
         schema = self._schema(depth - 1)
+        name = f"d{len(self._definitions)}"
         self._definitions[name] = schema
         return {"$ref": f"#/$defs/{name}", "description": "defined elsewhere"}
 

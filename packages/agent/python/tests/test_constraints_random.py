@@ -8,19 +8,15 @@ from typing import Any
 import mlx.core as mx
 import pytest
 from jsonschema import Draft202012Validator
-from mlx import nn
 from mlx_lm import load
-from mlx_lm.models.cache import make_prompt_cache
 
-from constraints_support import RandomSchema, keywords, make_factory
+from constraints_support import RandomSchema, complete, keywords, make_factory
 from mlxfleet_worker.constraints.grammar import GrammarFactory
-from mlxfleet_worker.constraints.masks import prepare_masks
-from mlxfleet_worker.constraints.matcher import Matcher
 from mlxfleet_worker.frames import JsonConstraint
 
 SCHEMAS = 200
 ROWS = 50
-MAX_TOKENS = 500
+MAX_TOKENS = 400
 FEATURES = (
     "$ref",
     "additionalProperties",
@@ -62,9 +58,9 @@ def test_finished_outputs_are_valid(factory: GrammarFactory, tiny_text: Path) ->
         schemas = [RandomSchema(seed).root() for seed in range(first, first + ROWS)]
         grammars = [factory.json(JsonConstraint(schema)) for schema in schemas]
         matchers = [grammar.start() for grammar in grammars]
-        for schema, grammar, matcher, tokens in zip(
-            schemas, grammars, matchers, sample(model, matchers, MAX_TOKENS), strict=True
-        ):
+        prompts = [[row + 3] for row in range(ROWS)]
+        completions = complete(model, prompts, matchers, MAX_TOKENS, mx.random.categorical)
+        for schema, grammar, matcher, tokens in zip(schemas, grammars, matchers, completions, strict=True):
             assert matcher.failure is None
             ends = [place for place, token in enumerate(tokens) if token in tokenizer.eos_token_ids]
             assert ends in ([], [len(tokens) - 1])
@@ -73,30 +69,6 @@ def test_finished_outputs_are_valid(factory: GrammarFactory, tiny_text: Path) ->
                 finished += 1
                 assert_valid(tokenizer.decode(tokens[:-1]), schema)
     assert finished >= SCHEMAS * 0.6
-
-
-def sample(model: nn.Module, matchers: list[Matcher], max_tokens: int) -> list[list[int]]:
-    """Tokens of each matcher's completion, at temperature 1, up to the end of the sequence or so many."""
-    caches = make_prompt_cache(model)
-    completions: list[list[int]] = [[] for _ in matchers]
-    running: list[Matcher | None] = list(matchers)
-    inputs = mx.array([[token + 3] for token in range(len(matchers))])
-    for _ in range(max_tokens):
-        logits = model(inputs, cache=caches)[:, -1, :]
-        mx.async_eval(logits)
-        drawn = mx.random.categorical(prepare_masks(running).apply(logits))
-        for row, token in enumerate(drawn.tolist()):
-            matcher = running[row]
-            if matcher is None:
-                continue
-            matcher.advance(token)
-            completions[row].append(token)
-            if token in matcher.vocabulary.end_tokens:
-                running[row] = None
-        if not any(running):
-            break
-        inputs = drawn[:, None]
-    return completions
 
 
 def assert_valid(text: str, schema: dict[str, Any]) -> None:

@@ -6,10 +6,9 @@ import threading
 import time
 from collections.abc import Collection
 from functools import cached_property
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from llguidance import LLMatcher
-from mlx_lm.tokenizer_utils import TokenizerWrapper
 
 from ..errors import RequestError
 from ..frames import JsonConstraint
@@ -21,6 +20,9 @@ from .reasons import TOO_COMPLEX, plain_reason
 from .schema import schema_text
 from .trial import Trials, TrialUnavailableError
 from .vocabulary import UnusableTokenizerError, Vocabulary
+
+if TYPE_CHECKING:
+    from mlx_lm.tokenizer_utils import TokenizerWrapper
 
 PRELUDE = '%llguidance {"no_forcing": true}\n'
 """Forced text is not looked for: llguidance would tokenize all of it at every step, 120 ms for 100,000 characters."""
@@ -49,7 +51,7 @@ class Grammar:
 class GrammarFactory:
     """Compiles the grammars of one model. Called by any thread, one at a time."""
 
-    def __init__(self, tokenizer: TokenizerWrapper, vocabulary_size: int, end_tokens: Collection[int]) -> None:
+    def __init__(self, tokenizer: "TokenizerWrapper", vocabulary_size: int, end_tokens: Collection[int]) -> None:
         """Take note of the tokenizer; it is indexed by the first constraint, or by `prepare`."""
         self._tokenizer = tokenizer
         self._vocabulary_size = vocabulary_size
@@ -74,18 +76,15 @@ class GrammarFactory:
         Raises RequestError for a schema that is invalid, cannot be enforced, or costs too much.
         """
         schema: dict[str, Any] = {"type": "object"} if constraint.schema is None else constraint.schema
-        try:
-            asked = json.dumps([schema, after or None])
-        except RecursionError:
-            # Refused below, in words.
-            asked = None
         with self._lock:
             vocabulary = self._indexed(RESPONSE_FORMAT)
-            key = None if asked is None else _key(asked)
-            if key is not None and (grammar := self._cached(key, RESPONSE_FORMAT)) is not None:
+            try:
+                key = _key(json.dumps([schema, after]))
+            except RecursionError as error:
+                raise _refusal(TOO_COMPLEX, RESPONSE_FORMAT) from error
+            if (grammar := self._cached(key, RESPONSE_FORMAT)) is not None:
                 return grammar
             value = f"value: %json {schema_text(schema, RESPONSE_FORMAT)}\n"
-            assert key is not None
             tried = text = f"{PRELUDE}start: value\n{value}"
             if after:
                 tokens = self._tokenizer.encode(after, add_special_tokens=False)

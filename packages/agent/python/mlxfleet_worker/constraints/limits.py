@@ -13,7 +13,7 @@ MAX_TRIAL_SECONDS = 1.0
 """Processor time for compiling a grammar and its first steps. A large but honest schema takes a tenth of it."""
 
 MAX_TRIAL_WALL_SECONDS = 20.0
-"""When a trial is given up that gets no processor time."""
+"""When a trial is given up because it gets no processor time."""
 
 MAX_TRIAL_BYTES = 1 << 29
 """Memory that a trial may take, where the system enforces it (Linux)."""
@@ -26,6 +26,6 @@ MAX_LEXER_STATES = 50_000
 
 
 def parser_limits() -> LLParserLimits:
-    """Llguidance's own limits. Those on the work of one step stay as they are: about 15 ms."""
+    """The limits that llguidance checks itself. Those on the work of one step stay as they are: about 15 ms."""
     # Verbose errors quote the completion.
     return LLParserLimits(max_lexer_states=MAX_LEXER_STATES, verbose_errors=False)

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from .vocabulary import Vocabulary, token_set
+from .vocabulary import Vocabulary, any_of
 
 
 def marker_rules(marker: str, tokens: Sequence[int], vocabulary: Vocabulary) -> str:
@@ -19,29 +19,25 @@ def marker_rules(marker: str, tokens: Sequence[int], vocabulary: Vocabulary) -> 
 
 def _by_tokens(marker: Sequence[int], vocabulary: Vocabulary) -> str:
     """Knuth, Morris and Pratt's automaton: `seen_<n>` is text that ends with the first n tokens of the marker."""
-    free = [token for token in vocabulary.tokens if token not in vocabulary.end_tokens]
-    arriving: dict[int, list[str]] = {length: [] for length in range(len(marker) + 1)}
+    arriving: list[list[str]] = [[] for _ in range(len(marker) + 1)]
     arriving[0].append('""')
-    for length in range(len(marker)):
-        for token in dict.fromkeys(marker):
-            arriving[_longest_end(marker, (*marker[:length], token))].append(f"seen_{length} {token_set([token])}")
-        others = [token for token in free if token not in marker]
-        arriving[0].append(f"seen_{length} {token_set(others)}")
-    rules = [f"seen_{length}: {' | '.join(ways)}" for length, ways in arriving.items()]
+    for seen in range(len(marker)):
+        for token in sorted(set(marker)):
+            arriving[_marker_at_end(marker, [*marker[:seen], token])].append(f"seen_{seen} {any_of([token])}")
+        arriving[0].append(f"seen_{seen} {vocabulary.any_but(marker)}")
+    rules = [f"seen_{seen}: {' | '.join(ways)}" for seen, ways in enumerate(arriving)]
     return "\n".join([f"up_to_marker: seen_{len(marker)}", *rules])
 
 
-def _longest_end(marker: Sequence[int], text: Sequence[int]) -> int:
+def _marker_at_end(marker: Sequence[int], text: list[int]) -> int:
     """How many of the marker's first tokens stand at the end of a text."""
-    return next(
-        length for length in range(len(text), -1, -1) if tuple(text[len(text) - length :]) == tuple(marker[:length])
-    )
+    return next(count for count in range(len(text), -1, -1) if text[len(text) - count :] == list(marker[:count]))
 
 
 def _by_text(marker: str, vocabulary: Vocabulary) -> str:
     pattern = "".join(f"\\x{{{ord(character):X}}}" for character in marker)
     special = [token for token in vocabulary.special_tokens if token not in vocabulary.end_tokens]
-    piece = f"(OTHER_TEXT | {token_set(special)})" if special else "OTHER_TEXT"
+    piece = f"(OTHER_TEXT | {any_of(special)})" if special else "OTHER_TEXT"
     return "\n".join(
         [
             f"up_to_marker: {piece}* text_with_marker",

@@ -1,0 +1,238 @@
+"""Following one completion: what may come next, when it is over, taking back, and text before the constraint."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from mlx_lm.tokenizer_utils import TokenizerWrapper
+
+from constraints_support import feed, make_byte_level, make_factory
+from mlxfleet_worker.constraints.grammar import Grammar, GrammarFactory
+from mlxfleet_worker.constraints.matcher import Matcher
+from mlxfleet_worker.frames import JsonConstraint
+
+END = 2
+SMALL = {
+    "type": "object",
+    "properties": {"a": {"type": "integer"}},
+    "required": ["a"],
+    "additionalProperties": False,
+}
+
+
+@pytest.fixture(scope="module")
+def factory(tiny_text: Path) -> GrammarFactory:
+    return make_factory(tiny_text)
+
+
+def tokens_of(factory: GrammarFactory, text: str) -> list[int]:
+    return factory._tokenizer.encode(text, add_special_tokens=False)
+
+
+def allowed(matcher: Matcher) -> set[int]:
+    bits = int.from_bytes(matcher.library.compute_bitmask(), "little")
+    return {token for token in range(matcher.vocabulary.size) if bits >> token & 1}
+
+
+def accepts(factory: GrammarFactory, grammar: Grammar, text: str) -> bool:
+    """Whether a text may be written, and the sequence ended behind it."""
+    tokens = [*tokens_of(factory, text), END]
+    return grammar.start().count_allowed(tokens) == len(tokens)
+
+
+def test_the_end_is_allowed_when_the_value_is_complete_and_not_before(factory: GrammarFactory) -> None:
+    matcher = factory.json(JsonConstraint(SMALL)).start()
+    for token in tokens_of(factory, '{"a": 12}'):
+        assert END not in allowed(matcher)
+        assert not matcher.is_complete
+        matcher.advance(token)
+    assert allowed(matcher) == {END}
+    assert matcher.is_complete
+    matcher.advance(END)
+    assert matcher.is_complete
+    assert matcher.failure is None
+
+
+def test_a_value_that_may_go_on_is_accepting_and_not_complete(factory: GrammarFactory) -> None:
+    matcher = factory.json(JsonConstraint({"type": "integer"})).start()
+    assert not matcher.is_accepting
+    feed(matcher, tokens_of(factory, "12"))
+    assert matcher.is_accepting
+    assert not matcher.is_complete
+    assert END in allowed(matcher)
+    matcher.advance(END)
+    assert matcher.is_complete
+
+
+@pytest.mark.parametrize(
+    ("text", "is_allowed"),
+    [
+        ('{"a":1,"b":[1,2]}', True),
+        ('{"a": 1, "b": [1, 2]}', True),
+        ('{\n  "a": 1,\n  "b": [\n    1,\n    2\n  ]\n}', True),
+        ('{\r\n\t"a" : {}\r\n}', True),
+        ('{"caf\\u00e9": "\\ud83d\\ude00 \\n"}', True),
+        ("{}", True),
+        ('{"a":  1}', False),
+        ('{\n\n"a":1}', False),
+        (f'{{\n{" " * 33}"a":1}}', False),
+        (' {"a":1}', False),
+        ('{"a":1}\n', False),
+        ('{"a":"\\ud83d"}', False),
+        ("[1]", False),
+        ('{"a":01}', False),
+        ('{"a":1,}', False),
+        ('{"a":NaN}', False),
+    ],
+)
+def test_any_object(factory: GrammarFactory, text: str, is_allowed: bool) -> None:
+    assert accepts(factory, factory.json(JsonConstraint(None)), text) is is_allowed
+    if is_allowed:
+        json.loads(text)
+
+
+@pytest.mark.parametrize(
+    ("schema", "valid", "invalid"),
+    [
+        ({"properties": {"a": {}}, "additionalProperties": False}, ['{"a":1}', "{}"], ['{"b":1}', '{"a":1,"b":1}']),
+        ({"properties": {"a": {}}}, ['{"a":1}', '{"b":1}'], ["[]x"]),
+        ({"type": ["string", "null"]}, ['"x"', "null"], ["1", "true"]),
+        ({"enum": ["a", 1, None, [True]]}, ['"a"', "1", "null", "[true]"], ['"b"', "2", "[false]"]),
+        ({"const": {"a": [1.5, "x"]}}, ['{"a":[1.5,"x"]}'], ['{"a":[1.5]}']),
+        ({"type": "integer", "minimum": -5, "exclusiveMaximum": 12}, ["-5", "0", "11"], ["-6", "12", "1.5"]),
+        ({"type": "number", "maximum": 2.5}, ["2.5", "-100", "2"], ["2.6", "3"]),
+        ({"type": "string", "minLength": 2, "maxLength": 3}, ['"ab"', '"a\\né"'], ['"a"', '"abcd"']),
+        ({"type": "string", "pattern": "^a+$"}, ['"aaa"'], ['"ab"', '""']),
+        ({"type": "string", "pattern": "b"}, ['"abc"'], ['"ac"']),
+        ({"type": "string", "format": "date"}, ['"2024-02-29"'], ['"2024-02-30"', '"24-1-1"']),
+        ({"type": "array", "items": {"type": "boolean"}, "minItems": 1, "maxItems": 2}, ["[true]"], ["[]", "[1]"]),
+        ({"anyOf": [{"type": "integer"}, {"type": "array", "items": {"$ref": "#"}}]}, ["1", "[1,[[]]]"], ['"a"']),
+    ],
+    ids=lambda value: json.dumps(value)[:60] if isinstance(value, dict) else "",
+)
+def test_schemas(factory: GrammarFactory, schema: dict[str, Any], valid: list[str], invalid: list[str]) -> None:
+    grammar = factory.json(JsonConstraint(schema))
+    assert [text for text in valid if not accepts(factory, grammar, text)] == []
+    assert [text for text in invalid if accepts(factory, grammar, text)] == []
+
+
+def test_a_token_that_is_not_allowed_fails_this_completion_alone(factory: GrammarFactory) -> None:
+    grammar = factory.json(JsonConstraint(SMALL))
+    bad, good = grammar.start(), grammar.start()
+    (letter,) = tokens_of(factory, "x")
+    bad.advance(letter)
+    assert bad.failure is not None
+    assert bad.failure.kind == "internal"
+    assert "state" not in bad.failure.message
+    assert not bad.is_complete
+    bad.advance(END)
+    bad.rollback(0)
+    assert feed(good, tokens_of(factory, '{"a":1}')) == 7
+    assert good.is_complete
+
+
+def test_a_grammar_that_met_an_error_is_compiled_anew(factory: GrammarFactory) -> None:
+    grammar = factory.json(JsonConstraint(SMALL))
+    assert factory.json(JsonConstraint(SMALL)) is grammar
+    grammar.start().advance(END)
+    fresh = factory.json(JsonConstraint(SMALL))
+    assert fresh is not grammar
+    assert accepts(factory, fresh, '{"a":1}')
+
+
+def test_rollback(factory: GrammarFactory) -> None:
+    matcher = factory.json(JsonConstraint(SMALL)).start()
+    tokens = tokens_of(factory, '{"a":12}')
+    masks = []
+    for token in [*tokens, END, END]:
+        masks.append(allowed(matcher))
+        matcher.advance(token)
+    assert matcher.failure is None
+    for taken in range(1, 4):
+        matcher.rollback(taken)
+        place = len(masks) - taken
+        assert allowed(matcher) == masks[place]
+        for token in [*tokens, END, END][place:]:
+            matcher.advance(token)
+    matcher.rollback(len(masks))
+    assert allowed(matcher) == masks[0]
+    with pytest.raises(ValueError, match="cannot be taken back"):
+        matcher.rollback(1)
+
+
+def test_clones_go_on_by_themselves(factory: GrammarFactory) -> None:
+    matcher = factory.json(JsonConstraint({"enum": ["ab", "cd"]})).start()
+    feed(matcher, tokens_of(factory, '"'))
+    clone = matcher.clone()
+    assert feed(matcher, tokens_of(factory, 'ab"')) == 3
+    assert feed(clone, tokens_of(factory, 'ab"')[:1]) == 1
+    clone.rollback(2)
+    assert feed(clone, tokens_of(factory, '"cd"')) == 4
+    assert matcher.is_complete
+    assert clone.is_complete
+
+
+def test_count_allowed_takes_nothing(factory: GrammarFactory) -> None:
+    matcher = factory.json(JsonConstraint(SMALL)).start()
+    assert matcher.count_allowed(tokens_of(factory, '{"a":x')) == 5
+    assert matcher.count_allowed(tokens_of(factory, '{"a":1}')) == 7
+    assert matcher.count_allowed([END]) == 0
+
+
+def test_text_before_the_value_is_free_up_to_a_marker_of_text(factory: GrammarFactory) -> None:
+    grammar = factory.json(JsonConstraint(SMALL), "</reason>")
+    thought = tokens_of(factory, 'I could write {"b": </reason or é日.')
+    start_token = 1
+    matcher = grammar.start()
+    assert END not in allowed(matcher)
+    # All but the end and bytes that begin no character.
+    assert len(allowed(matcher)) > 170
+    assert feed(matcher, [*thought, start_token, *thought]) == 2 * len(thought) + 1
+    assert END not in allowed(matcher)
+    assert feed(matcher, tokens_of(factory, "</reason>")) == 9
+    assert allowed(matcher) == set(tokens_of(factory, "{ \n"))
+    assert feed(matcher, tokens_of(factory, '\n\n{"a":1}')) == 9
+    assert matcher.is_complete
+    assert not accepts(factory, grammar, '{"a":1}')
+    assert accepts(factory, grammar, '</reason>{"a":1}')
+
+
+@pytest.fixture(scope="module")
+def byte_level() -> TokenizerWrapper:
+    return make_byte_level()
+
+
+@pytest.fixture(scope="module")
+def byte_level_factory(byte_level: TokenizerWrapper) -> GrammarFactory:
+    return GrammarFactory(byte_level, len(byte_level), {0})
+
+
+@pytest.mark.parametrize("marker", ["</think>", "<|sep|>final<|sep|>", "the end of it."])
+def test_every_sort_of_marker(byte_level: TokenizerWrapper, byte_level_factory: GrammarFactory, marker: str) -> None:
+    def encode(text: str) -> list[int]:
+        return byte_level.encode(text, add_special_tokens=False)
+
+    matcher = byte_level_factory.json(JsonConstraint(SMALL), marker).start()
+    almost = encode(f"<think>{marker[:-1]} {marker[1:]} <|sep|>fin<|sep|>")
+    before = matcher.clone()
+    for token in almost:
+        assert 0 not in allowed(matcher)
+        assert len(allowed(matcher)) > 200
+        assert feed(matcher, [token]) == 1
+    for each in (before, matcher):
+        assert feed(each, encode(marker)) == len(encode(marker))
+        assert 0 not in allowed(each)
+        assert len(allowed(each)) < 20
+        assert feed(each, encode('\n{"a": 7}')) == len(encode('\n{"a": 7}'))
+        assert allowed(each) == {0}
+
+
+def test_a_token_that_runs_over_the_marker_has_to_fit_what_follows(
+    byte_level: TokenizerWrapper, byte_level_factory: GrammarFactory
+) -> None:
+    matcher = byte_level_factory.json(JsonConstraint({"type": "array"}), "]").start()
+    texts = {token: byte_level.decode([token]) for token in allowed(matcher)}
+    over = [text for text in texts.values() if "]" in text and not text.endswith("]")]
+    assert all(text.partition("]")[2][0] in "[ \n" for text in over)
+    assert "]" in texts.values()
