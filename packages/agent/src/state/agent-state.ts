@@ -32,7 +32,7 @@ export interface AgentServices {
   readonly log: Logger;
   /** Steady clock, milliseconds. */
   readonly now: () => number;
-  /** Milliseconds between the comments that keep a waiting stream open. */
+  /** Milliseconds of silence after which a comment keeps a stream open. */
   readonly heartbeatMs: number;
   /** Ports that are listened on, once they are. */
   readonly ports: { main: number; admin: number };

@@ -110,13 +110,11 @@ export class MessageStream implements AnswerSink, BlockListener {
     this.#pending += `event: ${event.type}\ndata: ${JSON.stringify(event)}\n\n`;
   }
 
-  /** Reasoning that is not told leaves the stream silent: until there is a block to tell, pings go on. */
+  /** Reasoning that is not told writes nothing, so that pings go on. */
   #flush(): void {
     if (this.#pending === '') return;
-    const { stream } = this.#options;
-    if (this.#index >= 0) stream.quieten();
     const events = this.#pending;
     this.#pending = '';
-    stream.write(events);
+    this.#options.stream.write(events);
   }
 }

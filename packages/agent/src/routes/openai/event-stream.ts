@@ -6,7 +6,7 @@ import { ClientGone } from './generation.ts';
 export interface EventStreamOptions {
   readonly response: ServerResponse;
   readonly headers: OutgoingHttpHeaders;
-  /** Milliseconds between heartbeats while nothing else is sent, so that proxies keep the connection. */
+  /** Milliseconds without a byte after which a heartbeat is sent, so that proxies keep the connection. */
   readonly heartbeatMs: number;
   /** An event, or a comment, that says nothing. */
   readonly heartbeat: string;
@@ -21,19 +21,21 @@ const MOST_BUFFERED_BYTES = 4 * 1024 * 1024;
 
 /**
  * Server-sent events of one answer, written straight to the response. Nothing is sent before the request has begun to
- * run, so that a request that is refused gets a status of its own; a long wait is bridged by heartbeats, after which
- * errors are events.
+ * run, so that a request that is refused gets a status of its own; a long silence, also between outputs, is bridged by
+ * heartbeats, after which errors are events.
  */
 export class EventStream {
   readonly #options: EventStreamOptions;
   readonly #outcome = Promise.withResolvers<void>();
+  /** Null when the stream is over. */
   #heartbeat: NodeJS.Timeout | null;
   #begun = false;
   #overflowed = false;
 
   constructor(options: EventStreamOptions) {
     this.#options = options;
-    this.#heartbeat = setInterval(() => {
+    // Each write puts it off.
+    this.#heartbeat = setTimeout(() => {
       this.write(options.heartbeat);
     }, options.heartbeatMs);
   }
@@ -63,6 +65,7 @@ export class EventStream {
     this.begin();
     const { onOverflow, response } = this.#options;
     response.write(text);
+    this.#heartbeat?.refresh();
     if (response.writableLength <= MOST_BUFFERED_BYTES || this.#overflowed) return;
     this.#overflowed = true;
     onOverflow(new ApiError(API_ERRORS.CLIENT_TOO_SLOW, 'The client does not read the stream.'));
@@ -91,7 +94,7 @@ export class EventStream {
 
   /** No more heartbeats. */
   quieten(): void {
-    if (this.#heartbeat !== null) clearInterval(this.#heartbeat);
+    if (this.#heartbeat !== null) clearTimeout(this.#heartbeat);
     this.#heartbeat = null;
   }
 }

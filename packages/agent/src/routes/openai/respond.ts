@@ -22,7 +22,7 @@ export interface Answering {
   /** Names the request towards its worker and in the log. */
   readonly id: string;
   readonly stream: boolean;
-  /** Said in streams while a request waits: an event, or a comment, without meaning. */
+  /** Said in streams while there is nothing to tell: an event, or a comment, without meaning. */
   readonly heartbeat: string;
   /** Further headers of the answer. */
   readonly headers?: OutgoingHttpHeaders;
@@ -98,10 +98,14 @@ async function stream(
   let generation: Generation | null = null;
   const events = new EventStream({
     response: reply.raw,
-    headers: { ...answering.headers, 'x-request-id': reply.request.id },
+    headers: answering.headers ?? {},
     heartbeatMs: services.heartbeatMs,
     heartbeat: answering.heartbeat,
     onBegin: () => {
+      // Fastify would have sent what hooks have set.
+      for (const [name, value] of Object.entries(reply.getHeaders())) {
+        if (value !== undefined) reply.raw.setHeader(name, value);
+      }
       reply.hijack();
     },
     onOverflow: (error) => generation?.fail(error),

@@ -24,9 +24,7 @@ export class StreamedAnswer implements AnswerSink {
 
   output(index: number, output: StepOutput): void {
     const events = this.#format.delta(index, output);
-    if (events === '') return;
-    this.#stream.quieten();
-    this.#stream.write(events);
+    if (events !== '') this.#stream.write(events);
   }
 
   finished(index: number, finish: Finish, last: Summary | null): void {

@@ -46,7 +46,6 @@ export class ResponseStream implements AnswerSink, BlockListener {
   }
 
   output(_: number, output: StepOutput): void {
-    this.#stream.quieten();
     this.#blocks.take(output);
     this.#flush();
   }
