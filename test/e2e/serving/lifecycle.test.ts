@@ -25,6 +25,13 @@ async function running(target: AgentProcess): Promise<number> {
   return (await target.status()).requests.running;
 }
 
+/** Requests since the agent's start that a token has come for, those that have ended too. */
+async function requestsWithTokens(target: AgentProcess): Promise<number> {
+  const metrics = await (await fetch(`${target.url}/metrics`)).text();
+  const count = /^vllm:time_to_first_token_seconds_count\{[^}]*\} (\d+)$/m.exec(metrics)?.[1];
+  return Number(count ?? 0);
+}
+
 async function onlyWorkerPid(target: AgentProcess): Promise<number> {
   const [worker] = (await target.status()).workers;
   if (worker?.pid == null) throw new Error('no worker is running');
@@ -69,19 +76,24 @@ test.each([true, false])('a client that disconnects stops its generation (stream
   await request;
 });
 
-test('a worker that dies is restarted, and the requests it held get a clear error', async () => {
+test('of the requests that a dead worker held, those with tokens fail clearly and those without are answered', async () => {
   const started = await startAgent({ models: [MODEL] });
   agent = started;
-  await started.client.chat.completions.create(short);
+  const repeatable = { ...short, temperature: 0 };
+  const [alone] = (await started.client.chat.completions.create(repeatable)).choices;
   const pid = await onlyWorkerPid(started);
   const streamed = failureOf(readAll(started));
   const plain = failureOf(started.client.chat.completions.create(endless));
-  await expect.poll(() => running(started), { timeout: 10000, interval: 20 }).toBe(2);
+  // Both have tokens, the plain one too, though its client has seen nothing of them.
+  await expect.poll(() => requestsWithTokens(started), { timeout: 10000, interval: 20 }).toBe(3);
+  process.kill(pid, 'SIGSTOP');
+  const without = started.client.chat.completions.create(repeatable);
+  await expect.poll(() => running(started), { timeout: 10000, interval: 20 }).toBe(3);
   process.kill(pid, 'SIGKILL');
-  expect(await plain).toMatch(/worker/i);
-  expect(await streamed).toMatch(/worker/i);
-  const completion = await started.client.chat.completions.create(short);
-  expect(completion.usage?.completion_tokens).toBeGreaterThan(0);
+  const told = /worker of model 'tiny-text' died while it held this request/;
+  expect(await plain).toMatch(told);
+  expect(await streamed).toMatch(told);
+  expect((await without).choices[0]?.message).toEqual(alone?.message);
   expect(await onlyWorkerPid(started)).not.toBe(pid);
 });
 
