@@ -30,7 +30,8 @@
 //   mute           take the request and never answer; also in texts to tokenize and to embed
 //   cached=N       N tokens of the prompt come from a cache
 //
-// Questions: a text's tokens are its UTF-16 units; a vector has 4 components, or as many as asked for, the first of them 1.
+// Questions: a text's tokens are its UTF-16 units, the first of which counts as special; a vector has 4 components, or as
+// many as asked for, the first of them 1.
 //   reasoning=N    the first N tokens are reasoning, "r0 r1 …"
 //   say=TEXT       emit this text, four characters a token, and end
 //   call=NAME:JSON call this function, where tool_choice allows it, and end; several are several calls
@@ -244,7 +245,8 @@ function answer(frame) {
   if (texts.some((text) => text.includes('invalid'))) {
     send({ type: 'failed', id, param: 'input', ...REFUSALS.invalid });
   } else if (frame.type === 'tokenize') {
-    send({ type: 'tokenized', id, tokens: Array.from(texts[0], (unit) => unit.charCodeAt(0)) });
+    const units = Array.from(texts[0], (unit) => unit.charCodeAt(0));
+    send({ type: 'tokenized', id, tokens: frame.add_special_tokens === false ? units.slice(1) : units });
   } else if (frame.type === 'detokenize') {
     send({ type: 'detokenized', id, text: String.fromCharCode(...frame.tokens) });
   } else {
@@ -308,17 +310,27 @@ function say(event) {
  *   cut-off        the first try ends before the weights
  *   weightless     a repository without weights
  *   slow           the weights take half a second
+ *   endless        the weights never come; the file `pid` beside them has the id of this process
+ *   missing, huge  the hub does not have it, the disk has no room for it
  */
 function download(id) {
   process.stdin.resume();
   process.stdin.on('end', () => process.exit(2));
   const name = id.split('/').at(-1);
   if (name === 'unreachable') {
-    say({ event: 'failed', message: 'the hub could not be reached' });
+    say({ event: 'failed', reason: 'unreachable', message: 'the hub could not be reached' });
+    process.exit(1);
+  }
+  if (name === 'missing') {
+    say({ event: 'failed', reason: 'unknown', message: 'the hub does not have it either' });
+    process.exit(1);
+  }
+  if (name === 'huge') {
+    say({ event: 'failed', reason: 'disk', message: 'it takes 9.0 GB more, and the disk has 1.0 GB free' });
     process.exit(1);
   }
   if (name === 'silent') return;
-  say({ event: 'found' });
+  say({ event: 'found', total_bytes: 9 });
   const folder = path.join(process.env.HF_HUB_CACHE, `models--${id.replace('/', '--')}`);
   const snapshot = path.join(folder, 'snapshots', 'abc');
   const isResumed = existsSync(snapshot);
@@ -328,8 +340,13 @@ function download(id) {
   writeFileSync(path.join(folder, 'refs', 'main'), 'abc');
   writeFileSync(path.join(snapshot, 'config.json'), '{}');
   if (name === 'cut-off' && !isResumed) {
-    say({ event: 'failed', message: 'the download failed (ConnectionError)' });
+    say({ event: 'failed', reason: 'failed', message: 'the download failed (ConnectionError)' });
     process.exit(1);
+  }
+  say({ event: 'progress', bytes: 2 });
+  if (name === 'endless') {
+    writeFileSync(path.join(snapshot, 'pid'), String(process.pid));
+    return;
   }
   setTimeout(
     () => {

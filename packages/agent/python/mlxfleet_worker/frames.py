@@ -5,6 +5,7 @@ fields are ignored: a newer agent may send more than this worker knows.
 """
 
 import json
+import re
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -16,6 +17,7 @@ from .prompts import Prompt, parse_prompt
 PROTOCOL_VERSION = 1
 MAX_TOP_LOGPROBS = 20
 MAX_DRAFTED_TOKENS = 16
+_ID_BEHIND_TYPE = re.compile(rb'\{"type":"\w+","id":"([\w.:-]+)"')
 
 
 class FrameError(Exception):
@@ -119,10 +121,11 @@ class ShrinkFrame:
 
 @dataclass(frozen=True, slots=True)
 class TokenizeFrame:
-    """Answered by `tokenized`."""
+    """Answered by `tokenized`. `add_special_tokens` is about texts: whether those around a prompt count too."""
 
     id: str
     prompt: Prompt
+    add_special_tokens: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,7 +155,7 @@ def parse_frame(line: bytes) -> RequestFrame:
     try:
         frame = json.loads(line)
     except (ValueError, RecursionError) as error:
-        raise FrameError(f"not JSON: {type(error).__name__}") from error
+        raise FrameError(f"not JSON: {type(error).__name__}", _written_id(line)) from error
     if not isinstance(frame, dict):
         raise FrameError("a frame must be an object")
     id = frame.get("id")
@@ -161,6 +164,15 @@ def parse_frame(line: bytes) -> RequestFrame:
         return _parse(frame)
     except RequestError as error:
         raise FrameError(error.message, known_id, error.param) from error
+    except RecursionError as error:
+        # What the C scanner of JSON still reads can be too deep for a walk in Python.
+        raise FrameError("The request is nested too deeply.", known_id) from error
+
+
+def _written_id(line: bytes) -> str | None:
+    """The request that a line would have named, had it been readable: agents write the id behind the type."""
+    match = _ID_BEHIND_TYPE.match(line)
+    return None if match is None else match[1].decode()
 
 
 def _parse(frame: dict[str, Any]) -> RequestFrame:
@@ -176,7 +188,11 @@ def _parse(frame: dict[str, Any]) -> RequestFrame:
         case "shrink":
             return ShrinkFrame(whole_field(frame, "prefix_cache_bytes", least=0))
         case "tokenize":
-            return TokenizeFrame(text_field(frame, "id"), parse_prompt(frame.get("prompt")))
+            return TokenizeFrame(
+                id=text_field(frame, "id"),
+                prompt=parse_prompt(frame.get("prompt")),
+                add_special_tokens=flag_field(frame, "add_special_tokens", True),
+            )
         case "detokenize":
             return DetokenizeFrame(text_field(frame, "id"), _tokens(frame.get("tokens"), "tokens"))
         case "embed":

@@ -5,7 +5,7 @@ from typing import Any, Protocol
 from .errors import RequestError
 from .frames import DetokenizeFrame, TokenizeFrame
 from .log import log
-from .prompts import Prompt
+from .prompts import Prompt, TextPrompt
 from .replies import ReplyChannel
 
 
@@ -25,7 +25,8 @@ def answer(frame: TokenizeFrame | DetokenizeFrame, model: TokenizingModel, repli
     """Reply to one question; whatever is wrong with it, the next one is answered too."""
     try:
         if isinstance(frame, TokenizeFrame):
-            replies.send({"type": "tokenized", "id": frame.id, "tokens": tokenize(model, frame.prompt)})
+            tokens = tokenize(model, frame.prompt, frame.add_special_tokens)
+            replies.send({"type": "tokenized", "id": frame.id, "tokens": tokens})
         else:
             replies.send({"type": "detokenized", "id": frame.id, "text": detokenize(model, frame.tokens)})
     except RequestError as error:
@@ -36,11 +37,14 @@ def answer(frame: TokenizeFrame | DetokenizeFrame, model: TokenizingModel, repli
         replies.send_failed(frame.id, RequestError(f"The text could not be tokenized: {error}", "input"))
 
 
-def tokenize(model: TokenizingModel, prompt: Prompt) -> list[int]:
-    """The tokens that the model begins with: special ones included, and longer than the context too.
+def tokenize(model: TokenizingModel, prompt: Prompt, add_special_tokens: bool = True) -> list[int]:
+    """The tokens that the model begins with, longer than the context too.
 
+    Without `add_special_tokens` those of a text alone: what the text itself spells out is a special token even then.
     Raises RequestError for a prompt that is invalid.
     """
+    if isinstance(prompt, TextPrompt) and not add_special_tokens:
+        return list(model.tokenizer.encode(prompt.text, add_special_tokens=False))
     return model.tokens(prompt)
 
 

@@ -13,6 +13,7 @@ from mlxfleet_worker.frames import (
     GenerateFrame,
     LoadFrame,
     PingFrame,
+    TokenizeFrame,
     parse_frame,
 )
 from mlxfleet_worker.parameters import Sampling, parse_sampling
@@ -30,6 +31,9 @@ def test_reads_each_kind_of_frame() -> None:
     assert parse(load) == LoadFrame("/m", 5, None, 2)
     assert parse({"type": "cancel", "id": "a"}) == CancelFrame("a")
     assert parse({"type": "ping", "nonce": -1}) == PingFrame(-1)
+    tokenize = {"type": "tokenize", "id": "a", "prompt": {"kind": "text", "text": "hi"}}
+    assert parse(tokenize) == TokenizeFrame("a", TextPrompt("hi"))
+    assert parse({**tokenize, "add_special_tokens": False}) == TokenizeFrame("a", TextPrompt("hi"), False)
     generate = parse(generate_frame("a", [1, 2], max_tokens=None, stop=["x"]))
     assert generate == GenerateFrame("a", TokensPrompt([1, 2]), None, Sampling(temperature=0), ["x"])
 
@@ -66,6 +70,17 @@ def test_refuses_lines_that_are_no_frames(line: bytes) -> None:
     with pytest.raises(FrameError) as caught:
         parse_frame(line)
     assert caught.value.id is None
+
+
+@pytest.mark.parametrize("levels", [500, 900, 2000, 20_000, 200_000])
+@pytest.mark.parametrize("opening", [b'{"x":', b"["])
+def test_a_request_that_nests_too_deeply_fails_by_its_name(opening: bytes, levels: int) -> None:
+    closing = (b"}" if opening.startswith(b"{") else b"]") * levels
+    options = b'{"deep":' + opening * levels + b"1" + closing + b"}"
+    prompt = b'{"kind":"chat","messages":[{"role":"user","content":"hi"}],"template_options":' + options + b"}"
+    with pytest.raises(FrameError) as caught:
+        parse_frame(b'{"type":"generate","id":"chatcmpl-1a:0","prompt":' + prompt + b"}")
+    assert caught.value.id == "chatcmpl-1a:0"
 
 
 @pytest.mark.parametrize(

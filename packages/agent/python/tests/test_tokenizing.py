@@ -1,8 +1,10 @@
 """Tokens and texts, asked of a worker: what it answers is what a completion would begin with."""
 
+from pathlib import Path
 from typing import Any
 
 import pytest
+from tokenizers.processors import TemplateProcessing
 
 from mlxfleet_worker.prompts import ChatPrompt, TextPrompt, TokensPrompt
 from mlxfleet_worker.text import TextModel
@@ -42,6 +44,21 @@ def test_tokens_are_what_a_completion_begins_with(model: TextModel) -> None:
     assert tokenize(model, TokensPrompt([5, 6])) == [5, 6]
 
 
+def test_the_tokens_around_a_text_can_be_left_out(tiny_text: Path) -> None:
+    model = TextModel(str(tiny_text), None)
+    bare = tokenize(model, TextPrompt("zebra"))
+    begin = model.tokenizer.convert_tokens_to_ids("<|im_start|>")
+    model.tokenizer.backend_tokenizer.post_processor = TemplateProcessing(
+        single="<|im_start|> $A", special_tokens=[("<|im_start|>", begin)]
+    )
+    assert tokenize(model, TextPrompt("zebra")) == [begin, *bare]
+    assert tokenize(model, TextPrompt("zebra"), add_special_tokens=False) == bare
+    # What the text spells out is the text's own.
+    assert tokenize(model, TextPrompt("<|im_start|>zebra"), add_special_tokens=False) == [begin, *bare]
+    chat = ChatPrompt([{"role": "user", "content": "zebra"}], {})
+    assert tokenize(model, chat, add_special_tokens=False) == tokenize(model, chat)
+
+
 def test_bytes_that_are_no_character_are_marked(model: TextModel) -> None:
     sparkles = tokenize(model, TextPrompt("✨"))
     assert detokenize(model, sparkles[:-1]).strip("\ufffd") == ""
@@ -60,6 +77,9 @@ def ask(worker: WorkerProcess, type: str, **fields: Any) -> Frame:
 def test_a_worker_answers_both(worker: WorkerProcess) -> None:
     tokens = ask(worker, "tokenize", prompt={"kind": "text", "text": "zebra"})["tokens"]
     assert len(tokens) == 5
+    assert (
+        ask(worker, "tokenize", prompt={"kind": "text", "text": "zebra"}, add_special_tokens=False)["tokens"] == tokens
+    )
     assert ask(worker, "detokenize", tokens=tokens)["text"] == "zebra"
     started = worker.complete({"kind": "text", "text": "zebra"}, max_tokens=1).started
     assert started is not None
@@ -77,6 +97,7 @@ def test_a_worker_answers_both(worker: WorkerProcess) -> None:
         ("tokenize", {"prompt": {"kind": "tokens", "tokens": [400]}}, "prompt"),
         ("tokenize", {"prompt": {"kind": "chat", "messages": []}}, "messages"),
         ("tokenize", {}, "prompt"),
+        ("tokenize", {"prompt": {"kind": "text", "text": "a"}, "add_special_tokens": 0}, "add_special_tokens"),
     ],
 )
 def test_what_it_refuses(worker: WorkerProcess, type: str, fields: Frame, param: str) -> None:

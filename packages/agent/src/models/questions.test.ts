@@ -4,7 +4,11 @@ import { ApiError } from '../api-error.ts';
 import { API_ERRORS } from '../errors.ts';
 import { type Question, Questions, type QuestionsOptions } from './questions.ts';
 
-const TOKENIZE = { type: 'tokenize', prompt: { kind: 'text', text: 'hi' } } as const;
+const TOKENIZE = {
+  type: 'tokenize',
+  prompt: { kind: 'text', text: 'hi' },
+  add_special_tokens: true,
+} as const;
 const EMBED: Question = { type: 'embed', inputs: ['hi'], dimensions: null };
 
 interface Made {

@@ -17,20 +17,42 @@ export function parseReply(line: string): WorkerReply | null {
 }
 
 function isStep(value: unknown): value is { type: 'step'; outputs: StepOutput[] } {
-  if (typeof value !== 'object' || value === null) return false;
-  if (!('type' in value && value.type === 'step' && 'outputs' in value)) return false;
-  return Array.isArray(value.outputs) && value.outputs.every(isOutput);
+  return isRecord(value) && value['type'] === 'step' && isListOf(value['outputs'], isOutput);
 }
 
-/** An output with `finish` comes once in a request and is left to the schema. */
+/** An output with `finish` comes once in a request, and calls are few: they are left to the schema. */
 function isOutput(value: unknown): boolean {
-  if (typeof value !== 'object' || value === null || 'finish' in value) return false;
+  if (!isRecord(value)) return false;
+  const { id, text, tokens, reasoning, logprobs, tool_calls: calls, finish } = value;
   return (
-    'id' in value &&
-    typeof value.id === 'string' &&
-    'text' in value &&
-    typeof value.text === 'string' &&
-    'tokens' in value &&
-    Array.isArray(value.tokens)
+    typeof id === 'string' &&
+    typeof text === 'string' &&
+    isListOf(tokens, Number.isInteger) &&
+    (reasoning === undefined || typeof reasoning === 'string') &&
+    (logprobs === undefined || isListOf(logprobs, isChoiceLogprob)) &&
+    calls === undefined &&
+    finish === undefined
   );
+}
+
+function isChoiceLogprob(value: unknown): boolean {
+  return isRecord(value) && isTokenLogprob(value) && isListOf(value['top_logprobs'], isTokenLogprob);
+}
+
+function isTokenLogprob(value: unknown): boolean {
+  if (!isRecord(value)) return false;
+  const { token, bytes, logprob } = value;
+  return typeof token === 'string' && typeof logprob === 'number' && isListOf(bytes, isByte);
+}
+
+function isByte(value: unknown): boolean {
+  return typeof value === 'number' && Number.isInteger(value) && value >= 0 && value <= 255;
+}
+
+function isListOf(value: unknown, isItem: (item: unknown) => boolean): value is unknown[] {
+  return Array.isArray(value) && value.every((item) => isItem(item));
+}
+
+function isRecord(value: unknown): value is Record<string, unknown> {
+  return typeof value === 'object' && value !== null;
 }

@@ -9,13 +9,16 @@ const { messages, tools, chat_template_kwargs, enable_thinking, reasoning_effort
 /** `POST /v1/tokenize`: the tokens of a text, or of the prompt that a chat request makes. */
 export const tokenizeRequestSchema = z.looseObject({
   model,
-  input: option(
-    z.string(),
-    'The text. Tokens that the model puts around a prompt count too. Either this or `messages`.',
-  ),
+  input: option(z.string(), 'The text. Either this or `messages`.'),
   messages: option(
     messages,
     'Extension. The messages of a chat request, to be counted with everything around them.',
+  ),
+  add_special_tokens: option(
+    z.boolean(),
+    'Extension. Whether the tokens that the model puts around a prompt, such as a beginning of the text, count too. About ' +
+      "`input`; what stands around `messages` is for the model's template to say, and `true` is refused.",
+    '`true` with `input`',
   ),
   tools,
   chat_template_kwargs,
@@ -27,7 +30,6 @@ export type TokenizeRequest = z.infer<typeof tokenizeRequestSchema>;
 /** Options of other servers that change the tokens. */
 export const UNSUPPORTED_TOKENIZE_OPTIONS: Readonly<Record<string, readonly unknown[]>> = {
   add_generation_prompt: [true],
-  add_special_tokens: [true],
 };
 
 export const tokenizationSchema = z.object({

@@ -68,6 +68,8 @@ export const tokenizeFrameSchema = z.object({
   type: z.literal('tokenize'),
   id: z.string(),
   prompt: promptSchema,
+  /** Of a text: whether the special tokens count too that the model puts around a prompt. */
+  add_special_tokens: z.boolean().default(true),
 });
 
 /** Answered by `detokenized` with the same id, or by `failed`. */

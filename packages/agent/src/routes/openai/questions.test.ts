@@ -98,6 +98,17 @@ describe('tokens', () => {
     expect(detokenizationSchema.parse(await text.json())).toEqual({ text: 'hi' });
   });
 
+  test('of a text alone, without what stands around a prompt', async () => {
+    const text = { model: 'm', input: 'hi' };
+    const bare = await agent.post(TOKENIZE, { ...text, add_special_tokens: false });
+    expect(await bare.json()).toEqual({ tokens: [105], count: 1 });
+    const whole = await agent.post(TOKENIZE, { ...text, add_special_tokens: true });
+    expect(await whole.json()).toEqual({ tokens: [104, 105], count: 2 });
+    const messages = [{ role: 'user', content: 'hi' }];
+    const rendered = await agent.post(TOKENIZE, { model: 'm', messages, add_special_tokens: false });
+    expect(await rendered.json()).toEqual({ tokens: [104, 105], count: 2 });
+  });
+
   test('of nothing are none', async () => {
     const tokenized = await agent.post(TOKENIZE, { model: 'm', input: '' });
     expect(await tokenized.json()).toEqual({ tokens: [], count: 0 });
@@ -217,10 +228,16 @@ describe('what is refused', () => {
       { status: 400, param: 'messages' },
     ],
     [
-      'bare tokens of a text',
+      'special tokens around messages',
       TOKENIZE,
-      { model: 'm', input: 'a', add_special_tokens: false },
-      { status: 400, param: 'add_special_tokens', code: 'unsupported_parameter' },
+      { model: 'm', messages: [{ role: 'user', content: 'a' }], add_special_tokens: true },
+      { status: 400, param: 'add_special_tokens', code: 'unsupported_parameter', message: /template/ },
+    ],
+    [
+      'special tokens as a number',
+      TOKENIZE,
+      { model: 'm', input: 'a', add_special_tokens: 0 },
+      { status: 400, param: 'add_special_tokens', code: 'invalid_type' },
     ],
     [
       'no tokens',

@@ -22,12 +22,15 @@ export function tokenize(app: FastifyInstance, services: AgentServices, bodyLimi
     const body = parseBody(tokenizeRequestSchema, request.body);
     refuseOptions(body, UNSUPPORTED_TOKENIZE_OPTIONS);
     const prompt = tokenizePrompt(body);
+    // A chat's prompt is whole as the template renders it.
+    const special = body.messages != null || (body.add_special_tokens ?? true);
+    const question = { type: 'tokenize', prompt, add_special_tokens: special } as const;
     return await questionRoute(
       services,
       reply,
       body.model,
       async (runtime, signal): Promise<Tokenization> => {
-        const { tokens } = await runtime.ask({ type: 'tokenize', prompt }, signal);
+        const { tokens } = await runtime.ask(question, signal);
         return { tokens, count: tokens.length };
       },
     );
@@ -48,11 +51,18 @@ export function tokenize(app: FastifyInstance, services: AgentServices, bodyLimi
 }
 
 function tokenizePrompt(body: TokenizeRequest): Prompt {
-  const { input, messages } = body;
+  const { input, messages, add_special_tokens: special } = body;
   if (input != null && messages != null) {
     throw new ApiError(API_ERRORS.INVALID_VALUE, "'input' and 'messages' exclude each other.", {
       param: 'messages',
     });
+  }
+  if (messages != null && special === true) {
+    throw new ApiError(
+      API_ERRORS.UNSUPPORTED_PARAMETER,
+      "'add_special_tokens' is about 'input': the model's template says what stands around 'messages'.",
+      { param: 'add_special_tokens' },
+    );
   }
   if (messages != null) return chatPrompt({ ...body, messages });
   if (input != null) return { kind: 'text', text: input };
