@@ -1,12 +1,13 @@
 """The decoding step: mlx-lm's batch, with each row's own wishes and without what nobody asked for."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 import mlx.core as mx
-from mlx_lm.generate import GenerationBatch, PromptProcessingBatch
-from mlx_lm.models.cache import can_trim_prompt_cache, trim_prompt_cache
+from mlx import nn
+from mlx_lm.generate import BatchGenerator, GenerationBatch, PromptProcessingBatch
+from mlx_lm.models.cache import BatchRotatingKVCache, CacheList, can_trim_prompt_cache, trim_prompt_cache
 from mlx_lm.sample_utils import Sampler
 
 from .constraints.masks import prepare_masks
@@ -216,6 +217,17 @@ class LeanGenerationBatch(GenerationBatch):
 class LeanPromptBatch(PromptProcessingBatch):
     """Prompts in prefill that go on as rows of a LeanGenerationBatch."""
 
+    def prompt(self, tokens: list[list[int]]) -> None:
+        """Process the next tokens of each prompt.
+
+        A chunk of one token makes rings of the library's sliding windows. Its mask of a longer chunk takes them for
+        ordered and hides the first token of every row that has padding (mlx-lm 0.32.2), so they are put in order first.
+        """
+        for cache in _leaves(self.prompt_cache):
+            if isinstance(cache, BatchRotatingKVCache):
+                cache._temporal_order()
+        super().prompt(tokens)
+
     def split(self, indices: list[int]) -> "LeanPromptBatch":
         """Take out these rows. The library copies every cache, which nobody needs when all rows leave."""
         if len(indices) < len(self.uids):
@@ -250,3 +262,20 @@ class LeanPromptBatch(PromptProcessingBatch):
         for name in ("uids", "tokens", "samplers", "logits_processors", "stop_sequences", "max_tokens"):
             setattr(batch, name, list(getattr(self, name)))
         return batch
+
+
+def make_generator(model: nn.Module, speculation: Speculation | None = None, **options: Any) -> BatchGenerator:
+    """mlx-lm's generator with these batches in it; `options` are its own."""
+    generator = BatchGenerator(model, **options)
+    generator._generation_batch = LeanGenerationBatch.empty(model, generator.sampler)
+    generator._generation_batch.speculation = speculation
+    generator._prompt_batch = LeanPromptBatch.empty(model, generator.sampler)
+    return generator
+
+
+def _leaves(caches: list[Any]) -> Iterator[Any]:
+    for cache in caches:
+        if isinstance(cache, CacheList):
+            yield from _leaves(cache.caches)
+        else:
+            yield cache

@@ -8,12 +8,13 @@ import mlx.core as mx
 import numpy as np
 from mlx import nn
 from mlx.utils import tree_map_with_path
-from mlx_lm.generate import BatchGenerator, generate_step
+from mlx_lm.generate import generate_step
 from mlx_lm.models import falcon_h1, gear, gemma3_text, llama, mamba2, qwen3_next
 
 from mlxfleet_worker.caches.layout import Layout
 from mlxfleet_worker.caches.prefix_cache import PrefixCache
 from mlxfleet_worker.caches.quantized import make_cache
+from mlxfleet_worker.generation import make_generator
 
 VOCABULARY = 199
 WINDOW = 96
@@ -212,7 +213,7 @@ def serve(
     prefill_step_size: int = 2048,
 ) -> tuple[list[list[int]], list[int]]:
     """Complete prompts in one batch; returns their completions and how many of their tokens came from the cache."""
-    generator = BatchGenerator(
+    generator = make_generator(
         model, max_tokens=count, prefill_batch_size=4, completion_batch_size=8, prefill_step_size=prefill_step_size
     )
     starts: dict[int, int] = {}
@@ -236,7 +237,7 @@ def serve(
             if response.end_of_segment and not response.end_of_prompt and length in marks[uid]:
                 caches, tokens = generator.extract_cache([uid])[uid]
                 assert len(tokens) == length
-                assert cache.insert(tokens, caches, marks[uid][length])
+                cache.insert(tokens, caches, marks[uid][length])
         for response in generated:
             completions[response.uid].append(response.token)
             if response.finish_reason:

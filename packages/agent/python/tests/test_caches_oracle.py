@@ -20,6 +20,7 @@ from caches_support import (
 from mlxfleet_worker.caches.layout import Layout, state_arrays
 from mlxfleet_worker.caches.prefix_cache import PrefixCache
 from mlxfleet_worker.caches.quantized import make_cache
+from mlxfleet_worker.generation import make_generator
 
 COUNT = 12
 
@@ -199,6 +200,23 @@ def test_changing_what_was_fetched_changes_nothing_that_is_kept(model: nn.Module
     third = cache.fetch(prompt)
     assert third is not None
     assert_holds(model, third.caches, prompt[: third.length])
+
+
+@pytest.mark.parametrize("first", [1, 30, 95, 150])
+def test_a_chunk_of_one_token_hides_nothing_from_the_chunks_after_it(model: nn.Module, first: int) -> None:
+    """Sliding windows turn into rings at one token, beside a row that has padding or not."""
+    rng = np.random.default_rng(first)
+    chunks = [[first, 1, 20, 1, 1, 7, 1], [150, 1, 20, 1, 3, 5, 1]]
+    segments = [[random_tokens(rng, count) for count in row] for row in chunks]
+    generator = make_generator(model, max_tokens=COUNT)
+    uids = generator.insert_segments(segments, caches=[make_cache(model, None) for _ in segments])
+    completions: dict[int, list[int]] = {uid: [] for uid in uids}
+    while any(len(completion) < COUNT for completion in completions.values()):
+        for response in generator.next()[1]:
+            completions[response.uid].append(response.token)
+    generator.close()
+    prompts = [[token for chunk in row for token in chunk] for row in segments]
+    assert list(completions.values()) == [from_scratch(model, prompt, COUNT) for prompt in prompts]
 
 
 def spoil(cache: Any) -> None:

@@ -62,6 +62,11 @@ class DiskTier:
         """Whether a segment that is offered now would be taken."""
         return self.is_on and self._queued_bytes < MAX_QUEUED_BYTES
 
+    @property
+    def queued_bytes(self) -> int:
+        """Bytes that were offered and are not written yet."""
+        return self._queued_bytes
+
     def plan(self, chain: list[bytes], tokens: Tokens, known: int, *, window: int, needs_state: bool) -> Plan | None:
         """What of a sequence can be read: DiskIndex.plan."""
         if not self.is_on:
