@@ -103,20 +103,26 @@ export class ModelAdmission {
   }
 
   async #share(id: string, settings: ModelSettings, estimate: MemoryEstimate) {
-    const others = this.#others(id).map((resident) => resident.id);
-    const waiting = (await this.#options.effects.configured()).filter(({ location }) => {
-      return location.id !== id && !others.includes(location.id);
+    const others = this.#others(id);
+    const admitted = new Set(others.filter(({ floorBytes }) => floorBytes > 0).map((other) => other.id));
+    // Those that wait for their turn in here are on their way as well.
+    const coming = new Set(others.map((other) => other.id).filter((other) => !admitted.has(other)));
+    const configured = (await this.#options.effects.configured()).filter(({ location }) => {
+      return location.id !== id && !admitted.has(location.id);
     });
-    const promised = waiting.filter((other) => other.settings.preload || other.settings.pin);
+    const promised = configured.filter(({ location, settings: { preload, pin } }) => {
+      return preload || pin || coming.has(location.id);
+    });
+    const unlisted = [...coming].filter((other) => !configured.some(({ location }) => location.id === other));
     const needs = await Promise.all(
       promised.map(async (other) => await modelNeeds(other.location, other.settings, other.draft)),
     );
     return memoryShare({
       estimate,
       limitBytes: this.#options.limitBytes,
-      givenBytes: others.reduce((sum, other) => sum + (this.#given.get(other) ?? 0), 0),
+      givenBytes: [...admitted].reduce((sum, other) => sum + (this.#given.get(other) ?? 0), 0),
       promisedBytes: needs.reduce((sum, { totalBytes }) => sum + totalBytes, 0),
-      others: waiting.length,
+      others: configured.length + unlisted.length,
       prefixBytes: settings.prefixMemoryBytes,
     });
   }

@@ -95,7 +95,10 @@ test('looks more often while something is at stake, and no more once stopped', a
   await vi.advanceTimersByTimeAsync(10_000);
   expect(scene.reads).toBe(5);
   scene.residents = [];
-  await vi.advanceTimersByTimeAsync(22_000);
+  await vi.advanceTimersByTimeAsync(20_000);
+  expect(scene.reads).toBe(7);
+  scene.residents = [MODEL];
+  await vi.advanceTimersByTimeAsync(2000);
   expect(scene.reads).toBe(8);
   scene.guard.stop();
   await vi.advanceTimersByTimeAsync(60_000);

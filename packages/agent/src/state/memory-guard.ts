@@ -17,9 +17,10 @@ export interface MemoryGuardOptions {
   readonly act: (action: GuardAction) => void;
 }
 
-/** Between two looks while models hold memory, or it is short; and when nothing is at stake. Milliseconds. */
+/** Between two looks while models hold memory, or it is short. */
 const LOOK_MS = 2000;
-const IDLE_LOOK_MS = 10_000;
+/** Looks are rarer by so much when nothing is at stake: on a Mac each is two programs. */
+const IDLE_TICKS = 5;
 const RETRY_SECONDS = 10;
 
 /** Looks at the memory of the machine again and again, and carries out what the policy decides. The only writer of it. */
@@ -28,6 +29,8 @@ export class MemoryGuard {
   #state: GuardState = CALM;
   #timer: NodeJS.Timeout | null = null;
   #isBlind = false;
+  #isLooking = false;
+  #skipped = 0;
 
   constructor(options: MemoryGuardOptions) {
     this.#options = options;
@@ -55,22 +58,31 @@ export class MemoryGuard {
 
   start(): void {
     this.stop();
-    const isAtStake = this.#state.pressure !== 'normal' || this.#options.residents().length > 0;
-    this.#timer = setTimeout(
-      () => {
-        void this.look().finally(() => {
-          if (this.#timer !== null) this.start();
-        });
-      },
-      isAtStake ? LOOK_MS : IDLE_LOOK_MS,
-    );
+    this.#timer = setInterval(() => {
+      void this.#tick();
+    }, LOOK_MS);
     // Looking at memory is no reason to stay.
     this.#timer.unref();
   }
 
   stop(): void {
-    if (this.#timer !== null) clearTimeout(this.#timer);
+    if (this.#timer !== null) clearInterval(this.#timer);
     this.#timer = null;
+  }
+
+  async #tick(): Promise<void> {
+    this.#skipped += 1;
+    const isAtStake = this.#state.pressure !== 'normal' || this.#options.residents().length > 0;
+    if (this.#isLooking || (!isAtStake && this.#skipped < IDLE_TICKS)) return;
+    this.#skipped = 0;
+    this.#isLooking = true;
+    try {
+      await this.look();
+    } catch (error) {
+      this.#options.log.error({ err: error }, 'the guard of memory failed');
+    } finally {
+      this.#isLooking = false;
+    }
   }
 
   /** Looks once. Never rejects: without figures the last verdict stays. */
