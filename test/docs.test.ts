@@ -175,12 +175,17 @@ test.each(inventories)('the inventory in %s is valid', (_, text) => {
 
 /** A JSON example carries the name of its schema behind the word json. */
 const schemas: Readonly<Record<string, z.ZodType>> = {
+  adminDrainResponseSchema: protocol.adminDrainResponseSchema,
   adminHealthSchema: protocol.adminHealthSchema,
   adminLoadRequestSchema: protocol.adminLoadRequestSchema,
   adminLoadResponseSchema: protocol.adminLoadResponseSchema,
+  adminModelsSchema: protocol.adminModelsSchema,
+  adminPullEventSchema: protocol.adminPullEventSchema,
+  adminPullRequestSchema: protocol.adminPullRequestSchema,
   adminStatusSchema: protocol.adminStatusSchema,
   adminUnloadRequestSchema: protocol.adminUnloadRequestSchema,
   adminUnloadResponseSchema: protocol.adminUnloadResponseSchema,
+  adminWorkersSchema: protocol.adminWorkersSchema,
   anthropicErrorSchema: protocol.anthropicErrorSchema,
   anthropicMessageSchema: protocol.anthropicMessageSchema,
   chatCompletionSchema: protocol.chatCompletionSchema,

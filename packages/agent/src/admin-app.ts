@@ -1,7 +1,9 @@
 import type { FastifyInstance } from 'fastify';
 import { baseApp } from './base-app.ts';
 import { installAdminGuard } from './plugins/admin-guard.ts';
+import { adminDrain } from './routes/admin/drain.ts';
 import { adminLoad } from './routes/admin/load.ts';
+import { adminPull } from './routes/admin/pull.ts';
 import { adminReads } from './routes/admin/reads.ts';
 import { adminUnload } from './routes/admin/unload.ts';
 import type { AgentServices } from './state/agent-state.ts';
@@ -13,5 +15,7 @@ export function adminApp(services: AgentServices, transport: 'tcp' | 'socket'): 
   adminReads(app, services);
   adminLoad(app, services);
   adminUnload(app, services);
+  adminDrain(app, services);
+  adminPull(app, services);
   return app;
 }

@@ -269,6 +269,27 @@ export const API_ERRORS = {
     when: 'Too many models are being looked up or downloaded.',
     hint: 'Try again when one of them is there.',
   },
+  HUB_UNREACHABLE: {
+    code: 'HUB_UNREACHABLE',
+    status: 503,
+    type: 'service_unavailable_error',
+    when: 'A model was to be fetched, and no hub answers, or none may be asked.',
+    hint: 'Check the network of the host, HF_ENDPOINT and HF_HUB_OFFLINE; or copy the model into shared/models.',
+  },
+  DOWNLOAD_FAILED: {
+    code: 'DOWNLOAD_FAILED',
+    status: 502,
+    type: 'server_error',
+    when: 'The download of a model broke off.',
+    hint: 'Pull it again: it goes on with the files that are there.',
+  },
+  DISK_FULL: {
+    code: 'DISK_FULL',
+    status: 507,
+    type: 'server_error',
+    when: 'The disk of the host has no room for the model that was to be fetched.',
+    hint: 'Free space on the host, for example by removing models that nobody uses, and pull it again.',
+  },
   QUEUE_TIMEOUT: {
     code: 'QUEUE_TIMEOUT',
     status: 503,
@@ -280,7 +301,7 @@ export const API_ERRORS = {
     code: 'DRAINING',
     status: 503,
     type: 'service_unavailable_error',
-    when: 'The agent is about to stop and takes no new work.',
+    when: 'The agent is about to stop, or was told to drain, and takes no new work.',
     hint: 'Try again after the seconds in Retry-After.',
   },
   NOT_READY: {

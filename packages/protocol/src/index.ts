@@ -1,4 +1,5 @@
 // The public surface of the protocol: every name that agent and command line may use.
+export { adminDrainRequestSchema, type AdminDrainResponse, adminDrainResponseSchema } from './admin/drain.ts';
 export { type AdminHealth, adminHealthSchema } from './admin/health.ts';
 export {
   type AdminLoadRequest,
@@ -6,6 +7,13 @@ export {
   type AdminLoadResponse,
   adminLoadResponseSchema,
 } from './admin/load.ts';
+export { type AdminModel, adminModelSchema, type AdminModels, adminModelsSchema } from './admin/models.ts';
+export {
+  type AdminPullEvent,
+  adminPullEventSchema,
+  type AdminPullRequest,
+  adminPullRequestSchema,
+} from './admin/pull.ts';
 export {
   type AdminStatus,
   adminStatusSchema,
@@ -24,6 +32,12 @@ export {
   type AdminUnloadResponse,
   adminUnloadResponseSchema,
 } from './admin/unload.ts';
+export {
+  type AdminWorker,
+  adminWorkerSchema,
+  type AdminWorkers,
+  adminWorkersSchema,
+} from './admin/workers.ts';
 export { type AgentConfig, agentConfigSchema, type AgentModel, type RateLimit } from './agent-config.ts';
 export {
   type AnthropicContentBlock,

@@ -22,6 +22,13 @@ function downloader(offline = false, python = FAKE_WORKER, folder = cache): Down
   return new Downloader(command, pino({ level: 'silent' }), offline, LOOK_UP_MS);
 }
 
+/** With the real program, and a hub that is none. */
+function program(environment: Readonly<Record<string, string>>): Downloader {
+  const source = `${path.join(CHECKOUT, 'packages/agent/python')}:${path.join(CHECKOUT, 'test/fakes/hub')}`;
+  const command = { python: 'python3', source, environment: { HF_HUB_CACHE: cache, ...environment } };
+  return new Downloader(command, pino({ level: 'silent' }), false);
+}
+
 test('a model of the hub is fetched, once for all who ask', async () => {
   const each = downloader();
   await Promise.all([each.download('org/good'), each.download('org/good')]);
@@ -47,6 +54,35 @@ test('what the hub says is passed on', async () => {
   await expect(downloader(false, '/nonexistent').download('org/good')).rejects.toThrow(
     'environment is missing',
   );
+});
+
+test('a download ends with the last of those who wait for it, and is no failure then', async () => {
+  const each = downloader();
+  const request = each.download('org/slow');
+  const [first, second] = [each.join('org/slow'), each.join('org/slow')];
+  first.leave();
+  first.leave();
+  second.leave();
+  await request;
+
+  const [left, stays] = [each.join('org/endless'), each.join('org/endless')];
+  await left.found;
+  left.leave();
+  left.leave();
+  expect(each.isRunning('org/endless')).toBe(true);
+  stays.leave();
+  expect(each.isRunning('org/endless')).toBe(false);
+  await expect(stays.done).rejects.toMatchObject({ reason: 'cancelled' });
+  const again = each.join('org/endless');
+  await again.found;
+  again.leave();
+});
+
+test('what has just failed is asked for again by who asks for the download itself', async () => {
+  const each = downloader(false, FAKE_WORKER, mkdtempSync(path.join(cache, 'other-')));
+  await expect(each.download('org/cut-off')).rejects.toThrow('ConnectionError');
+  await expect(each.download('org/cut-off')).rejects.toThrow('ConnectionError');
+  await each.join('org/cut-off').done;
 });
 
 test('so many at once', async () => {
@@ -118,11 +154,6 @@ test('a second request waits for the download that runs', async () => {
 });
 
 test('the program that downloads marks the model until its last file is there', async () => {
-  const program = (environment: Readonly<Record<string, string>>): Downloader => {
-    const source = `${path.join(CHECKOUT, 'packages/agent/python')}:${path.join(CHECKOUT, 'test/fakes/hub')}`;
-    const command = { python: 'python3', source, environment: { HF_HUB_CACHE: cache, ...environment } };
-    return new Downloader(command, pino({ level: 'silent' }), false);
-  };
   const catalog = new ModelCatalog({
     models: '/nonexistent',
     caches: [cache],
@@ -132,11 +163,27 @@ test('the program that downloads marks the model until its last file is there', 
   await expect(program({ FAKE_HUB_FAILS: 'yes' }).download('org/program')).rejects.toThrow('ConnectionError');
   expect(await weightBytes(path.join(cache, 'models--org--program', 'snapshots', 'abc'))).toBe(7);
   expect(await catalog.find('org/program')).toBeNull();
-  await program({}).download('org/program');
+  const resumed = program({}).join('org/program');
+  await resumed.done;
+  // The tokenizer and the weights, of which the cut-off part counts for nothing.
+  expect(resumed.progress).toEqual({ bytes: 9, totalBytes: 9 });
   expect(await catalog.find('org/program')).toMatchObject({ id: 'org/program' });
   // Parts of files that are whole by now are gone, or every cut-off would cost the disk as much as it had fetched.
   expect(readdirSync(path.join(cache, 'models--org--program', 'blobs')).toSorted()).toEqual([
     'other.0123abcd.incomplete',
+    'sum',
     'tokenizer',
   ]);
+});
+
+test('the program that downloads looks for room before it begins, and tells a disk that fills up', async () => {
+  const before = program({ FAKE_HUB_BYTES: '1000000000000000000' }).join('org/before');
+  await expect(before.found).rejects.toMatchObject({
+    reason: 'disk',
+    message: /^it takes 1000000000\.0 GB more, and the disk has \d+\.\d GB free$/,
+  });
+  expect(existsSync(path.join(cache, 'models--org--before'))).toBe(false);
+  const midway = program({ FAKE_HUB_FAILS: 'disk' }).join('org/midway');
+  await midway.found;
+  await expect(midway.done).rejects.toMatchObject({ reason: 'disk', message: 'the disk is full' });
 });

@@ -1,8 +1,9 @@
-import { spawn } from 'node:child_process';
 import type { Logger } from 'pino';
 import { ApiError } from '../api-error.ts';
 import { API_ERRORS } from '../errors.ts';
 import type { WorkerCommand } from '../workers/worker-process.ts';
+import { DownloadFailure, notDownloaded } from './download-failure.ts';
+import { DownloadProcess, type DownloadProgress } from './download-process.ts';
 
 /** How long a hub may take to say whether it has the model. A request waits for this. */
 const LOOK_UP_MS = 9000;
@@ -10,9 +11,26 @@ const LOOK_UP_MS = 9000;
 const REMEMBER_FAILURE_MS = 10_000;
 const MOST_AT_ONCE = 2;
 
-interface Failure {
-  readonly message: string;
+interface Remembered {
+  readonly failure: DownloadFailure;
   readonly until: number;
+}
+
+interface Running {
+  readonly process: DownloadProcess;
+  /** How many wait for its end. */
+  waiters: number;
+}
+
+/** One caller's part in a download. Its promises reject with a DownloadFailure, and need not be waited for. */
+export interface Download {
+  /** Resolves when the hub has said that it has the model. Rejects as `done` does. */
+  readonly found: Promise<void>;
+  /** Resolves when the model is in the cache. */
+  readonly done: Promise<void>;
+  readonly progress: DownloadProgress;
+  /** The caller does not wait any more. The download ends with its last caller; a second time changes nothing. */
+  leave(): void;
 }
 
 /** Fetches models from the hub, each in a process of its own so that nothing else waits for it. */
@@ -21,8 +39,8 @@ export class Downloader {
   readonly #log: Logger;
   readonly #offline: boolean;
   readonly #lookUpMs: number;
-  readonly #running = new Map<string, { readonly promise: Promise<void>; readonly kill: () => void }>();
-  readonly #failures = new Map<string, Failure>();
+  readonly #running = new Map<string, Running>();
+  readonly #failures = new Map<string, Remembered>();
 
   constructor(command: WorkerCommand, log: Logger, offline: boolean, lookUpMs = LOOK_UP_MS) {
     this.#lookUpMs = lookUpMs;
@@ -32,15 +50,62 @@ export class Downloader {
   }
 
   /**
-   * Resolves when the model is in the cache. Callers of one id share one download.
+   * Resolves when the model is in the cache. Callers of one id share one download; a look-up that has just failed is not
+   * repeated.
    * @throws ApiError MODEL_NOT_FOUND or DOWNLOADS_BUSY.
    */
   async download(id: string): Promise<void> {
-    if (this.#offline) throw notFound(id, 'the hub may not be asked (HF_HUB_OFFLINE is set)');
-    const running = this.#running.get(id);
-    if (running !== undefined) return await running.promise;
-    const failure = this.#failures.get(id);
-    if (failure !== undefined && failure.until > performance.now()) throw notFound(id, failure.message);
+    try {
+      const remembered = this.#failures.get(id);
+      if (remembered !== undefined && remembered.until > performance.now()) throw remembered.failure;
+      await this.join(id).done;
+    } catch (error) {
+      throw error instanceof DownloadFailure ? notDownloaded(id, error) : error;
+    }
+  }
+
+  /**
+   * Begins a download, also one that has just failed, or joins the one that runs.
+   * @throws DownloadFailure when the hub may not be asked; ApiError DOWNLOADS_BUSY.
+   */
+  join(id: string): Download {
+    if (this.#offline) {
+      throw new DownloadFailure('unreachable', 'the hub may not be asked (HF_HUB_OFFLINE is set)');
+    }
+    const running = this.#running.get(id) ?? this.#begin(id);
+    const { process } = running;
+    running.waiters += 1;
+    let isWaiting = true;
+    return {
+      found: process.found,
+      done: process.done,
+      get progress() {
+        return process.progress;
+      },
+      leave: () => {
+        if (isWaiting) this.#leave(id, running);
+        isWaiting = false;
+      },
+    };
+  }
+
+  isRunning(id: string): boolean {
+    return this.#running.has(id);
+  }
+
+  /** How far each download is, by the model's id. */
+  get progress(): ReadonlyMap<string, DownloadProgress> {
+    return new Map(Array.from(this.#running, ([id, { process }]) => [id, process.progress]));
+  }
+
+  /** Ends every download; what is there of them is taken up by the next. */
+  stop(): void {
+    for (const { process } of this.#running.values()) {
+      process.kill(new DownloadFailure('cancelled', 'the agent stopped before it was complete'));
+    }
+  }
+
+  #begin(id: string): Running {
     this.#failures.delete(id);
     if (this.#running.size >= MOST_AT_ONCE) {
       throw new ApiError(
@@ -49,81 +114,44 @@ export class Downloader {
         { param: 'model', retryAfter: 10 },
       );
     }
-    const download = this.#spawn(id);
-    this.#running.set(id, download);
+    this.#log.info({ model: id }, 'asking the hub for a model');
+    const running: Running = {
+      process: new DownloadProcess(this.#command, id, this.#lookUpMs),
+      waiters: 0,
+    };
+    this.#running.set(id, running);
+    void this.#watch(id, running);
+    return running;
+  }
+
+  /** It waits first, so that the download counts as over for everybody else who has waited. */
+  async #watch(id: string, running: Running): Promise<void> {
+    const forget = (): void => {
+      if (this.#running.get(id) === running) this.#running.delete(id);
+    };
     try {
-      await download.promise;
-    } finally {
-      this.#running.delete(id);
+      await running.process.done;
+      forget();
+      this.#log.info({ model: id }, 'downloaded a model');
+    } catch (error) {
+      forget();
+      if (!(error instanceof DownloadFailure)) throw error;
+      this.#log.warn({ model: id, reason: error.message }, 'the model could not be downloaded');
+      if (error.reason !== 'cancelled') this.#remember(id, error);
     }
   }
 
-  isRunning(id: string): boolean {
-    return this.#running.has(id);
+  #remember(id: string, failure: DownloadFailure): void {
+    const now = performance.now();
+    for (const [other, { until }] of this.#failures) if (until <= now) this.#failures.delete(other);
+    this.#failures.set(id, { failure, until: now + REMEMBER_FAILURE_MS });
   }
 
-  /** Ends every download; what is there of them is taken up by the next. */
-  stop(): void {
-    for (const { kill } of this.#running.values()) kill();
+  #leave(id: string, running: Running): void {
+    running.waiters -= 1;
+    if (running.waiters > 0 || this.#running.get(id) !== running) return;
+    // Whoever comes from now on begins anew, and does not join what is about to end.
+    this.#running.delete(id);
+    running.process.kill(new DownloadFailure('cancelled', 'nobody waited for it any more'));
   }
-
-  #spawn(id: string): { promise: Promise<void>; kill: () => void } {
-    const { python, source, environment } = this.#command;
-    this.#log.info({ model: id }, 'asking the hub for a model');
-    const child = spawn(python, ['-u', '-m', 'mlxfleet_worker.download', id], {
-      cwd: '/',
-      env: { ...process.env, ...environment, PYTHONPATH: source, HF_HUB_DISABLE_TELEMETRY: '1' },
-      // It ends when stdin does, so it never outlives the agent.
-      stdio: ['pipe', 'pipe', 'ignore'],
-    });
-    const { promise, resolve, reject } = Promise.withResolvers<void>();
-    let output = '';
-    const timer = setTimeout(() => {
-      output = '{"event":"failed","message":"the hub could not be reached"}\n';
-      child.kill('SIGKILL');
-    }, this.#lookUpMs);
-    child.stdin.on('error', () => {});
-    child.stdout.setEncoding('utf8');
-    child.stdout.on('data', (text: string) => {
-      output = (output + text).slice(-4096);
-      if (output.includes('"found"')) clearTimeout(timer);
-    });
-    child.once('error', () => {
-      this.#fail(id, 'the hub could not be asked: the worker environment is missing', reject);
-    });
-    child.once('close', (code) => {
-      clearTimeout(timer);
-      if (code === 0) {
-        this.#log.info({ model: id }, 'downloaded a model');
-        resolve();
-      } else {
-        this.#fail(id, messageOf(output), reject);
-      }
-    });
-    return { promise, kill: () => child.kill('SIGKILL') };
-  }
-
-  #fail(id: string, message: string, reject: (error: Error) => void): void {
-    this.#log.warn({ model: id, reason: message }, 'the model could not be downloaded');
-    this.#failures.set(id, { message, until: performance.now() + REMEMBER_FAILURE_MS });
-    reject(notFound(id, message));
-  }
-}
-
-function notFound(id: string, reason: string): ApiError {
-  return new ApiError(API_ERRORS.MODEL_NOT_FOUND, `The model '${id}' is not on this host, and ${reason}.`, {
-    param: 'model',
-  });
-}
-
-/** The message of the last `failed` line. */
-function messageOf(output: string): string {
-  const line = output.split('\n').findLast((text) => text.includes('"failed"'));
-  try {
-    const event: unknown = JSON.parse(line ?? '');
-    if (typeof event === 'object' && event !== null && 'message' in event) return String(event.message);
-  } catch {
-    // No such line, or one that was cut: the general message says enough.
-  }
-  return 'the download ended before it was complete';
 }

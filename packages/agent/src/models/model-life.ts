@@ -121,6 +121,11 @@ export class ModelLife {
     return this.#floorBytes;
   }
 
+  /** Bytes that MLX may use in its worker; null while there is none. */
+  get memoryLimitBytes(): number | null {
+    return this.#reservation?.limits.memoryLimitBytes ?? null;
+  }
+
   /** Tokens of prompt and completion; null before the first load. */
   get contextLength(): number | null {
     return this.#contextLength;

@@ -22,3 +22,12 @@ export async function modelNotFound(id: string, catalog: ModelCatalog): Promise<
   const name = isModelId(id) ? `The model '${id}' is not on this host.` : 'This is not the id of a model.';
   return new ApiError(API_ERRORS.MODEL_NOT_FOUND, `${name} ${have}`, { param: 'model' });
 }
+
+/** Of a model that was fetched and cannot be used. */
+export function weightlessModel(id: string): ApiError {
+  return new ApiError(
+    API_ERRORS.MODEL_NOT_FOUND,
+    `The model '${id}' was downloaded, and holds no complete weights in the format safetensors.`,
+    { param: 'model' },
+  );
+}

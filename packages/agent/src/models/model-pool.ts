@@ -3,6 +3,7 @@ import type { AgentConfig } from '@mlxfleet/protocol';
 import type { Logger } from 'pino';
 import { ApiError } from '../api-error.ts';
 import { API_ERRORS } from '../errors.ts';
+import type { MemoryEstimate } from '../scheduler/memory-estimate.ts';
 import type { MemoryReading } from '../scheduler/memory-pressure.ts';
 import type { Resident } from '../scheduler/memory-room.ts';
 import type { Metrics } from '../state/metrics.ts';
@@ -11,12 +12,15 @@ import { MemoryReturn } from '../workers/memory-return.ts';
 import type { WorkerCommand } from '../workers/worker-process.ts';
 import type { WorkerTimes } from '../workers/worker-times.ts';
 import type { ModelCatalog, ModelLocation } from './catalog.ts';
-import type { Downloader } from './downloader.ts';
+import { downloadFailed, DownloadFailure } from './download-failure.ts';
+import type { DownloadProgress } from './download-process.ts';
+import type { Download, Downloader } from './downloader.ts';
 import { type Applicant, ModelAdmission } from './model-admission.ts';
 import { fileNameOf, isHubId } from './model-id.ts';
+import { modelNeeds } from './model-needs.ts';
 import { ModelRuntime } from './model-runtime.ts';
 import { type ModelSettings, modelSettings } from './model-settings.ts';
-import { modelNotFound } from './model-not-found.ts';
+import { modelNotFound, weightlessModel } from './model-not-found.ts';
 import type { PrefixDisk } from './prefix-disk.ts';
 import type { Reservation } from './reservation.ts';
 
@@ -43,6 +47,13 @@ export interface ModelPoolOptions {
   readonly loadObstacle: () => string | null;
   readonly prefixDisk: PrefixDisk;
   readonly times?: WorkerTimes;
+}
+
+export interface Pull {
+  /** Id of the model that is fetched. */
+  readonly model: string;
+  /** Null when it is on this host already. */
+  readonly download: Download | null;
 }
 
 /** All models of this host: finds them, makes room for them, and hands out their runtimes. */
@@ -90,6 +101,41 @@ export class ModelPool {
   /** The settings that a model has, or would have. */
   settings(id: string): ModelSettings {
     return modelSettings(this.#options.config, id, this.#options.idleTimeoutSeconds);
+  }
+
+  /** What a model is thought to take when it is loaded. */
+  async estimate(location: ModelLocation): Promise<MemoryEstimate> {
+    const settings = this.settings(location.id);
+    const draft = settings.draft === null ? null : await this.find(settings.draft);
+    return await modelNeeds(location, settings, draft);
+  }
+
+  /** Why a configured alias cannot be found; null for one that can, or that is none. */
+  async aliasProblem(id: string): Promise<string | null> {
+    return await this.#options.catalog.aliasProblem(id);
+  }
+
+  /** How far the models are that are being fetched, by id. */
+  get downloads(): ReadonlyMap<string, DownloadProgress> {
+    return this.#options.downloader.progress;
+  }
+
+  /**
+   * Begins to fetch a model of the hub, or joins the download that runs. Of an alias it is the model behind it.
+   * @throws ApiError MODEL_NOT_FOUND, HUB_UNREACHABLE or DOWNLOADS_BUSY.
+   */
+  async pull(id: string): Promise<Pull> {
+    const { catalog, downloader } = this.#options;
+    const source = catalog.alias(id)?.base ?? id;
+    if (!downloader.isRunning(source) && (await this.find(source)) !== null) {
+      return { model: source, download: null };
+    }
+    if (!isHubId(source)) throw await modelNotFound(id, catalog);
+    try {
+      return { model: source, download: downloader.join(source) };
+    } catch (error) {
+      throw error instanceof DownloadFailure ? downloadFailed(source, error) : error;
+    }
   }
 
   /** Models that hold memory, or are about to. */
@@ -162,11 +208,7 @@ export class ModelPool {
     await downloader.download(source);
     const downloaded = await this.find(id);
     if (downloaded !== null || source !== id) return downloaded;
-    throw new ApiError(
-      API_ERRORS.MODEL_NOT_FOUND,
-      `The model '${id}' was downloaded, and holds no complete weights in the format safetensors.`,
-      { param: 'model' },
-    );
+    throw weightlessModel(id);
   }
 
   #create(location: ModelLocation): ModelRuntime {

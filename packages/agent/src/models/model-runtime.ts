@@ -1,4 +1,4 @@
-import type { ModelStatus, WorkerRequest, WorkerStatus } from '@mlxfleet/protocol';
+import type { AdminWorker, ModelStatus, WorkerRequest, WorkerStatus } from '@mlxfleet/protocol';
 import type { ApiError } from '../api-error.ts';
 import type { Job } from '../scheduler/job.ts';
 import type { Resident } from '../scheduler/memory-room.ts';
@@ -8,8 +8,10 @@ import { JobDispatch } from './job-dispatch.ts';
 import { modelUnloaded } from './model-errors.ts';
 import { ModelLife, type ModelLifeOptions, type ModelWork } from './model-life.ts';
 import { modelStatus, workerStatus } from './model-status.ts';
+import { NO_PREFIX_USE, type PrefixUse, used } from './prefix-use.ts';
 import { type AnswerTo, type Question, Questions } from './questions.ts';
 import type { Reservation } from './reservation.ts';
+import { workerDetail } from './worker-detail.ts';
 
 export interface ModelRuntimeOptions extends Omit<ModelLifeOptions, 'work' | 'reserve'> {
   readonly throughput: Throughput;
@@ -48,6 +50,7 @@ export class ModelRuntime {
   #pinned: boolean;
   #lastUsed: number;
   #lastUsedAt: Date | null = null;
+  #prefixUse: PrefixUse = NO_PREFIX_USE;
 
   constructor(options: ModelRuntimeOptions) {
     const { location, settings, now, log, throughput } = options;
@@ -246,6 +249,17 @@ export class ModelRuntime {
     return workerStatus(this.id, this.#life.worker, this.#life.lastLog);
   }
 
+  /** Its worker as `GET /admin/workers` tells of it. */
+  workerDetail(): AdminWorker {
+    return workerDetail({
+      status: this.workerStatus(),
+      requests: { running: this.runningCount, waiting: this.waitingCount },
+      worker: this.#life.worker,
+      memoryLimitBytes: this.#life.memoryLimitBytes,
+      prefixUse: this.#prefixUse,
+    });
+  }
+
   #work(): ModelWork {
     const jobs = this.#jobs;
     const questions = this.#questions;
@@ -256,6 +270,7 @@ export class ModelRuntime {
       isKept: () => this.#pinned || this.#options.settings.preload,
       ready: () => {
         this.#touch();
+        this.#prefixUse = NO_PREFIX_USE;
         jobs.restartClocks();
         this.#serve();
       },
@@ -267,6 +282,7 @@ export class ModelRuntime {
         jobs.crashed(reason);
       },
       started: (frame) => {
+        this.#prefixUse = used(this.#prefixUse, frame);
         jobs.started(frame);
       },
       outputs: (outputs) => {

@@ -5,7 +5,17 @@ import type { Worker } from '../workers/worker.ts';
 /** What can be seen of a worker from outside. */
 export type WorkerView = Pick<
   Worker,
-  'state' | 'healthy' | 'pid' | 'restarts' | 'lastExit' | 'memoryBytes' | 'counters'
+  | 'state'
+  | 'healthy'
+  | 'pid'
+  | 'restarts'
+  | 'restSeconds'
+  | 'failures'
+  | 'lastExit'
+  | 'lastCrash'
+  | 'memoryBytes'
+  | 'counters'
+  | 'stalledSeconds'
 >;
 
 export interface ModelStatusParts {

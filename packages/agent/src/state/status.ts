@@ -1,22 +1,42 @@
 import { type AdminStatus, type ModelStatus, PROTOCOL_VERSION, type WorkerStatus } from '@mlxfleet/protocol';
+import type { ModelLocation } from '../models/catalog.ts';
+import type { ModelRuntime } from '../models/model-runtime.ts';
+import type { ModelSettings } from '../models/model-settings.ts';
 import { VERSION } from '../version.ts';
 import type { AgentServices } from './agent-state.ts';
 
-/** `GET /admin/status`. Models that are only on disk are listed as unloaded. */
+interface ListedModel {
+  readonly location: ModelLocation;
+  readonly status: ModelStatus;
+}
+
+/** Every model of this host by id, those that are only on disk as unloaded. */
+export async function listModels({ pool }: AgentServices): Promise<ListedModel[]> {
+  const onDisk = await pool.list();
+  const { runtimes } = pool;
+  const known = new Set(runtimes.map(({ id }) => id));
+  const models: ListedModel[] = runtimes.map((runtime) => {
+    return { location: runtime.location, status: runtime.status() };
+  });
+  for (const location of onDisk) {
+    if (known.has(location.id)) continue;
+    models.push({ location, status: unloaded(location.id, pool.settings(location.id)) });
+  }
+  return models.toSorted((left, right) => (left.status.id < right.status.id ? -1 : 1));
+}
+
+/** Models that have a worker, or whose worker rests after failures. */
+export function activeRuntimes({ pool }: AgentServices): ModelRuntime[] {
+  return pool.runtimes.filter((runtime) => runtime.isActive || runtime.isBroken);
+}
+
+/** `GET /admin/status`. */
 export async function readStatus(services: AgentServices): Promise<AdminStatus> {
   const { config, facts, guard, lifecycle, ports, pool, throughput } = services;
-  const [onDisk, reading] = await Promise.all([pool.list(), guard.read()]);
-  const runtimes = pool.runtimes;
-  const models = runtimes.map((runtime) => runtime.status());
-  const known = new Set(models.map((model) => model.id));
-  for (const { id } of onDisk) {
-    if (known.has(id)) continue;
-    const settings = config.models.find((model) => model.id === id);
-    models.push(unloaded(id, settings?.pin ?? false, settings?.ttl_seconds ?? facts.idleTimeoutSeconds));
-  }
-  const workers = runtimes
-    .filter((runtime) => runtime.isActive || runtime.isBroken)
-    .map((runtime) => runtime.workerStatus());
+  const [listed, reading] = await Promise.all([listModels(services), guard.read()]);
+  const { runtimes } = pool;
+  const models = listed.map(({ status }) => status);
+  const workers = activeRuntimes(services).map((runtime) => runtime.workerStatus());
   const [recent] = runtimes
     .filter((runtime) => runtime.isReady)
     .toSorted((left, right) => right.lastUsed - left.lastUsed);
@@ -35,7 +55,7 @@ export async function readStatus(services: AgentServices): Promise<AdminStatus> 
       name: recent?.id ?? null,
       memory_gb: recentBytes === null ? null : gigabytes(recentBytes),
     },
-    models: models.toSorted((left, right) => (left.id < right.id ? -1 : 1)),
+    models,
     worker: summarise(workers),
     workers,
     requests: {
@@ -78,14 +98,15 @@ function summarise(workers: readonly WorkerStatus[]): AdminStatus['worker'] {
   };
 }
 
-function unloaded(id: string, pinned: boolean, idleTimeoutSeconds: number): ModelStatus {
+/** The status of a model that has no worker. */
+export function unloaded(id: string, { pin: pinned, idleTimeoutMs }: ModelSettings): ModelStatus {
   return {
     id,
     state: 'unloaded',
     memory_bytes: null,
     context_length: null,
     pinned,
-    idle_timeout_seconds: pinned ? null : idleTimeoutSeconds,
+    idle_timeout_seconds: pinned || idleTimeoutMs === null ? null : idleTimeoutMs / 1000,
     last_used_at: null,
     requests: { running: 0, waiting: 0 },
     error: null,

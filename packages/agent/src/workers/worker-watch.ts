@@ -32,6 +32,11 @@ export class WorkerWatch {
     return this.#progress.silentMs < this.#options.times.unhealthy;
   }
 
+  /** Milliseconds that it has had work and finished none; 0 while idle. */
+  get stalledMs(): number {
+    return this.#progress.stalledMs;
+  }
+
   /** From now on the worker has to answer. */
   start(): void {
     this.stop();

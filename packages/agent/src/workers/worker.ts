@@ -35,8 +35,17 @@ export interface WorkerOptions {
   readonly times?: WorkerTimes;
 }
 
-/** Lines of its log that are told with its end. */
+/** A worker that died, froze or could not load. */
+export interface WorkerCrash {
+  readonly at: Date;
+  readonly reason: string;
+  /** The last lines of its log, oldest first. */
+  readonly log: readonly string[];
+}
+
+/** Lines of its log that are told with its end, and that are kept of it. */
 const LAST_WORDS = 3;
+const CRASH_LINES = 20;
 
 /** Supervises one worker process at a time: carries out what `transition` decides. */
 export class Worker {
@@ -49,6 +58,7 @@ export class Worker {
   #timerEndsAt = 0;
   #loaded: FrameOf<'loaded'> | null = null;
   #pong: PongFrame | null = null;
+  #lastCrash: WorkerCrash | null = null;
 
   constructor(options: WorkerOptions) {
     this.#options = options;
@@ -75,6 +85,20 @@ export class Worker {
 
   get lastExit(): string | null {
     return this.#status.lastExit;
+  }
+
+  /** Failures in a row. */
+  get failures(): number {
+    return this.#status.failures;
+  }
+
+  get lastCrash(): WorkerCrash | null {
+    return this.#lastCrash;
+  }
+
+  /** Seconds that it has had work and finished none, 0 while idle; null when it is not watched. */
+  get stalledSeconds(): number | null {
+    return this.state === 'loading' || this.state === 'ready' ? this.#watch.stalledMs / 1000 : null;
   }
 
   get pid(): number | null {
@@ -158,10 +182,12 @@ export class Worker {
         return;
       case 'tell-load-failed':
         log.error({ reason: effect.details, retried: effect.mayRetry }, 'the model could not be loaded');
+        this.#keepCrash(effect.message);
         listener.loadFailed(effect.message, effect.details, effect.mayRetry);
         return;
       case 'tell-crashed':
         log.error({ reason: effect.details }, 'the worker died');
+        this.#keepCrash(effect.message);
         listener.crashed(effect.message);
         return;
       case 'tell-broken':
@@ -174,6 +200,10 @@ export class Worker {
       case 'tell-cooled-down':
         listener.cooledDown();
     }
+  }
+
+  #keepCrash(reason: string): void {
+    this.#lastCrash = { at: new Date(), reason, log: this.#options.logFile.lastWords(CRASH_LINES) };
   }
 
   #spawn(): void {

@@ -1,11 +1,18 @@
-import { type AdminHealth, type AdminStatus, PROTOCOL_VERSION } from '@mlxfleet/protocol';
+import {
+  type AdminHealth,
+  type AdminModels,
+  type AdminStatus,
+  type AdminWorkers,
+  PROTOCOL_VERSION,
+} from '@mlxfleet/protocol';
 import type { FastifyInstance } from 'fastify';
 import type { AgentServices } from '../../state/agent-state.ts';
-import { readStatus } from '../../state/status.ts';
+import { readModels } from '../../state/known-models.ts';
+import { activeRuntimes, readStatus } from '../../state/status.ts';
 import { VERSION } from '../../version.ts';
 import { readMetrics } from '../read-metrics.ts';
 
-/** `GET /admin/health`, `/admin/status` and `/admin/metrics`. */
+/** `GET /admin/health`, `/admin/status`, `/admin/models`, `/admin/workers` and `/admin/metrics`. */
 export function adminReads(app: FastifyInstance, services: AgentServices): void {
   app.get('/admin/health', async (): Promise<AdminHealth> => ({
     status: services.lifecycle.phase === 'draining' ? 'draining' : 'ok',
@@ -15,6 +22,12 @@ export function adminReads(app: FastifyInstance, services: AgentServices): void 
   }));
 
   app.get('/admin/status', async (): Promise<AdminStatus> => await readStatus(services));
+
+  app.get('/admin/models', async (): Promise<AdminModels> => ({ models: await readModels(services) }));
+
+  app.get('/admin/workers', async (): Promise<AdminWorkers> => ({
+    workers: activeRuntimes(services).map((runtime) => runtime.workerDetail()),
+  }));
 
   app.get('/admin/metrics', async (_, reply) => {
     void reply.header('content-type', services.metrics.contentType);

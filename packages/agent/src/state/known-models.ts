@@ -1,0 +1,70 @@
+import type { AdminModel, ModelStatus } from '@mlxfleet/protocol';
+import type { ModelLocation } from '../models/catalog.ts';
+import { diskBytes } from '../models/disk-bytes.ts';
+import type { AgentServices } from './agent-state.ts';
+import { listModels, unloaded } from './status.ts';
+
+/** `GET /admin/models`: what is on disk or loaded, what the configuration names, and what is being fetched. */
+export async function readModels(services: AgentServices): Promise<AdminModel[]> {
+  const { config, pool } = services;
+  const [listed, onDisk] = await Promise.all([listModels(services), pool.list()]);
+  const present = new Set(onDisk.map(({ id }) => id));
+  const known = new Set(listed.map(({ location }) => location.id));
+  const named = new Set([...config.models.map(({ id }) => id), ...pool.downloads.keys()]);
+  const models = await Promise.all([
+    ...listed.map(async ({ location, status }) =>
+      present.has(location.id)
+        ? await describe(services, location, status)
+        : await describeAbsent(services, status),
+    ),
+    ...[...named]
+      .filter((id) => !known.has(id))
+      .map(async (id) => await describeAbsent(services, unloaded(id, pool.settings(id)))),
+  ]);
+  return models.toSorted((left, right) => (left.id < right.id ? -1 : 1));
+}
+
+async function describe(
+  services: AgentServices,
+  location: ModelLocation,
+  status: ModelStatus,
+): Promise<AdminModel> {
+  const [bytes, estimate] = await Promise.all([
+    diskBytes(location.adapterPath ?? location.path),
+    services.pool.estimate(location),
+  ]);
+  return {
+    ...withoutFiles(services, status),
+    present: true,
+    task: location.task,
+    disk_bytes: bytes,
+    estimated_bytes: estimate.totalBytes,
+  };
+}
+
+async function describeAbsent(services: AgentServices, status: ModelStatus): Promise<AdminModel> {
+  const model = withoutFiles(services, status);
+  if (model.error !== null || model.download !== null) return model;
+  return { ...model, error: (await services.pool.aliasProblem(status.id)) ?? 'it is not on this host' };
+}
+
+/** What is known of a model whose files are not looked at. */
+function withoutFiles({ config, pool }: AgentServices, status: ModelStatus): AdminModel {
+  const { id } = status;
+  const settings = pool.settings(id);
+  const alias = config.models.find((model) => model.id === id);
+  const download = pool.downloads.get(id);
+  return {
+    ...status,
+    present: false,
+    task: null,
+    base: alias?.base ?? null,
+    adapter: alias?.adapter ?? null,
+    aliases: config.models.filter(({ base }) => base === id).map((model) => model.id),
+    draft: settings.draft,
+    preload: settings.preload,
+    disk_bytes: null,
+    estimated_bytes: null,
+    download: download === undefined ? null : { bytes: download.bytes, total_bytes: download.totalBytes },
+  };
+}
