@@ -1,5 +1,6 @@
 import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import path from 'node:path';
+import { clientsLock, clientsRequirements } from './lib/clients-environment.ts';
 import { sha256 } from './lib/hash.ts';
 import { checkout, workerSource } from './lib/paths.ts';
 import { say } from './lib/progress.ts';
@@ -27,24 +28,31 @@ interface Lock {
   readonly argv: readonly string[];
 }
 
-const locks: readonly Lock[] = Object.entries(requirementFiles).flatMap(([environment, requirements]) =>
+const commonArguments = [
+  'pip',
+  'compile',
+  '--quiet',
+  '--generate-hashes',
+  '--no-header',
+  '--no-annotate',
+  '--no-emit-index-url',
+  '--only-binary=:all:',
+  `--python-version=${PYTHON_VERSION}`,
+];
+
+const workerLocks: readonly Lock[] = Object.entries(requirementFiles).flatMap(([environment, requirements]) =>
   Object.entries(platforms).map(([platform, platformOfUv]) => ({
     file: path.join(workerSource, 'locks', `${environment}-${platform}.txt`),
     requirements: path.join(checkout, requirements),
-    argv: [
-      'pip',
-      'compile',
-      '--quiet',
-      '--generate-hashes',
-      '--no-header',
-      '--no-annotate',
-      '--no-emit-index-url',
-      '--only-binary=:all:',
-      `--python-version=${PYTHON_VERSION}`,
-      `--python-platform=${platformOfUv}`,
-    ],
+    argv: [...commonArguments, `--python-platform=${platformOfUv}`],
   })),
 );
+
+/** Nothing among the clients differs from platform to platform but its wheels. */
+const locks: readonly Lock[] = [
+  ...workerLocks,
+  { file: clientsLock, requirements: clientsRequirements, argv: [...commonArguments, '--universal'] },
+];
 
 /** First line of a lock file: says which requirements and options it was made from, and that nobody edited it. */
 async function header(lock: Lock, body: string): Promise<string> {

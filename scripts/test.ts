@@ -1,6 +1,7 @@
 import { mkdir, readFile, rm } from 'node:fs/promises';
 import path from 'node:path';
 import { buildBundles } from './lib/build-bundles.ts';
+import { ensureClientsEnvironment } from './lib/clients-environment.ts';
 import { passThrough } from './lib/command.ts';
 import { readJunit } from './lib/junit.ts';
 import { cacheFolder, checkout, workerSource } from './lib/paths.ts';
@@ -49,6 +50,7 @@ const parts: readonly Part[] = [
       await ensureSmolLM2();
       await ensureVisionEnvironment();
       await ensureMiniLM();
+      await ensureClientsEnvironment();
       await ensureWheelhouse();
     },
     run: (pattern) => runVitest('e2e', 'verbose', pattern),
