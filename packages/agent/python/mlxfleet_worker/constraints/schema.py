@@ -1,12 +1,14 @@
 """JSON schemas of clients: what can be said against one without compiling it, and its text for a grammar."""
 
 import json
+from copy import deepcopy
 from typing import Any
 
 from ..errors import RequestError
 from .completable import incompletable_reason
 from .limits import MAX_SCHEMA_CHARACTERS, MAX_SCHEMA_DEPTH
 from .subschemas import all_schemas
+from .texts import make_exact
 
 WHITESPACE = r"\x20|\r?\n(?:\x20{0,32}|\t{0,8})"
 """At most one of these wherever JSON takes whitespace: one space, or a line break with up to 32 spaces or 8 tabs.
@@ -31,8 +33,11 @@ def schema_text(schema: dict[str, Any], param: str, *, is_lenient: bool = False)
     if not _is_shallow(schema):
         raise refused(f"it is nested more than {MAX_SCHEMA_DEPTH} levels deep", param)
     options = {**OPTIONS, "lenient": True} if is_lenient else OPTIONS
+    exact = deepcopy(schema)
+    for each in all_schemas(exact):
+        make_exact(each)
     try:
-        text = json.dumps({**schema, "x-guidance": options}, allow_nan=False)
+        text = json.dumps({**exact, "x-guidance": options}, allow_nan=False)
     except ValueError as error:
         raise refused("it holds a number that JSON does not have", param) from error
     if len(text) > MAX_SCHEMA_CHARACTERS:
