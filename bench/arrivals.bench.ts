@@ -13,7 +13,7 @@ import { quantile } from './lib/statistics.ts';
 import { type StreamSample, streamChat } from './lib/stream-client.ts';
 import { withServers } from './lib/with-servers.ts';
 
-const MODEL = 'tiny-text';
+const MODEL = 'plain-text';
 const TOKENS = 64;
 const REQUESTS = 300;
 const LOADS = [0.5, 0.9];

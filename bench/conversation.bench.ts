@@ -10,7 +10,7 @@ import { median } from './lib/statistics.ts';
 import { streamChat } from './lib/stream-client.ts';
 import { withServers } from './lib/with-servers.ts';
 
-const MODEL = 'tiny-text';
+const MODEL = 'plain-text';
 const ROUNDS = 9;
 const SYSTEM_CHARACTERS = 2000;
 const ANSWER_TOKENS = 16;

@@ -10,7 +10,7 @@ import { quantile } from './lib/statistics.ts';
 import { type StreamSample, streamChat } from './lib/stream-client.ts';
 import { withServers } from './lib/with-servers.ts';
 
-const MODEL = 'tiny-text';
+const MODEL = 'plain-text';
 const ROUNDS = 5;
 const STREAMS = 4;
 const STREAM_TOKENS = 600;
@@ -32,7 +32,6 @@ function streams(server: BenchServer, round: number): Array<Promise<StreamSample
       model: server.model,
       messages: [{ role: 'user', content: `round ${String(round)} stream ${String(stream)}` }],
       maxTokens: STREAM_TOKENS,
-      options: { logit_bias: { 70: 5 } },
       recordChunks: true,
     }),
   );

@@ -7,13 +7,13 @@
  */
 import { testModel } from '../test/support/test-model.ts';
 import { Collector, type Figures } from './lib/collector.ts';
-import { runLoad } from './lib/load-client.ts';
+import { type LoadResult, runLoad } from './lib/load-client.ts';
 import type { BenchServer } from './lib/peer-server.ts';
-import { runRawLoop } from './lib/raw-loop.ts';
+import { type RawLoop, type RawRound, startRawLoop } from './lib/raw-loop.ts';
 import { formatTable, writeResult } from './lib/report.ts';
 import { withServers } from './lib/with-servers.ts';
 
-const MODEL = 'tiny-text';
+const MODEL = 'plain-text';
 const CLIENTS = [1, 8, 32, 64];
 const ROUNDS = 5;
 
@@ -47,40 +47,56 @@ interface Row {
   readonly figures: Figures;
 }
 
+const prompt = (round: number, client: number, request: number): string =>
+  `round ${String(round)} client ${String(client)} request ${String(request)}: tell me something`;
+
 async function runRound(
   server: BenchServer,
   scenario: Scenario,
   clients: number,
   round: number,
-  into?: Collector,
-): Promise<void> {
+): Promise<LoadResult> {
   const { maxTokens, requestsPerClient } = scenario;
-  const result = await runLoad({
+  return await runLoad({
     port: server.port,
     model: server.model,
     clients,
     requestsPerClient,
     maxTokens: (client, request) => maxTokens[(client + request) % maxTokens.length] ?? 256,
-    prompt: (client, request) =>
-      `round ${String(round)} client ${String(client)} request ${String(request)}: tell me something`,
+    prompt: (client, request) => prompt(round, client, request),
   });
-  into?.add(result);
 }
 
-/** One round each to warm up, then the servers in turn. */
-async function measure(servers: readonly BenchServer[], scenario: Scenario, clients: number): Promise<Row[]> {
-  const collectors = servers.map((server) => ({ server, collector: new Collector() }));
-  for (const { server } of collectors) await runRound(server, scenario, clients, -1);
-  for (let round = 0; round < ROUNDS; round += 1) {
-    for (const { server, collector } of collectors) {
-      await runRound(server, scenario, clients, round, collector);
+async function runRawRound(raw: RawLoop, clients: number, round: number): Promise<RawRound> {
+  const prompts = Array.from({ length: clients }, (_, client) => prompt(round, client, 0));
+  return await raw.run(prompts, new Array<number>(clients).fill(ALL_AT_ONCE.maxTokens[0] ?? 256));
+}
+
+/** One round each to warm up, then the servers in turn, and the raw loop among them where it fits the scenario. */
+async function measure(
+  servers: readonly BenchServer[],
+  raw: RawLoop | null,
+  scenario: Scenario,
+  clients: number,
+): Promise<Row[]> {
+  const measured = servers.map((server) => ({ server, collector: new Collector() }));
+  const bare = new Collector();
+  for (let round = -1; round < ROUNDS; round += 1) {
+    for (const { server, collector } of measured) {
+      const result = await runRound(server, scenario, clients, round);
+      if (round >= 0) collector.add(result);
     }
+    if (raw === null) continue;
+    const result = await runRawRound(raw, clients, round);
+    if (round >= 0) bare.addRaw(result);
   }
-  return collectors.map(({ server, collector }) => ({
+  const rows = measured.map(({ server, collector }) => ({
     clients,
     server: server.name,
     figures: collector.figures(),
   }));
+  if (raw !== null) rows.push({ clients, server: 'BatchGenerator alone', figures: bare.figures() });
+  return rows;
 }
 
 const HEADING = ['clients', 'server', 'tok/s', 'mlxfleet is', 'TTFT ms p50', 'p99', 'failed'];
@@ -100,15 +116,13 @@ function cells({ clients, server, figures }: Row, rows: readonly Row[]): string[
 }
 
 const results: Array<Scenario & { readonly rows: readonly Row[] }> = [];
+const raw = await startRawLoop(await testModel(MODEL));
 await withServers(MODEL, process.argv.slice(2), async (servers) => {
   for (const scenario of SCENARIOS) {
     const rows: Row[] = [];
-    for (const clients of CLIENTS) rows.push(...(await measure(servers, scenario, clients)));
-    if (scenario === ALL_AT_ONCE) {
-      const raw = await runRawLoop(await testModel(MODEL), ROUNDS, CLIENTS);
-      for (const [clients, figures] of raw) rows.push({ clients, server: 'BatchGenerator alone', figures });
+    for (const clients of CLIENTS) {
+      rows.push(...(await measure(servers, scenario === ALL_AT_ONCE ? raw : null, scenario, clients)));
     }
-    rows.sort((left, right) => left.clients - right.clients);
     results.push({ ...scenario, rows });
     console.log(`Serving ${MODEL}, ${scenario.name}, medians of ${String(ROUNDS)} rounds`);
     console.log(
@@ -118,5 +132,5 @@ await withServers(MODEL, process.argv.slice(2), async (servers) => {
       )}\n`,
     );
   }
-});
+}).finally(raw.stop);
 await writeResult('serving', { model: MODEL, rounds: ROUNDS, scenarios: results });

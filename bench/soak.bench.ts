@@ -9,7 +9,7 @@ import type { BenchServer } from './lib/peer-server.ts';
 import { formatTable, writeResult } from './lib/report.ts';
 import { streamChat } from './lib/stream-client.ts';
 
-const MODEL = 'tiny-text';
+const MODEL = 'plain-text';
 const REQUESTS = 10_000;
 const CLIENTS = 16;
 const WARM = 1000;

@@ -2,7 +2,7 @@ import { readdir } from 'node:fs/promises';
 import path from 'node:path';
 import { buildBundles } from './lib/build-bundles.ts';
 import { passThrough } from './lib/command.ts';
-import { ensureSmolLM2, ensureTinyText } from './lib/models.ts';
+import { ensureSmolLM2, ensurePlainText } from './lib/models.ts';
 import { checkout } from './lib/paths.ts';
 import { formatSeconds, say } from './lib/progress.ts';
 import { runMain, SetupError } from './lib/setup-error.ts';
@@ -39,7 +39,7 @@ await runMain(async () => {
   }
   await ensureSystemPrograms([compiler, ...fleetPrograms]);
   await buildBundles();
-  await ensureTinyText();
+  await ensurePlainText();
   await ensureSmolLM2();
   await ensureWheelhouse();
   const failed: string[] = [];

@@ -1,4 +1,5 @@
 import type { LoadResult } from './load-client.ts';
+import type { RawRound } from './raw-loop.ts';
 import { median, quantile } from './statistics.ts';
 
 /** What one server did for one number of clients, over all rounds. */
@@ -21,6 +22,11 @@ export class Collector {
       if (sample.error !== null) this.#failed += 1;
       else if (sample.firstTokenMs !== null) this.#firstTokens.push(sample.firstTokenMs);
     }
+  }
+
+  addRaw({ tokens, seconds, first_token_ms: firstTokens }: RawRound): void {
+    this.#tokensPerSecond.push(tokens / seconds);
+    this.#firstTokens.push(...firstTokens);
   }
 
   /** Medians over rounds, quantiles over requests. */

@@ -1,32 +1,47 @@
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
 import path from 'node:path';
+import { createInterface } from 'node:readline';
 import { z } from 'zod';
-import { mustSucceed } from '../../scripts/lib/command.ts';
 import { ensureTextEnvironment } from '../../scripts/lib/text-environment.ts';
-import type { Figures } from './collector.ts';
 
-const lineSchema = z.object({
-  clients: z.number(),
-  tokensPerSecond: z.number(),
-  firstTokenMsP50: z.number(),
-  firstTokenMsP99: z.number(),
+const roundSchema = z.object({
+  tokens: z.number(),
+  seconds: z.number(),
+  first_token_ms: z.array(z.number()),
 });
+/** What one round gave: completion tokens, wall seconds, milliseconds to each first token. */
+export type RawRound = z.infer<typeof roundSchema>;
 
-/** BatchGenerator without any server, for each number of clients: all at once, 256 new tokens each. */
-export async function runRawLoop(
-  folder: string,
-  rounds: number,
-  clients: readonly number[],
-): Promise<ReadonlyMap<number, Figures>> {
-  const output = await mustSucceed(
+/** mlx-lm's BatchGenerator without a server, kept running so that its rounds can stand between those of servers. */
+export interface RawLoop {
+  /** One user message per answer, all at once, and the tokens of each answer. */
+  run(prompts: readonly string[], maxTokens: readonly number[]): Promise<RawRound>;
+  stop(): Promise<void>;
+}
+
+/**
+ * Starts it with the model in `folder`.
+ * @throws Error from `run` when the program has ended.
+ */
+export async function startRawLoop(folder: string): Promise<RawLoop> {
+  const child = spawn(
     await ensureTextEnvironment(),
-    [path.join(import.meta.dirname, 'raw_loop.py'), folder, String(rounds), ...clients.map(String)],
-    'The raw loop failed.',
+    [path.join(import.meta.dirname, 'raw_loop.py'), folder],
+    { stdio: ['pipe', 'pipe', 'inherit'] },
   );
-  const lines = output.split('\n').filter((line) => line.startsWith('{'));
-  return new Map(
-    lines.map((line) => {
-      const { clients: number, ...figures } = lineSchema.parse(JSON.parse(line));
-      return [number, { ...figures, failed: 0 }];
-    }),
-  );
+  const exited = once(child, 'exit');
+  const lines = createInterface({ input: child.stdout })[Symbol.asyncIterator]();
+  return {
+    run: async (prompts, maxTokens) => {
+      child.stdin.write(`${JSON.stringify({ prompts, max_tokens: maxTokens })}\n`);
+      const line = await lines.next();
+      if (line.done === true) throw new Error('the raw loop has ended');
+      return roundSchema.parse(JSON.parse(line.value));
+    },
+    stop: async () => {
+      child.stdin.end();
+      await exited;
+    },
+  };
 }

