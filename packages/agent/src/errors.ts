@@ -246,7 +246,7 @@ export const API_ERRORS = {
     status: 503,
     type: 'service_unavailable_error',
     when: 'The worker of the model died or could not load five times in a row, and rests for five minutes.',
-    hint: 'Try again after the seconds in Retry-After, or have it started at once with `mlxfleet load`. `GET /admin/status` has the last lines of its log.',
+    hint: 'Try again after the seconds in Retry-After, or have it started at once with `mlxfleet load`. `GET /admin/workers` has the last lines of its log.',
   },
   MODEL_UNLOADED: {
     code: 'MODEL_UNLOADED',
@@ -259,7 +259,7 @@ export const API_ERRORS = {
     code: 'MEMORY_EXHAUSTED',
     status: 503,
     type: 'service_unavailable_error',
-    when: 'The model does not fit beside the models that are busy or pinned, or a request not into the memory that its model has left.',
+    when: 'The model does not fit beside the models that are busy or pinned, or a request not into the memory that its model has left, or the machine is critically short of memory.',
     hint: 'Try again when others have finished. If that does not help: unload a model, choose a smaller one, send less, or raise the memory limit.',
   },
   DOWNLOADS_BUSY: {

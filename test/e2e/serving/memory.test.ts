@@ -56,8 +56,8 @@ async function ask(agent: AgentProcess, model: string, more: object = {}): Promi
 }
 
 /** Every model is asked once, one after the other. */
-async function use(agent: AgentProcess, ...models: readonly string[]): Promise<void> {
-  for (const model of models) expect((await ask(agent, model)).status).toBe(200);
+async function use(agent: AgentProcess, ...names: readonly string[]): Promise<void> {
+  for (const model of names) expect((await ask(agent, model)).status).toBe(200);
 }
 
 async function workers(agent: AgentProcess): Promise<AdminWorker[]> {
@@ -169,9 +169,8 @@ test('models that fit together stay together, each within its share', async () =
   for (const [index, { memory }] of each.entries())
     expect(memory?.peak_bytes).toBeLessThan(limits[index] ?? 0);
   // What was thought before the load is no lower than what the model takes once it serves.
-  for (const model of await models(agent)) {
-    if (model.state === 'ready') expect(model.memory_bytes).toBeLessThan(model.estimated_bytes ?? 0);
-  }
+  const loaded = (await models(agent)).filter(({ state }) => state === 'ready');
+  for (const model of loaded) expect(model.memory_bytes).toBeLessThan(model.estimated_bytes ?? 0);
 });
 
 test('unloading gives the memory back, again and again', async () => {

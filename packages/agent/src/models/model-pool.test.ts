@@ -1,0 +1,180 @@
+import { existsSync, mkdirSync, writeFileSync } from 'node:fs';
+import path from 'node:path';
+import { afterEach, describe, expect, test } from 'vitest';
+import {
+  chat,
+  eventually,
+  makeRoot,
+  startTestAgent,
+  type TestAgent,
+  type TestAgentOptions,
+} from '../test-support/test-agent.ts';
+import type { MemoryReading, Pressure } from '../scheduler/memory-pressure.ts';
+
+const CHAT = '/v1/chat/completions';
+
+let current: TestAgent | null = null;
+afterEach(async () => {
+  await current?.dispose();
+  current = null;
+});
+
+async function start(options: TestAgentOptions = {}): Promise<TestAgent> {
+  current = await startTestAgent(options);
+  return current;
+}
+
+function write(agent: TestAgent, file: string, text = ''): void {
+  const full = path.join(agent.root, 'shared', file);
+  mkdirSync(path.dirname(full), { recursive: true });
+  writeFileSync(full, text);
+}
+
+describe('aliases', () => {
+  const models = [{ id: 'mine', base: 'm', adapter: 'lora' }];
+
+  test('are listed, and have a worker of their own', async () => {
+    const agent = await start({ config: { models } });
+    write(agent, 'adapters/lora/adapter_config.json', '{}');
+    write(agent, 'adapters/lora/adapters.safetensors', 'x');
+    const list: unknown = await (await fetch(`${agent.url}/v1/models`)).json();
+    expect(list).toMatchObject({ data: [{ id: 'm' }, { id: 'mine' }] });
+    for (const model of ['m', 'mine']) {
+      expect((await agent.post(CHAT, chat('tokens=1', { model }))).status).toBe(200);
+    }
+    const pids = ['m', 'mine'].map((id) => agent.services.pool.peek(id)?.workerStatus().pid);
+    expect(new Set(pids).size).toBe(2);
+  });
+
+  test('without their adapter they are not there, and say why', async () => {
+    const agent = await start({ config: { models } });
+    const list: unknown = await (await fetch(`${agent.url}/v1/models`)).json();
+    expect(list).toMatchObject({ data: [{ id: 'm' }] });
+    const answer = await agent.post(CHAT, chat('a', { model: 'mine' }));
+    expect([answer.status, await answer.json()]).toMatchObject([
+      404,
+      {
+        error: {
+          code: 'model_not_found',
+          message: /'mine' is an alias, and its adapter.*shared\/adapters\/lora/,
+        },
+      },
+    ]);
+  });
+
+  test('a base that the hub has is fetched', async () => {
+    const aliased = [{ id: 'mine', base: 'org/good', adapter: 'lora' }];
+    const agent = await start({ config: { models: aliased, env: {} } });
+    write(agent, 'adapters/lora/adapter_config.json', '{}');
+    write(agent, 'adapters/lora/adapters.safetensors', 'x');
+    expect((await agent.post(CHAT, chat('tokens=1', { model: 'mine' }))).status).toBe(200);
+  });
+});
+
+test('a draft model that is not there is an error of the model, and no silent loss', async () => {
+  const agent = await start({ config: { models: [{ id: 'm', draft: 'small' }] } });
+  const answer = await agent.post(CHAT, chat('a'));
+  expect([answer.status, await answer.json()]).toMatchObject([
+    503,
+    {
+      error: {
+        code: 'model_load_failed',
+        message: /'m' is configured with the draft model 'small', which is not/,
+      },
+    },
+  ]);
+});
+
+test('an embedding model without the vision environment says what to set', async () => {
+  const agent = await start({
+    overrides: { worker: { python: '/bin/false', source: '/', visionPython: null } },
+  });
+  write(agent, 'models/vectors/config.json', '{"model_type":"bert"}');
+  const answer = await agent.post('/v1/embeddings', { model: 'vectors', input: 'a' });
+  expect([answer.status, await answer.json()]).toMatchObject([
+    503,
+    { error: { code: 'vision_environment_missing', message: /set vision: true in the inventory/ } },
+  ]);
+});
+
+/** An agent on a machine whose memory is as it is told. */
+async function startShort(): Promise<{
+  readonly agent: TestAgent;
+  readonly feel: (pressure: Pressure) => Promise<void>;
+}> {
+  let pressure: Pressure = 'normal';
+  const readMemory = async (): Promise<MemoryReading> => ({
+    totalBytes: 16e9,
+    availableBytes: 8e9,
+    systemPressure: pressure,
+    stall: null,
+  });
+  const agent = await start({ models: { idle: {}, kept: {} }, overrides: { readMemory } });
+  return {
+    agent,
+    feel: async (next) => {
+      pressure = next;
+      await agent.services.guard.look();
+    },
+  };
+}
+
+describe('a machine short of memory', () => {
+  test('unloads what is idle, refuses what is new, and tells of it', async () => {
+    const { agent, feel } = await startShort();
+    const ask = async (model: string) => await agent.post(CHAT, chat('tokens=1', { model }));
+    for (const model of ['idle', 'kept']) expect((await ask(model)).status).toBe(200);
+    agent.services.pool.peek('kept')?.setPinned(true);
+    await feel('critical');
+    await eventually(() => agent.services.pool.peek('idle')?.isActive === false, 'the idle model is gone');
+    expect((await ask('kept')).status).toBe(200);
+    const unloadable = await ask('idle');
+    expect([unloadable.status, await unloadable.json()]).toMatchObject([
+      503,
+      {
+        error: {
+          code: 'memory_exhausted',
+          message: /cannot be loaded: the host is critically short of memory/,
+        },
+      },
+    ]);
+    await eventually(async () => {
+      await feel('critical');
+      return agent.services.guard.refusal !== null;
+    }, 'it refuses');
+    const refused = await ask('kept');
+    expect([refused.status, refused.headers.get('retry-after'), await refused.json()]).toMatchObject([
+      503,
+      '10',
+      {
+        error: {
+          code: 'memory_exhausted',
+          message: /short of memory: the system calls it critical, 8\.0 GB/,
+        },
+      },
+    ]);
+    expect((await fetch(`${agent.url}/ready`)).status).toBe(503);
+    expect((await fetch(`${agent.url}/v1/models`)).status).toBe(200);
+    const status: unknown = await (await fetch(`${agent.adminUrl}/admin/status`)).json();
+    expect(status).toMatchObject({
+      memory: { pressure: 'critical', refusal: /critical/, available_bytes: 8e9 },
+    });
+    const metrics = await (await fetch(`${agent.url}/metrics`)).text();
+    for (const line of [
+      'mlxfleet_memory_pressure 2',
+      'mlxfleet_memory_refusing 1',
+      'mlxfleet_model_evictions_total{model_name="idle",reason="pressure"} 1',
+    ]) {
+      expect(metrics).toContain(line);
+    }
+  });
+});
+
+test('prefixes that were kept of models that are gone are removed at the start', async () => {
+  const root = makeRoot({ m: {} });
+  const stale = path.join(root, 'shared', 'state', 'prefix-cache', 'gone-12345678');
+  mkdirSync(stale, { recursive: true });
+  const agent = await start({ overrides: { root } });
+  expect((await fetch(`${agent.url}/health`)).status).toBe(200);
+  expect(existsSync(stale)).toBe(false);
+});
