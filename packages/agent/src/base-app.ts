@@ -5,6 +5,7 @@ import { ApiError } from './api-error.ts';
 import { API_ERRORS } from './errors.ts';
 import { installApiErrors, sendError } from './plugins/api-errors.ts';
 import { installContentEncoding } from './plugins/content-encoding.ts';
+import { installJsonBody } from './plugins/json-body.ts';
 import { installRequestId, requestId } from './plugins/request-id.ts';
 
 /** Bodies of routes that take none or a small one. */
@@ -33,6 +34,7 @@ export function baseApp(log: Logger): FastifyInstance {
   });
   // A plain text or a form would let a web page write without asking first (CORS preflight).
   app.removeContentTypeParser('text/plain');
+  installJsonBody(app);
   installRequestId(app);
   installApiErrors(app);
   installContentEncoding(app);

@@ -286,7 +286,7 @@ describe('questions', () => {
     const runtime = await agent.services.pool.acquire('m');
     const prompt = { kind: 'text', text: 'AB' } as const;
     const [tokenized, detokenized, embedded] = await Promise.all([
-      runtime.ask({ type: 'tokenize', prompt }),
+      runtime.ask({ type: 'tokenize', prompt, add_special_tokens: true }),
       runtime.ask({ type: 'detokenize', tokens: [67, 68] }),
       runtime.ask({ type: 'embed', inputs: ['ab', [1]], dimensions: 2 }),
     ]);
@@ -322,7 +322,8 @@ describe('questions', () => {
   test('keep the model from being unloaded until they are answered, unless by force', async () => {
     const agent = await start();
     const runtime = await agent.services.pool.acquire('m');
-    const held = runtime.ask({ type: 'tokenize', prompt: { kind: 'text', text: 'mute' } });
+    const prompt = { kind: 'text', text: 'mute' } as const;
+    const held = runtime.ask({ type: 'tokenize', prompt, add_special_tokens: true });
     await eventually(() => runtime.runningCount === 1, 'the worker has it');
     expect(runtime.resident()).toMatchObject({ busy: true });
     const unloaded = runtime.unload(false);

@@ -7,13 +7,12 @@ import {
 } from './generation-options.ts';
 import { option } from './option.ts';
 import { responseFormatSchema } from './response-format.ts';
-
-const tokens = z.array(z.int().min(0)).min(1);
+import { textsOrTokensSchema } from './texts-or-tokens.ts';
 
 /** `POST /v1/completions`: one prompt or several, as text or as token ids. */
 export const completionRequestSchema = z.looseObject({
   ...generationOptions,
-  prompt: z.union([z.string(), z.array(z.string()).min(1), tokens, z.array(tokens).min(1)]).meta({
+  prompt: textsOrTokensSchema.meta({
     description:
       'Text, texts, token ids, or lists of token ids. Each has `n` choices, those of the first prompt first.',
   }),

@@ -1,9 +1,8 @@
 import { z } from 'zod';
 import { option } from './option.ts';
+import { textsOrTokensSchema } from './texts-or-tokens.ts';
 
 const MOST_INPUTS = 2048;
-
-const tokens = z.array(z.int().min(0)).min(1);
 
 /** A list of token ids is one input. */
 function countInputs(input: string | readonly unknown[]): number {
@@ -16,9 +15,7 @@ export const embeddingsRequestSchema = z.looseObject({
     .string()
     .min(1)
     .meta({ description: 'An embedding model of `GET /v1/models`, or an id that a hub has.' }),
-  input: z
-    .union([z.string(), z.array(z.string()).min(1), tokens, z.array(tokens).min(1)])
-    // Beside the union: a bound inside it would be told as a wrong type of the other options.
+  input: textsOrTokensSchema
     .refine((input) => countInputs(input) <= MOST_INPUTS, `must hold at most ${String(MOST_INPUTS)} inputs`)
     .meta({
       description:

@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { chatRequestSchema } from './chat.ts';
 import { option } from './option.ts';
+import { tokensSchema } from './texts-or-tokens.ts';
 
 const model = z.string().min(1).meta({ description: 'One of `GET /v1/models`, or an id that a hub has.' });
 
@@ -41,7 +42,7 @@ export type Tokenization = z.infer<typeof tokenizationSchema>;
 /** `POST /v1/detokenize`: the text of tokens. */
 export const detokenizeRequestSchema = z.looseObject({
   model,
-  tokens: z.array(z.int().min(0)).meta({
+  tokens: tokensSchema.meta({
     description:
       'Token ids. Special tokens come as they are written, and bytes that are no character as U+FFFD.',
   }),

@@ -160,6 +160,46 @@ describe('requests that are refused', () => {
     await expectWorks();
   });
 
+  test.each([
+    ['messages that are none', CHAT, '"messages":[', '{},'],
+    ['empty messages', CHAT, '"messages":[', '{"role":"user","content":""},'],
+    ['numbers for messages', CHAT, '"messages":[', '0,'],
+    ['a field that nobody knows', CHAT, '"x":[', '[],'],
+    ['prompts that are none', PLAIN, '"prompt":[', 'null,'],
+    ['vectors of nothing', '/v1/embeddings', '"input":[', '{},'],
+    ['items of a response', '/v1/responses', '"input":[', '{},'],
+    ['blocks of a message', '/v1/messages', '"max_tokens":1,"messages":[', '{},'],
+    ['tokens', '/v1/detokenize', '"tokens":[', '1,'],
+  ])('15 MiB of %s, before they are looked at', async (_, route, opening, item) => {
+    const items = item.repeat(Math.floor((15 * 1024 * 1024) / item.length)).slice(0, -1);
+    const begun = performance.now();
+    const response = await agent.post(route, `{"model":"m",${opening}${items}]}`);
+    expect([response.status, await response.text()]).toEqual([413, expect.stringMatching(/too many values/)]);
+    // To read and check them takes minutes, or more memory than there is.
+    expect(performance.now() - begun).toBeLessThan(5000);
+    await expectWorks();
+  });
+
+  test.each([CHAT, PLAIN, '/v1/embeddings', '/v1/responses', '/v1/messages', '/v1/tokenize'])(
+    'a body of %s that nests without end',
+    async (route) => {
+      for (const levels of [250, 100_000]) {
+        const deep = `${'{"a":['.repeat(levels / 2)}${']}'.repeat(levels / 2)}`;
+        const response = await agent.post(route, `{"model":"m","messages":${deep}}`);
+        const told = expect.stringMatching(/nested too deeply/);
+        expect([response.status, await response.text()]).toEqual([400, told]);
+      }
+      await expectWorks();
+    },
+  );
+
+  test('a long list of tokens is no such body', async () => {
+    const tokens = Array.from({ length: 300_000 }, (_, index) => index);
+    const response = await agent.post('/v1/detokenize', { model: 'm', tokens: tokens.slice(0, 60_000) });
+    expect(response.status).toBe(200);
+    expect((await agent.post(PLAIN, { model: 'm', prompt: tokens, max_tokens: 1 })).status).toBe(200);
+  });
+
   test('a content type that is not JSON', async () => {
     for (const type of [
       'text/plain',

@@ -1,0 +1,51 @@
+import type { FastifyInstance, FastifyRequest } from 'fastify';
+import { ApiError } from '../api-error.ts';
+import { API_ERRORS } from '../errors.ts';
+import { type JsonSize, jsonSize } from './json-size.ts';
+
+/**
+ * The agent has one thread: while it checks a body, no stream goes on. Texts cost next to nothing, but each value of a
+ * body takes up to 20 microseconds and a kilobyte where it is not what it should be. A conversation of a thousand messages
+ * with 128 tools stays well below.
+ */
+const MOST_VALUES = 50_000;
+/** Token ids are quick to check: the tokens of the longest contexts there are, or a full batch of inputs to embed. */
+const MOST_TOKENS = 2_000_000;
+/** Far beyond what any field takes, each of which has its own and clearer refusal; and far within what a stack holds. */
+const MOST_LEVELS = 200;
+
+/** Routes whose bodies may be lists of token ids. */
+const TOKEN_ROUTES: ReadonlySet<string> = new Set(['/v1/completions', '/v1/detokenize', '/v1/embeddings']);
+
+const MOST: JsonSize = { numbers: MOST_VALUES, others: MOST_VALUES, levels: MOST_LEVELS };
+const MOST_WITH_TOKENS: JsonSize = { ...MOST, numbers: MOST_TOKENS };
+
+/** Reads bodies as JSON, except those that would hold up the agent. */
+export function installJsonBody(app: FastifyInstance): void {
+  const parse = app.getDefaultJsonParser('error', 'error');
+  app.removeContentTypeParser('application/json');
+  app.addContentTypeParser('application/json', { parseAs: 'buffer' }, (request, body, done) => {
+    const bytes = Buffer.isBuffer(body) ? body : Buffer.from(body);
+    const error = refusal(request, bytes);
+    if (error !== null) done(error);
+    else void parse(request, bytes.toString('utf8'), done);
+  });
+}
+
+function refusal(request: FastifyRequest, body: Uint8Array): ApiError | null {
+  const most = TOKEN_ROUTES.has(request.routeOptions.url ?? '') ? MOST_WITH_TOKENS : MOST;
+  const { numbers, others, levels } = jsonSize(body, most);
+  if (levels > most.levels) {
+    return new ApiError(
+      API_ERRORS.INVALID_VALUE,
+      `The request body is nested too deeply: ${String(most.levels)} levels are taken.`,
+    );
+  }
+  const isTooMany = numbers > most.numbers || others > most.others;
+  if (!isTooMany) return null;
+  const limit = numbers > most.numbers ? `${String(most.numbers)} numbers` : `${String(most.others)} values`;
+  return new ApiError(
+    API_ERRORS.BODY_TOO_LARGE,
+    `The request body holds too many values: this route takes ${limit}.`,
+  );
+}
