@@ -283,8 +283,8 @@ export const API_ERRORS = {
     when: 'The download of a model broke off.',
     hint: 'Pull it again: it goes on with the files that are there.',
   },
-  DISK_FULL: {
-    code: 'DISK_FULL',
+  INSUFFICIENT_STORAGE: {
+    code: 'INSUFFICIENT_STORAGE',
     status: 507,
     type: 'server_error',
     when: 'The disk of the host has no room for the model that was to be fetched.',

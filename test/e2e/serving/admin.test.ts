@@ -254,7 +254,7 @@ describe('pulling from a hub', () => {
     remote.claim(1e18);
     expect(await refusal(ID)).toEqual([
       507,
-      'disk_full',
+      'insufficient_storage',
       expect.stringMatching(/takes 1000000000\.0 GB more/),
     ]);
     await remote.close();

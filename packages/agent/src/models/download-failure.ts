@@ -47,7 +47,7 @@ export function downloadFailed(id: string, failure: DownloadFailure): ApiError {
         cause: failure,
       });
     case 'disk':
-      return new ApiError(API_ERRORS.DISK_FULL, message, { cause: failure });
+      return new ApiError(API_ERRORS.INSUFFICIENT_STORAGE, message, { cause: failure });
     case 'cancelled':
     case 'failed':
       break;

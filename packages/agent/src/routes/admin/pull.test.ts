@@ -74,7 +74,7 @@ describe('what goes wrong', () => {
   test.each([
     ['org/missing', 404, 'model_not_found', /'org\/missing' was not downloaded: the hub does not have it/],
     ['org/unreachable', 503, 'hub_unreachable', /the hub could not be reached/],
-    ['org/huge', 507, 'disk_full', /it takes 9\.0 GB more, and the disk has 1\.0 GB free/],
+    ['org/huge', 507, 'insufficient_storage', /it takes 9\.0 GB more, and the disk has 1\.0 GB free/],
     ['no-such-folder', 404, 'model_not_found', /not on this host/],
     ['../../etc', 404, 'model_not_found', /not the id of a model/],
   ])('before the hub has it: %s', async (model, status, code, message) => {
