@@ -6,6 +6,7 @@ from typing import Any
 from mlx_lm import load
 
 from .chat.answer import AnswerReader
+from .chat.answer_grammar import answer_grammar
 from .chat.forced_calls import tool_grammar
 from .chat.format import ChatFormat
 from .constraints.grammar import Grammar, GrammarFactory
@@ -66,24 +67,20 @@ class TextModel:
 
     def grammar(self, frame: GenerateFrame, prompt_tokens: list[int]) -> Grammar | None:
         """What the completion has to follow; None where it is free. Raises RequestError for what cannot be followed."""
-        prompt = frame.prompt
+        prompt, constraint, choice = frame.prompt, frame.constraint, frame.tool_choice
         if not isinstance(prompt, ChatPrompt):
-            return None if frame.constraint is None else self.grammars.json(frame.constraint)
+            return None if constraint is None else self.grammars.json(constraint)
         in_reasoning = self.chat.opens_reasoning(prompt_tokens)
-        forced = tool_grammar(self.chat, prompt.tools, frame.tool_choice, frame.parallel_tool_calls, in_reasoning)
-        if forced is not None:
-            return self.grammars.lark(forced, "tool_choice")
-        if frame.constraint is None:
-            return None
-        if frame.tool_choice.mode == "auto" and prompt.tools:
-            raise RequestError(
-                "This model cannot choose between calls and an answer in this format; set tool_choice.",
-                "response_format",
-            )
-        if self.chat.is_harmony:
-            raise RequestError("This model's answers cannot be held to a format.", "response_format")
-        reasoning = self.chat.reasoning
-        return self.grammars.json(frame.constraint, reasoning.end if reasoning and in_reasoning else None)
+        if constraint is None or choice.mode in ("required", "named"):
+            forced = tool_grammar(self.chat, prompt.tools, choice, frame.parallel_tool_calls, in_reasoning)
+            return None if forced is None else self.grammars.lark(forced, "tools")
+        # By itself first: what is wrong with it is then the format's, and its trial comes to what is inside.
+        alone = self.grammars.json(constraint)
+        tools = prompt.tools if choice.mode == "auto" else []
+        if not self.chat.has_reasoning and not tools:
+            return alone
+        answer = answer_grammar(self.chat, constraint.schema, in_reasoning, tools, parallel=frame.parallel_tool_calls)
+        return self.grammars.lark(answer, "tools" if tools else "response_format")
 
     def encode(self, prompt: Prompt, tool_choice: ToolChoice = NO_TOOLS) -> list[int]:
         """The tokens of a prompt to complete. Raises RequestError for one that is empty, invalid or too long."""

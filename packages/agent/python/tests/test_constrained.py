@@ -81,6 +81,26 @@ def test_log_probabilities_of_constrained_tokens_are_finite(worker: WorkerProces
     assert all(entry["logprob"] <= 0 for entry in reported)
 
 
+@pytest.mark.parametrize("family", ["gpt_oss", "qwen3", "qwen3_thinking"])
+def test_models_that_reason_and_may_call_answer_by_the_schema_or_call(chat_models: Path, family: str) -> None:
+    tool = {**TOOL, "function": {**TOOL["function"], "strict": True}}
+    with WorkerProcess.loaded(chat_models / family) as process:
+        frames = []
+        for seed in range(24):
+            tools = {"tools": [tool]} if seed % 3 == 0 else {}
+            frame = generate_frame(process.new_id(), chat(**tools), max_tokens=2000, sampling={"seed": seed})
+            frames.append({**frame, "constraint": CONSTRAINT, "tool_choice": "auto" if tools else "none"})
+        finished = []
+        for completion in process.complete_all(frames):
+            assert completion.failed is None, completion.failed
+            assert completion.finish is not None
+            finished.append(completion.finish["reason"])
+            if completion.finish["reason"] == "stop":
+                check(completion)
+        assert finished.count("length") < len(frames) / 2
+        assert {"stop", "tool_calls"} <= set(finished)
+
+
 @pytest.mark.parametrize("choice", ["required", {"name": "look_up"}])
 def test_a_call_that_has_to_come_comes_and_follows_its_schema(worker: WorkerProcess, choice: object) -> None:
     for seed in range(4):

@@ -94,11 +94,11 @@ def test_all_end_tokens_are_allowed_at_the_end_and_none_before(tiny_text: Path) 
         assert matcher.is_complete
 
 
-@pytest.mark.parametrize("marker", [None, "</think>", "<|im_start|>"])
-def test_tokens_that_pad_the_vocabulary_are_forbidden(tiny_text: Path, marker: str | None) -> None:
+@pytest.mark.parametrize("text", ["start: %json {}", "start: /(?s:.*)/ <[0]> %json {}"])
+def test_tokens_that_pad_the_vocabulary_are_forbidden(tiny_text: Path, text: str) -> None:
     factory = make_factory(tiny_text, padding=PADDING)
     logits = make_logits(2, 259 + PADDING)
-    masked = apply_masks(logits, [factory.json(JsonConstraint(None), marker).start(), None])
+    masked = apply_masks(logits, [factory.lark(text, "tools").start(), None])
     assert left(masked[0])
     assert max(left(masked[0])) < 259
     assert bits_of(masked[1]) == bits_of(logits[1])

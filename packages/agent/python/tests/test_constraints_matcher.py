@@ -1,13 +1,12 @@
-"""Following one completion: what may come next, when it is over, taking back, and text before the constraint."""
+"""Following one completion: what may come next, when it is over, and taking back."""
 
 import json
 from pathlib import Path
 from typing import Any
 
 import pytest
-from mlx_lm.tokenizer_utils import TokenizerWrapper
 
-from constraints_support import feed, make_byte_level, make_factory
+from constraints_support import feed, make_factory
 from mlxfleet_worker.constraints.grammar import Grammar, GrammarFactory
 from mlxfleet_worker.constraints.matcher import Matcher
 from mlxfleet_worker.frames import JsonConstraint
@@ -178,61 +177,3 @@ def test_count_allowed_takes_nothing(factory: GrammarFactory) -> None:
     assert matcher.count_allowed(tokens_of(factory, '{"a":x')) == 5
     assert matcher.count_allowed(tokens_of(factory, '{"a":1}')) == 7
     assert matcher.count_allowed([END]) == 0
-
-
-def test_text_before_the_value_is_free_up_to_a_marker_of_text(factory: GrammarFactory) -> None:
-    grammar = factory.json(JsonConstraint(SMALL), "</reason>")
-    thought = tokens_of(factory, 'I could write {"b": </reason or é日.')
-    start_token = 1
-    matcher = grammar.start()
-    assert END not in allowed(matcher)
-    # All but the end and bytes that begin no character.
-    assert len(allowed(matcher)) > 170
-    assert feed(matcher, [*thought, start_token, *thought]) == 2 * len(thought) + 1
-    assert END not in allowed(matcher)
-    assert feed(matcher, tokens_of(factory, "</reason>")) == 9
-    assert allowed(matcher) == set(tokens_of(factory, "{ \n"))
-    assert feed(matcher, tokens_of(factory, '\n\n{"a":1}')) == 9
-    assert matcher.is_complete
-    assert not accepts(factory, grammar, '{"a":1}')
-    assert accepts(factory, grammar, '</reason>{"a":1}')
-
-
-@pytest.fixture(scope="module")
-def byte_level() -> TokenizerWrapper:
-    return make_byte_level()
-
-
-@pytest.fixture(scope="module")
-def byte_level_factory(byte_level: TokenizerWrapper) -> GrammarFactory:
-    return GrammarFactory(byte_level, len(byte_level), {0})
-
-
-@pytest.mark.parametrize("marker", ["</think>", "<|sep|>final<|sep|>", "the end of it."])
-def test_every_sort_of_marker(byte_level: TokenizerWrapper, byte_level_factory: GrammarFactory, marker: str) -> None:
-    def encode(text: str) -> list[int]:
-        return byte_level.encode(text, add_special_tokens=False)
-
-    matcher = byte_level_factory.json(JsonConstraint(SMALL), marker).start()
-    almost = encode(f"<think>{marker[:-1]} {marker[1:]} <|sep|>fin<|sep|>")
-    before = matcher.clone()
-    for token in almost:
-        assert 0 not in allowed(matcher)
-        assert len(allowed(matcher)) > 200
-        assert feed(matcher, [token]) == 1
-    for each in (before, matcher):
-        assert feed(each, encode(marker)) == len(encode(marker))
-        assert 0 not in allowed(each)
-        assert len(allowed(each)) < 20
-        assert feed(each, encode('\n{"a": 7}')) == len(encode('\n{"a": 7}'))
-        assert allowed(each) == {0}
-
-
-def test_a_token_that_runs_over_the_marker_has_to_fit_what_follows(
-    byte_level: TokenizerWrapper, byte_level_factory: GrammarFactory
-) -> None:
-    matcher = byte_level_factory.json(JsonConstraint({"type": "array"}), "]").start()
-    texts = {token: byte_level.decode([token]) for token in allowed(matcher)}
-    over = [text for text in texts.values() if "]" in text and not text.endswith("]")]
-    assert all(text.partition("]")[2][0] in "[ \n" for text in over)
-    assert "]" in texts.values()

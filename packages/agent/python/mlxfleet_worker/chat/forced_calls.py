@@ -58,25 +58,16 @@ def tool_grammar(
         raise RequestError(called, "tool_choice")
     is_free = tool_choice.mode == "auto"
     writer = GrammarWriter(format.added_tokens, "tools")
-    calls = _Calls(format, writer, [Tool.of(tool, is_free=is_free) for tool in tools])
+    calls = Calls(format, writer, [Tool.of(tool, is_free=is_free) for tool in tools])
     # Exactly the named call.
     parallel = parallel and tool_choice.mode != "named"
     if format.is_harmony:
         return writer.grammar(calls.harmony(is_free=is_free))
-    reasoning = _reasoning(format, writer, in_reasoning=in_reasoning)
+    reasoning = free_reasoning(format, writer, in_reasoning=in_reasoning)
     return writer.grammar(f"{reasoning} {calls.among_text(parallel) if is_free else calls.forced(parallel)}")
 
 
-def answer_grammar(format: ChatFormat, schema: dict[str, Any] | None, in_reasoning: bool) -> str:
-    """The grammar of an answer that is JSON of this schema, or any object without one, after reasoning that is free."""
-    writer = GrammarWriter(format.added_tokens, "response_format")
-    value = writer.json({"type": "object"} if schema is None else schema, is_lenient=False)
-    if format.is_harmony:
-        return writer.grammar(f"{_harmony_analysis(writer)} {writer.literal('<|channel|>final<|message|>')} {value}")
-    return writer.grammar(f"{_reasoning(format, writer, in_reasoning=in_reasoning)} {value}")
-
-
-def _reasoning(format: ChatFormat, writer: GrammarWriter, *, in_reasoning: bool) -> str:
+def free_reasoning(format: ChatFormat, writer: GrammarWriter, *, in_reasoning: bool) -> str:
     """What may stand before the answer."""
     if format.reasoning is None:
         return ""
@@ -84,7 +75,8 @@ def _reasoning(format: ChatFormat, writer: GrammarWriter, *, in_reasoning: bool)
     return rest if in_reasoning else f"({writer.literal(format.reasoning.start)} {rest})?"
 
 
-def _harmony_analysis(writer: GrammarWriter) -> str:
+def harmony_analysis(writer: GrammarWriter) -> str:
+    """The same in the messages of GPT-OSS."""
     message = f"{writer.literal('<|channel|>analysis<|message|>')} {writer.until('<|end|>')}"
     return f"({message} {writer.literal('<|start|>assistant')})*"
 
@@ -94,7 +86,7 @@ def _opening(tool: Tool, arguments_key: str) -> str:
     return quoted(f'{{"name": {json.dumps(tool.name)}, "{arguments_key}": ')
 
 
-class _Calls:
+class Calls:
     """The calls of some tools, in one format's syntax."""
 
     def __init__(self, format: ChatFormat, writer: GrammarWriter, tools: list[Tool]) -> None:
@@ -124,8 +116,8 @@ class _Calls:
         call = f"{self._writer.until(syntax.start)} {self._body(parallel and one_block)}"
         return f"({call}){'*' if parallel else '?'} {ANY_TEXT}"
 
-    def harmony(self, *, is_free: bool) -> str:
-        """Messages, the last of which is a call, or is one or none with `is_free`."""
+    def harmony_call(self) -> str:
+        """One call as a message of GPT-OSS, from behind its role."""
         writer = self._writer
         channel, message = writer.literal("<|channel|>"), writer.literal("<|message|>")
         type_ = f"({writer.literal(' <|constrain|>json')} | {quoted(' json')})"
@@ -135,9 +127,14 @@ class _Calls:
             by_role = f"{to} {channel} {quoted('commentary')} {type_}"
             by_channel = f"{channel} {quoted('commentary')} {to} {type_}"
             calls.append(f"({by_role} | {by_channel}) {message} {arguments}")
-        call = writer.rule(either(calls))
+        return writer.rule(either(calls))
+
+    def harmony(self, *, is_free: bool) -> str:
+        """Messages, the last of which is a call, or is one or none with `is_free`."""
+        writer, call = self._writer, self.harmony_call()
         if not is_free:
-            return f"{_harmony_analysis(writer)} {call}"
+            return f"{harmony_analysis(writer)} {call}"
+        channel, message = writer.literal("<|channel|>"), writer.literal("<|message|>")
         start, end = writer.literal("<|start|>assistant"), writer.literal("<|end|>")
         spoken = f'{channel} ("analysis" | "commentary" | "final") {message} {ANY_TEXT}'
         return f"({spoken} {end} {start})* ({call} | {spoken})"

@@ -2,7 +2,7 @@
 
 import json
 import re
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Any
 
 from ..constraints.schema import schema_text
@@ -43,12 +43,25 @@ class GrammarWriter:
         text: str = json.loads(first)
         return " ".join([self.rule(f"/(?s:.*){pattern(text)}/", "[lazy]"), *rest])
 
-    def json(self, schema: dict[str, Any], *, is_lenient: bool) -> str:
+    def anything_until(self, marker: str, end_tokens: Collection[int]) -> str:
+        """Text and tokens of their own up to and with the first marker, or as far as they go where that is empty.
+
+        Tokens that end the answer are none of them. A marker that begins with no token of its own has only text before
+        it.
+        """
+        first, *rest = self._pieces(marker) or [""]
+        if first and not first.startswith("<["):
+            return self.until(marker)
+        others = sorted(id for id in self._ids.values() if f"<[{id}]>" != first and id not in end_tokens)
+        tokens = "".join(f" | <[{id}]>" for id in others)
+        return " ".join([self.rule(f"(/(?s:.+)/{tokens})*"), first, *rest]).rstrip()
+
+    def json(self, schema: dict[str, Any], *, is_lenient: bool, param: str | None = None) -> str:
         """JSON of this schema; keywords that llguidance does not know are ignored with `is_lenient`.
 
-        Raises RequestError for a schema that cannot be kept to.
+        Raises RequestError, which names the writer's parameter or `param`, for a schema that cannot be kept to.
         """
-        return self.rule(f"%json {schema_text(schema, self._param, is_lenient=is_lenient)}")
+        return self.rule(f"%json {schema_text(schema, param or self._param, is_lenient=is_lenient)}")
 
     def _pieces(self, text: str) -> list[str]:
         pieces: list[str] = []

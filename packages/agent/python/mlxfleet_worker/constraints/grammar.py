@@ -14,7 +14,6 @@ from ..errors import RequestError
 from ..frames import JsonConstraint
 from .grammar_cache import GrammarCache
 from .limits import MAX_GRAMMAR_CHARACTERS, parser_limits
-from .marker import marker_rules
 from .matcher import Matcher
 from .reasons import TOO_COMPLEX, plain_reason
 from .schema import schema_text
@@ -27,10 +26,9 @@ if TYPE_CHECKING:
 PRELUDE = '%llguidance {"no_forcing": true}\n'
 """Forced text is not looked for: llguidance would tokenize all of it at every step, 120 ms for 100,000 characters."""
 
-GAP = r"/[\x20\n]{0,3}/"
-"""What may stand between the end of the reasoning and the JSON; models like an empty line there."""
-
 RESPONSE_FORMAT = "response_format"
+SUBJECTS = {RESPONSE_FORMAT: "JSON schema", "tools": "JSON schema of a tool's arguments"}
+"""What a grammar is made of, by the parameter that it comes from."""
 
 
 class Grammar:
@@ -70,27 +68,21 @@ class GrammarFactory:
             if "_trials" in self.__dict__:
                 self._trials.close()
 
-    def json(self, constraint: JsonConstraint, after: str | None = None) -> Grammar:
-        """The grammar of a JSON value, or of free text up to and with `after` and a JSON value behind it.
+    def json(self, constraint: JsonConstraint) -> Grammar:
+        """The grammar of a JSON value.
 
         Raises RequestError for a schema that is invalid, cannot be enforced, or costs too much.
         """
         schema: dict[str, Any] = {"type": "object"} if constraint.schema is None else constraint.schema
         with self._lock:
-            vocabulary = self._indexed(RESPONSE_FORMAT)
+            self._indexed(RESPONSE_FORMAT)
             try:
-                key = _key(json.dumps([schema, after]))
+                key = _key(json.dumps(schema))
             except RecursionError as error:
                 raise _refusal(TOO_COMPLEX, RESPONSE_FORMAT) from error
             if (grammar := self._cached(key, RESPONSE_FORMAT)) is not None:
                 return grammar
-            value = f"value: %json {schema_text(schema, RESPONSE_FORMAT)}\n"
-            tried = text = f"{PRELUDE}start: value\n{value}"
-            if after:
-                tokens = self._tokenizer.encode(after, add_special_tokens=False)
-                rules = marker_rules(after, tokens, vocabulary)
-                text = f"{PRELUDE}start: up_to_marker {GAP} value\n{rules}\n{value}"
-            return self._compiled(key, text, tried, RESPONSE_FORMAT)
+            return self._compiled(key, f"start: %json {schema_text(schema, RESPONSE_FORMAT)}", RESPONSE_FORMAT)
 
     def lark(self, text: str, param: str) -> Grammar:
         """The grammar of a text in llguidance's dialect of Lark, in which `<[5]>` is the token with that id.
@@ -105,7 +97,7 @@ class GrammarFactory:
                 return grammar
             if len(text) > MAX_GRAMMAR_CHARACTERS:
                 raise _refusal(TOO_COMPLEX, param)
-            return self._compiled(key, PRELUDE + text, PRELUDE + text, param)
+            return self._compiled(key, text, param)
 
     def _indexed(self, param: str) -> Vocabulary:
         try:
@@ -127,10 +119,11 @@ class GrammarFactory:
             raise _refusal(reason, param)
         return self._cache.get(key)
 
-    def _compiled(self, key: bytes, text: str, tried: str, param: str) -> Grammar:
-        """Compile a text, if `tried`, which costs as much, survives its trial."""
+    def _compiled(self, key: bytes, text: str, param: str) -> Grammar:
+        """Compile a text, if it survives its trial."""
+        text = PRELUDE + text
         try:
-            error = self._trials.error(tried)
+            error = self._trials.error(text)
         except TrialUnavailableError as failure:
             raise RequestError(f"The constraint could not be tried: {failure}.", param, "internal") from failure
         if not error:
@@ -152,5 +145,5 @@ def _key(text: str) -> bytes:
 
 
 def _refusal(reason: str, param: str) -> RequestError:
-    kind = "JSON schema" if param == RESPONSE_FORMAT else "grammar"
-    return RequestError(f"The {kind} cannot be used: {reason}.", param)
+    subject = SUBJECTS.get(param, "grammar")
+    return RequestError(f"The {subject} cannot be used: {reason}.", param)

@@ -47,8 +47,6 @@ class Vocabulary:
             raise UnusableTokenizerError(str(error)) from error
         self.special_tokens = {token: name for token, name in names.items() if self.library.is_special_token(token)}
         """Tokens that no text in a grammar stands for, with their names."""
-        self.padding = [token for token in range(self.size) if token not in names]
-        """Tokens without a name."""
         self.words = -(-self.size // BITS)
         """The length of a mask in words of 32 bits."""
         self.ordinary_end_bits = self._bits([token for token in self.end_tokens if token not in self.special_tokens])
@@ -63,22 +61,3 @@ class Vocabulary:
         for token in tokens:
             bits[token // BITS] |= np.uint32(1 << token % BITS)
         return bits
-
-    def any_but(self, tokens: Collection[int]) -> str:
-        """Any one token but these, in the syntax of grammars; neither the end of the sequence nor padding."""
-        return f"<[^{_ranges({*tokens, *self.end_tokens, *self.padding})}]>"
-
-
-def any_of(tokens: Collection[int]) -> str:
-    """Any one of these tokens, in the syntax of grammars: `<[1-3,7]>`. There has to be one."""
-    return f"<[{_ranges(tokens)}]>"
-
-
-def _ranges(tokens: Collection[int]) -> str:
-    ranges: list[list[int]] = []
-    for token in sorted(tokens):
-        if ranges and ranges[-1][1] == token - 1:
-            ranges[-1][1] = token
-        else:
-            ranges.append([token, token])
-    return ",".join(str(low) if low == high else f"{low}-{high}" for low, high in ranges)
