@@ -1,20 +1,20 @@
 """The running batch: every call to mlx-lm's BatchGenerator is here. For the engine thread only."""
 
 import time
-from collections import deque
 from itertools import pairwise
 from typing import NamedTuple
 
 import mlx.core as mx
-from mlx_lm.generate import BatchGenerator, GenerationBatch
+from mlx_lm.generate import GenerationBatch
 
 from .admission import LayerCost, MemoryBudget, Room
-from .caches.prefix_cache import Boundary, PrefixCache
+from .caches.prefix_cache import Kind, PrefixCache
 from .caches.quantized import make_cache
-from .generation import LeanGenerationBatch, LeanPromptBatch, RowWishes
+from .generation import RowWishes, make_generator
 from .logprobs import TokenLogprobs
 from .memory import active_bytes, layer_costs, release_buffers, set_wired_limit
 from .pacing import PrefillPacer
+from .prefills import LEAST_SHARED, Prefills, cut
 from .request import Request
 from .sampling import SamplerPool, logits_processors
 from .speculation import Speculation
@@ -34,15 +34,6 @@ class NewToken(NamedTuple):
     token: int
     logprobs: TokenLogprobs | None
     reason: str | None
-
-
-class Prefill(NamedTuple):
-    """What is known of a prompt that is not decoding yet."""
-
-    known: int
-    """Tokens that came from the prefix cache."""
-    boundaries: deque[Boundary]
-    """Where its caches are to be kept, the next one first."""
 
 
 class Batch:
@@ -116,6 +107,29 @@ class Batch:
             self._prefixes.shrink(left)
         return room
 
+    def is_prefilling_for(self, request: Request) -> bool:
+        """Whether a prompt that is being computed begins like this one, so that waiting for its caches saves the work.
+
+        That prompt stops where the two part, so that its caches can be kept there. The wait ends when it has come there
+        or is gone, whatever the reason.
+        """
+        if self._prefixes is None:
+            return False
+        if self._prefilling.is_awaited_by(request):
+            return True
+        shared = self._prefilling.longest_shared(request)
+        if shared is None or shared.length - self._prefixes.known_length(request.prompt) < LEAST_SHARED:
+            return False
+        uid, length = shared
+        ahead = length - self._prefilling.computed(uid)
+        if ahead > 0:
+            cut(self._segments(uid), ahead)
+            self._prefilling.wait(request, shared)
+            return True
+        if not self._prefixes.needs_checkpoints:
+            self._keep_prefix(uid, "prompt")
+        return False
+
     def add(self, request: Request) -> int:
         """Begin a request; returns how many of its prompt's tokens need not be computed again.
 
@@ -129,7 +143,12 @@ class Batch:
         prompt = request.prompt
         hit = self._prefixes.fetch(prompt, self._pacer.tokens_per_second) if self._prefixes else None
         caches, known = (hit.caches, hit.length) if hit else (make_cache(self._model.model, self._kv_bits), 0)
-        boundaries = self._prefixes.boundaries(prompt, known) if self._prefixes else []
+        system, stable = request.beginnings
+        boundaries = (
+            self._prefixes.boundaries(prompt, known, system_length=system, stable_length=stable)
+            if self._prefixes
+            else []
+        )
         places = [known, *(boundary.length for boundary in boundaries), len(prompt)]
         segments = [prompt[start:end] for start, end in pairwise(places)]
         (uid,) = self._generator.insert_segments(
@@ -141,7 +160,7 @@ class Batch:
             logits_processors=[processors],
         )
         self._requests[uid] = request
-        self._prefilling[uid] = Prefill(known, deque(boundaries))
+        self._prefilling.begin(uid, request, known, boundaries)
         return known
 
     def remove(self, request: Request) -> bool:
@@ -217,37 +236,40 @@ class Batch:
         self._pacer.record(work.prompt_tokens, work.prompt_time)
         for prompt in progress:
             if prompt.end_of_prompt:
-                del self._prefilling[prompt.uid]
-            elif prompt.end_of_segment:
-                self._keep_prefix(prompt.uid, prompt.progress[0])
+                self._prefilling.end(prompt.uid)
+            elif boundary := self._prefilling.advance(prompt.uid, prompt.progress[0]):
+                self._keep_prefix(prompt.uid, boundary.kind)
         return responses
 
-    def _keep_prefix(self, uid: int, computed: int) -> None:
-        """Keep the caches of a prompt that has come to one of its boundaries."""
-        known, boundaries = self._prefilling[uid]
-        if self._prefixes is None or not boundaries or boundaries[0].length != known + computed:
-            return
-        caches, tokens = self._generator.extract_cache([uid])[uid]
-        self._prefixes.insert(tokens, caches, boundaries.popleft().kind)
+    def _keep_prefix(self, uid: int, kind: Kind) -> None:
+        """Keep what the caches of a prompt hold now."""
+        if self._prefixes is not None:
+            caches, tokens = self._generator.extract_cache([uid])[uid]
+            self._prefixes.insert(tokens, caches, kind)
+
+    def _segments(self, uid: int) -> list[list[int]]:
+        """The library's list of what is left to compute of a prompt; prefill stops after each."""
+        generator = self._generator
+        for sequence in generator._unprocessed_sequences:
+            if sequence[0] == uid:
+                return sequence[1]
+        return generator._currently_processing[generator._prompt_batch.uids.index(uid)][0]
 
     def _lengths(self) -> list[int]:
         return [self._budget.length(len(request.prompt), request.max_tokens) for request in self._requests.values()]
 
     def _forget(self, uid: int) -> None:
         del self._requests[uid]
-        self._prefilling.pop(uid, None)
+        self._prefilling.end(uid)
 
     def _make_generator(self) -> None:
         self._requests: dict[int, Request] = {}
-        self._prefilling: dict[int, Prefill] = {}
-        generator = BatchGenerator(
+        self._prefilling = Prefills()
+        self._generator = make_generator(
             self._model.model,
+            self._speculation,
             stop_tokens=[[token] for token in self._model.end_tokens],
             completion_batch_size=self._max_size,
             prefill_batch_size=self._prefill_size,
         )
-        generator._generation_batch = LeanGenerationBatch.empty(self._model.model, generator.sampler)
-        generator._generation_batch.speculation = self._speculation
-        generator._prompt_batch = LeanPromptBatch.empty(self._model.model, generator.sampler)
-        self._generator = generator
         set_wired_limit(self._model.model, self._wired_limit_bytes)

@@ -8,6 +8,8 @@ from mlx_lm import load
 from mlx_lm.models.cache import can_trim_prompt_cache, make_prompt_cache, trim_prompt_cache
 from mlx_lm.tokenizer_utils import TokenizerWrapper
 
+from .common_length import common_length
+
 LONGEST_MATCH = 4
 SHORTEST_MATCH = 2
 """A single token repeats too often to say what follows it."""
@@ -71,8 +73,7 @@ class DraftModel:
         """`count` tokens; none when the text is too far ahead of what the draft model has read."""
         if not can_trim_prompt_cache(self._cache):
             self._cache, self._read = make_prompt_cache(self._model), []
-        shared = _shared_length(self._read, tokens)
-        shared = min(shared, len(tokens) - 1)
+        shared = min(common_length(self._read, tokens), len(tokens) - 1)
         if len(tokens) - shared > LONGEST_CATCH_UP:
             return []
         trim_prompt_cache(self._cache, len(self._read) - shared)
@@ -85,11 +86,3 @@ class DraftModel:
             drafted.append(int(mx.argmax(logits[0, -1]).item()))
             unread = drafted[-1:]
         return drafted
-
-
-def _shared_length(left: list[int], right: list[int]) -> int:
-    """How many tokens the two begin with alike."""
-    length = min(len(left), len(right))
-    if left[:length] == right[:length]:
-        return length
-    return next(index for index in range(length) if left[index] != right[index])

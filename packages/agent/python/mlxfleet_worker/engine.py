@@ -163,14 +163,20 @@ class Engine:
         self.running = len(self._batch)
 
     def _admit(self) -> None:
+        held: list[Request] = []
         while self._waiting and self._batch.has_room:
-            request = self._waiting[0]
-            if not request.cancelled:
-                room = self._batch.room_for(request)
-                if room is Room.WAIT:
-                    return
-                self._begin(request, room)
-            self._waiting.popleft()
+            request = self._waiting.popleft()
+            if request.cancelled:
+                continue
+            if self._batch.is_prefilling_for(request):
+                held.append(request)
+                continue
+            room = self._batch.room_for(request)
+            if room is Room.WAIT:
+                held.append(request)
+                break
+            self._begin(request, room)
+        self._waiting.extendleft(reversed(held))
 
     def _begin(self, request: Request, room: Room) -> None:
         try:

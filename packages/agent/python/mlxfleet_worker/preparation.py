@@ -44,6 +44,7 @@ class Preparation:
             return
         try:
             request.prompt = model.encode(request.frame.prompt, request.frame.tool_choice)
+            request.beginnings = model.beginnings(request.frame, request.prompt)
             room = model.context_length - len(request.prompt)
             request.grammar = model.grammar(request.frame, request.prompt)
             request.max_tokens = min(request.frame.max_tokens or room, room)

@@ -1,7 +1,7 @@
 """What a completion is to be continued from: the checked form of the wire's `prompt` object."""
 
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
 from .errors import RequestError
 from .fields import replace_surrogates, text_field
@@ -34,6 +34,15 @@ class TokensPrompt:
 
 
 Prompt = ChatPrompt | TextPrompt | TokensPrompt
+
+
+class Beginnings(NamedTuple):
+    """How many tokens of a prompt begin other prompts too; 0 where none are known to."""
+
+    system: int = 0
+    """What begins every conversation with the same system prompt and the same tools."""
+    stable: int = 0
+    """What the next turn begins with as well: all but the end that asks for the answer, which templates take back."""
 
 
 def parse_prompt(value: Any) -> Prompt:

@@ -5,6 +5,7 @@ import time
 from typing import TYPE_CHECKING, Any, Protocol
 
 from .frames import GenerateFrame
+from .prompts import Beginnings
 from .stopping import StopTexts
 
 if TYPE_CHECKING:
@@ -23,6 +24,7 @@ class Request:
 
     __slots__ = (
         "arrived_at",
+        "beginnings",
         "cancelled",
         "completion_tokens",
         "constraint",
@@ -43,6 +45,7 @@ class Request:
         self.cancelled = False
         self.is_over = False
         self.prompt: list[int] = []
+        self.beginnings = Beginnings()
         self.max_tokens = 0
         self.grammar: Grammar | None = None
         self.constraint: Matcher | None = None

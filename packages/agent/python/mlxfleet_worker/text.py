@@ -5,6 +5,7 @@ from typing import Any
 
 from mlx_lm import load
 
+from .beginnings import BeginningsFinder
 from .chat.answer import AnswerReader
 from .chat.answer_grammar import answer_grammar
 from .chat.forced_calls import tool_grammar
@@ -14,7 +15,7 @@ from .detokenizer import DetokenizerFactory
 from .errors import RequestError
 from .frames import NO_TOOLS, GenerateFrame, ToolChoice
 from .plain_reader import PlainReader
-from .prompts import ChatPrompt, Prompt, TextPrompt
+from .prompts import Beginnings, ChatPrompt, Prompt, TextPrompt
 from .token_names import TokenNames
 
 UNKNOWN_CONTEXT_LENGTH = 8192
@@ -48,6 +49,7 @@ class TextModel:
         self._detokenizers = DetokenizerFactory(self.tokenizer)
         self.token_names = TokenNames(self.tokenizer)
         self.chat = ChatFormat(self.tokenizer)
+        self._beginnings = BeginningsFinder(self.chat)
         self.grammars = GrammarFactory(self.tokenizer, self.vocabulary_size, self.end_tokens)
 
     @property
@@ -95,6 +97,12 @@ class TextModel:
                 "context_length",
             )
         return tokens
+
+    def beginnings(self, frame: GenerateFrame, tokens: list[int]) -> Beginnings:
+        """Which beginnings of a prompt that was encoded to these tokens other prompts will have too."""
+        if not isinstance(frame.prompt, ChatPrompt):
+            return Beginnings()
+        return self._beginnings.find(frame.prompt, frame.tool_choice, tokens)
 
     def tokens(self, prompt: Prompt, tool_choice: ToolChoice = NO_TOOLS) -> list[int]:
         """The tokens of a prompt of any length. Raises RequestError for one that is invalid."""

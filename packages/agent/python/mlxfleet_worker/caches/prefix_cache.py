@@ -57,6 +57,15 @@ class PrefixCache:
         """Bytes kept on disk. Safe from any thread."""
         return self._disk.size if self._disk else 0
 
+    @property
+    def needs_checkpoints(self) -> bool:
+        """Whether sequences can be continued only where their caches were inserted: Layout.needs_checkpoints."""
+        return self._layout.needs_checkpoints
+
+    def known_length(self, tokens: list[int]) -> int:
+        """How many tokens a fetch would give from memory. Counts as no use."""
+        return self._memory.find(to_tokens(tokens)).length
+
     def fetch(self, tokens: list[int], prefill_tokens_per_second: float | None = None) -> Hit | None:
         """The longest known beginning of these tokens, at least one and never all of them: one has to be computed.
 
