@@ -89,6 +89,6 @@ export function asApiError(error: unknown): ApiError {
   return new ApiError(API_ERRORS.INTERNAL_ERROR, 'The agent failed.', { cause: error });
 }
 
-function publicReasonOf(location: ModelLocation, text: string): string {
-  return publicReason(text, [location.path, os.homedir()]);
+function publicReasonOf({ path, adapterPath }: ModelLocation, text: string): string {
+  return publicReason(text, [path, ...(adapterPath === null ? [] : [adapterPath]), os.homedir()]);
 }
