@@ -12,6 +12,7 @@ from mlx_vlm.models.pooling import read_pooling_config
 from transformers import AutoTokenizer
 
 from .errors import RequestError
+from .frames import NO_TOOLS, ToolChoice
 from .prompts import ChatPrompt, Prompt, TextPrompt
 
 UNKNOWN_CONTEXT_LENGTH = 512
@@ -37,7 +38,7 @@ class EmbeddingModel:
         self._padding: int = config.get("pad_token_id") or self.tokenizer.pad_token_id or 0
         self.dimensions = self._warm_up()
 
-    def tokens(self, prompt: Prompt) -> list[int]:
+    def tokens(self, prompt: Prompt, _tool_choice: ToolChoice = NO_TOOLS) -> list[int]:
         """The tokens of one input of any length, the special ones included. Raises RequestError for an invalid one."""
         match prompt:
             case ChatPrompt():

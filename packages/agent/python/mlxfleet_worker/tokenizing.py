@@ -3,10 +3,13 @@
 from typing import Any, Protocol
 
 from .errors import RequestError
-from .frames import DetokenizeFrame, TokenizeFrame
+from .frames import DetokenizeFrame, TokenizeFrame, ToolChoice
 from .log import log
 from .prompts import Prompt, TextPrompt
 from .replies import ReplyChannel
+
+FREE = ToolChoice("auto")
+"""Of a prompt that is only counted: its tools are told."""
 
 
 class TokenizingModel(Protocol):
@@ -14,7 +17,7 @@ class TokenizingModel(Protocol):
 
     tokenizer: Any
 
-    def tokens(self, prompt: Prompt) -> list[int]:
+    def tokens(self, prompt: Prompt, tool_choice: ToolChoice, /) -> list[int]:
         """The tokens of a prompt of any length. Raises RequestError for one that is invalid."""
 
     def check_tokens(self, tokens: list[int], param: str) -> None:
@@ -45,7 +48,7 @@ def tokenize(model: TokenizingModel, prompt: Prompt, add_special_tokens: bool = 
     """
     if isinstance(prompt, TextPrompt) and not add_special_tokens:
         return list(model.tokenizer.encode(prompt.text, add_special_tokens=False))
-    return model.tokens(prompt)
+    return model.tokens(prompt, FREE)
 
 
 def detokenize(model: TokenizingModel, tokens: list[int]) -> str:

@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 from tokenizers.processors import TemplateProcessing
 
+from mlxfleet_worker.frames import ToolChoice
 from mlxfleet_worker.prompts import ChatPrompt, TextPrompt, TokensPrompt
 from mlxfleet_worker.text import TextModel
 from mlxfleet_worker.tokenizing import detokenize, tokenize
@@ -42,6 +43,13 @@ def test_tokens_are_what_a_completion_begins_with(model: TextModel) -> None:
     assert tokenize(model, chat) == model.encode(chat)
     assert detokenize(model, tokenize(model, chat)).endswith("user\nzebra<|im_end|>\n<|im_start|>assistant\n")
     assert tokenize(model, TokensPrompt([5, 6])) == [5, 6]
+
+
+def test_tools_are_part_of_a_prompt(model: TextModel) -> None:
+    messages = [{"role": "user", "content": "zebra"}]
+    chat = ChatPrompt(messages, {}, [{"type": "function", "function": {"name": "stripes", "parameters": {}}}])
+    assert tokenize(model, chat) == model.encode(chat, ToolChoice("auto"))
+    assert "stripes" in detokenize(model, tokenize(model, chat))
 
 
 def test_the_tokens_around_a_text_can_be_left_out(tiny_text: Path) -> None:
