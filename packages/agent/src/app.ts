@@ -3,6 +3,7 @@ import { baseApp } from './base-app.ts';
 import { installAdmission } from './plugins/admission.ts';
 import { installApiKey } from './plugins/api-key.ts';
 import { installRateLimit } from './plugins/rate-limit.ts';
+import { countTokens } from './routes/anthropic/count-tokens.ts';
 import { messages } from './routes/anthropic/messages.ts';
 import { chatCompletions } from './routes/openai/chat-completions.ts';
 import { completions } from './routes/openai/completions.ts';
@@ -37,6 +38,7 @@ export function mainApp(services: AgentServices): FastifyInstance {
   completions(app, services, TEXT_BODY_BYTES);
   responses(app, services, TEXT_BODY_BYTES);
   messages(app, services, TEXT_BODY_BYTES);
+  countTokens(app, services, TEXT_BODY_BYTES);
   embeddings(app, services, TEXT_BODY_BYTES);
   tokenize(app, services, TEXT_BODY_BYTES);
   models(app, services);

@@ -67,6 +67,12 @@ test('a tool that has to be used, and the turn after it', async () => {
     expect(reason).toBe('tool_use');
     for (const block of content) expect(block.type === 'tool_use' ? block.input : null).toEqual(A_CITY);
   }
+  const { input_tokens: counted } = await client.messages.countTokens({
+    model: MODEL,
+    messages,
+    tools: request.tools,
+  });
+  expect(counted).toBe(whole.usage.input_tokens + (whole.usage.cache_read_input_tokens ?? 0));
   const [use] = whole.content;
   const after = await client.messages.create({
     ...free,

@@ -44,7 +44,7 @@ export function messagesPlan(request: MessagesRequest, priority: Priority): Gene
  * The prompt, also of a request that only has its tokens counted.
  * @throws ApiError as of the plan.
  */
-function messagesPrompt(request: CountTokensRequest): ChatPrompt {
+export function messagesPrompt(request: CountTokensRequest): ChatPrompt {
   const given = request.tools ?? [];
   refuseTwins(given);
   const tools = given.map(({ name, description, input_schema: schema, strict }, index) => {
