@@ -8,6 +8,7 @@ import mlx.core as mx
 from mlx_lm.generate import GenerationBatch
 
 from .admission import LayerCost, MemoryBudget, Room
+from .caches.padding import leaves_padding_out
 from .caches.prefix_cache import Kind, PrefixCache
 from .caches.quantized import make_cache
 from .generation import RowWishes, make_generator
@@ -57,7 +58,8 @@ class Batch:
         self._kv_bits = kv_bits
         self._prefixes = prefixes
         self._speculation = speculation
-        self._prefill_size = min(PREFILL_BATCH_SIZE, max_size)
+        pads = leaves_padding_out(model.model, lambda: make_cache(model.model, kv_bits))
+        self._prefill_size = min(PREFILL_BATCH_SIZE, max_size) if pads else 1
         self._samplers = SamplerPool(model.vocabulary_size)
         self._pacer = PrefillPacer()
         self._steps = 0

@@ -1,15 +1,16 @@
 """The decoding step: mlx-lm's batch, with each row's own wishes and without what nobody asked for."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 import mlx.core as mx
 from mlx import nn
 from mlx_lm.generate import BatchGenerator, GenerationBatch, PromptProcessingBatch
-from mlx_lm.models.cache import BatchRotatingKVCache, CacheList, can_trim_prompt_cache, trim_prompt_cache
+from mlx_lm.models.cache import BatchRotatingKVCache, can_trim_prompt_cache, trim_prompt_cache
 from mlx_lm.sample_utils import Sampler
 
+from .caches.layout import leaf_caches
 from .constraints.masks import prepare_masks
 from .constraints.matcher import Matcher
 from .logprobs import StepLogprobs, TokenLogprobs
@@ -223,7 +224,7 @@ class LeanPromptBatch(PromptProcessingBatch):
         A chunk of one token makes rings of the library's sliding windows. Its mask of a longer chunk takes them for
         ordered and hides the first token of every row that has padding (mlx-lm 0.32.2), so they are put in order first.
         """
-        for cache in _leaves(self.prompt_cache):
+        for cache in leaf_caches(self.prompt_cache):
             if isinstance(cache, BatchRotatingKVCache):
                 cache._temporal_order()
         super().prompt(tokens)
@@ -271,11 +272,3 @@ def make_generator(model: nn.Module, speculation: Speculation | None = None, **o
     generator._generation_batch.speculation = speculation
     generator._prompt_batch = LeanPromptBatch.empty(model, generator.sampler)
     return generator
-
-
-def _leaves(caches: list[Any]) -> Iterator[Any]:
-    for cache in caches:
-        if isinstance(cache, CacheList):
-            yield from _leaves(cache.caches)
-        else:
-            yield cache

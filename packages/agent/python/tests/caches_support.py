@@ -21,7 +21,7 @@ WINDOW = 96
 
 
 def make_llama(head_size: int = 16) -> nn.Module:
-    return _random(
+    return random_weights(
         llama.Model(
             llama.ModelArgs(
                 model_type="llama",
@@ -39,7 +39,7 @@ def make_llama(head_size: int = 16) -> nn.Module:
 
 def make_sliding() -> nn.Module:
     """Full attention every third layer, a sliding window in the others."""
-    return _random(
+    return random_weights(
         gemma3_text.Model(
             gemma3_text.ModelArgs(
                 model_type="gemma3_text",
@@ -60,7 +60,7 @@ def make_sliding() -> nn.Module:
 
 def make_hybrid() -> nn.Module:
     """Full attention every second layer, gated delta states in the others."""
-    return _random(
+    return random_weights(
         qwen3_next.Model(
             qwen3_next.ModelArgs(
                 model_type="qwen3_next",
@@ -94,7 +94,7 @@ def make_hybrid() -> nn.Module:
 
 def make_recurrent() -> nn.Module:
     """States only."""
-    return _random(
+    return random_weights(
         mamba2.Model(
             mamba2.ModelArgs(
                 model_type="mamba2",
@@ -120,7 +120,7 @@ def make_recurrent() -> nn.Module:
 
 def make_everything() -> nn.Module:
     """A state, a sliding window and full attention, each in layers of its own."""
-    return _random(
+    return random_weights(
         gear.Model(
             gear.ModelArgs(
                 model_type="gear",
@@ -141,7 +141,7 @@ def make_everything() -> nn.Module:
 
 def make_nested() -> nn.Module:
     """A state and full attention inside every layer's list of caches."""
-    return _random(
+    return random_weights(
         falcon_h1.Model(
             falcon_h1.ModelArgs(
                 hidden_size=64,
@@ -171,7 +171,7 @@ MODELS: dict[str, Callable[[], nn.Module]] = {
 }
 
 
-def _random(model: nn.Module) -> nn.Module:
+def random_weights(model: nn.Module) -> nn.Module:
     """Weights in full precision, so large that every token counts, and states that forget slowly."""
     mx.random.seed(7)
     model.update(tree_map_with_path(_weight, model.parameters()))

@@ -29,7 +29,7 @@ class Layout:
     """Taking apart and putting together the caches of one model. `caches` must hold at least one token."""
 
     def __init__(self, caches: list[Any]) -> None:
-        leaves = list(_leaves(caches))
+        leaves = list(leaf_caches(caches))
         self.window = _commonest_window(leaves)
         """Tokens that layers with a sliding window look back on; 0 without such layers."""
         self._sorts = [self._sort(leaf) for leaf in leaves]
@@ -52,7 +52,7 @@ class Layout:
         except UnsupportedCacheError:
             raise
         except Exception as error:
-            bits = next((leaf.bits for leaf in _leaves(caches) if hasattr(leaf, "bits")), None)
+            bits = next((leaf.bits for leaf in leaf_caches(caches) if hasattr(leaf, "bits")), None)
             if bits is None:
                 raise
             raise UnsupportedCacheError(
@@ -72,8 +72,8 @@ class Layout:
 
     def accepts(self, caches: list[Any], length: int) -> bool:
         """Whether these are caches of this model that hold `length` tokens of one sequence."""
-        leaves = list(_leaves(caches))
-        if [type(leaf) for leaf in leaves] != [type(leaf) for leaf in _leaves(self._templates)]:
+        leaves = list(leaf_caches(caches))
+        if [type(leaf) for leaf in leaves] != [type(leaf) for leaf in leaf_caches(self._templates)]:
             return False
         sorts = zip(leaves, self._sorts, strict=True)
         if any(sort in ("tokens", "window") and (leaf.keys is None or leaf.offset != length) for leaf, sort in sorts):
@@ -87,7 +87,7 @@ class Layout:
 
     def pack_tokens(self, caches: list[Any], start: int, stop: int) -> Packed:
         """Copies of what full attention keeps of the tokens from `start` to `stop`."""
-        return self.tokens.pack(self._token_arrays(list(_leaves(caches))), start, stop)
+        return self.tokens.pack(self._token_arrays(list(leaf_caches(caches))), start, stop)
 
     def window_start(self, length: int) -> int:
         """The first token of which sliding windows have keys and values after `length` tokens.
@@ -99,13 +99,13 @@ class Layout:
     def pack_windows(self, caches: list[Any], length: int, start: int, stop: int) -> Packed:
         """Copies of what sliding windows keep of the tokens from `start`, which is in the window, to `stop`."""
         first = self.window_start(length)
-        arrays = self._window_arrays(list(_leaves(caches)))
+        arrays = self._window_arrays(list(leaf_caches(caches)))
         windows = [array[:, :, array.shape[2] - (length - first) :] for array in arrays]
         return self.windows.pack(windows, start - first, stop - first)
 
     def copy_state(self, caches: list[Any]) -> State:
         """Copies of the states, which keep nothing else alive once evaluated."""
-        leaves = zip(_leaves(caches), self._sorts, strict=True)
+        leaves = zip(leaf_caches(caches), self._sorts, strict=True)
         return [_changed(leaf.state, mx.contiguous) for leaf, sort in leaves if sort == "state"]
 
     def build(self, tokens: Packed, windows: Packed, state: State, length: int) -> list[Any]:
@@ -118,7 +118,7 @@ class Layout:
         states = iter(state)
         made = (
             _make(template, sort, token_arrays, window_arrays, states, length)
-            for template, sort in zip(_leaves(self._templates), self._sorts, strict=True)
+            for template, sort in zip(leaf_caches(self._templates), self._sorts, strict=True)
         )
         return [_nested(template, made) for template in self._templates]
 
@@ -173,10 +173,11 @@ def state_from(outline: State, arrays: list[mx.array]) -> State:
     return outline
 
 
-def _leaves(caches: list[Any]) -> Iterator[Any]:
+def leaf_caches(caches: list[Any]) -> Iterator[Any]:
+    """The caches, and in place of lists of caches what is in them."""
     for cache in caches:
         if isinstance(cache, CacheList):
-            yield from _leaves(cache.caches)
+            yield from leaf_caches(cache.caches)
         else:
             yield cache
 
