@@ -12,9 +12,6 @@ export interface ApiKeyOptions {
   readonly adminToken: string;
 }
 
-/** What monitoring asks without a key. Every other route needs one, also those that are added later. */
-const OPEN_ROUTES: ReadonlySet<string> = new Set(['/health', '/ready', '/metrics']);
-
 /** Asks for a key, and keeps foreign web pages away from an API without keys. */
 export function installApiKey(app: FastifyInstance, options: ApiKeyOptions): void {
   const hashes = options.keyHashes.map((hash) => Buffer.from(hash, 'hex'));
@@ -23,8 +20,9 @@ export function installApiKey(app: FastifyInstance, options: ApiKeyOptions): voi
     // Also beyond loopback: a page in a browser of the same network reaches this API as well.
     if (hashes.length === 0) refuseForeignName(request);
     // The route that the router found, not the URL as it came: `/%761/models` and `http://x/v1/models` lead there too.
-    const route = request.routeOptions.url;
-    if (hashes.length === 0 || route === undefined || OPEN_ROUTES.has(route)) return;
+    // Where there is none, there is nothing to protect.
+    const { url, config } = request.routeOptions;
+    if (hashes.length === 0 || url === undefined || config.withoutKey === true) return;
     if (isAdmin(request, adminHash)) return;
     const key = apiKey(request);
     if (key !== undefined && matches(key, hashes)) return;

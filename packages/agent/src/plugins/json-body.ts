@@ -14,9 +14,6 @@ const MOST_TOKENS = 2_000_000;
 /** Far beyond what any field takes, each of which has its own and clearer refusal; and far within what a stack holds. */
 const MOST_LEVELS = 200;
 
-/** Routes whose bodies may be lists of token ids. */
-const TOKEN_ROUTES: ReadonlySet<string> = new Set(['/v1/completions', '/v1/detokenize', '/v1/embeddings']);
-
 const MOST: JsonSize = { numbers: MOST_VALUES, others: MOST_VALUES, levels: MOST_LEVELS };
 const MOST_WITH_TOKENS: JsonSize = { ...MOST, numbers: MOST_TOKENS };
 
@@ -33,7 +30,7 @@ export function installJsonBody(app: FastifyInstance): void {
 }
 
 function refusal(request: FastifyRequest, body: Uint8Array): ApiError | null {
-  const most = TOKEN_ROUTES.has(request.routeOptions.url ?? '') ? MOST_WITH_TOKENS : MOST;
+  const most = request.routeOptions.config.tokenLists === true ? MOST_WITH_TOKENS : MOST;
   const { numbers, others, levels } = jsonSize(body, most);
   if (levels > most.levels) {
     return new ApiError(

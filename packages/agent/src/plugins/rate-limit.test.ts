@@ -33,8 +33,10 @@ function start(limit: RateLimit | null, keys: readonly string[] = []): TestApp {
       refused += 1;
     },
   });
-  for (const url of ['/v1/chat/completions', '/v1/embeddings', '/v1/tokenize'])
-    app.post(url, async () => ({}));
+  for (const url of ['/v1/chat/completions', '/v1/embeddings']) {
+    app.post(url, { config: { modelWork: true } }, async () => ({}));
+  }
+  app.post('/v1/responses/:id/cancel', { config: { modelWork: false } }, async () => ({}));
   app.get('/v1/models', async () => ({}));
   return {
     app,
@@ -86,10 +88,10 @@ test('keys that nobody checks are one client: a new key is no way round', async 
   expect(await send(1, { authorization: 'Bearer x2' })).toEqual([429]);
 });
 
-test('counts what generates, on whatever spelling of the URL, and nothing else', async () => {
+test('counts what makes a model work, on whatever spelling of the URL, and nothing else', async () => {
   const { send } = start(LIMIT);
   expect(await send(5, {}, '/v1/models')).toEqual(Array(5).fill(200));
-  expect(await send(5, {}, '/v1/tokenize')).toEqual(Array(5).fill(200));
+  expect(await send(5, {}, '/v1/responses/a/cancel')).toEqual(Array(5).fill(200));
   expect(await send(2, {}, '/v1/embeddings')).toEqual([200, 200]);
   expect(await send(1, {}, '/v1/%63hat/completions')).toEqual([429]);
 });

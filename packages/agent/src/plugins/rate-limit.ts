@@ -3,8 +3,8 @@ import type { FastifyInstance, FastifyRequest } from 'fastify';
 import { ApiError } from '../api-error.ts';
 import { API_ERRORS } from '../errors.ts';
 import { apiKey, isAdmin, sha256 } from './api-key.ts';
-import { isGeneration } from './generation-routes.ts';
 import { type Bucket, type BucketLimit, fullBucket, takeToken } from './rate-limit-bucket.ts';
+import { makesModelWork } from './route-config.ts';
 
 export interface RateLimitOptions {
   /** Null is no limit. */
@@ -22,7 +22,7 @@ export interface RateLimitOptions {
 const ANONYMOUS = 'anonymous';
 
 /**
- * Bounds how often each API key may ask for generation. To be installed after the check of keys. A key that nobody checks
+ * Bounds how often each API key may make a model work. To be installed after the check of keys. A key that nobody checks
  * tells nothing about who sends it, so without configured keys all clients share one bucket: otherwise a new key
  * with each request would be a way round, and memory without bound.
  */
@@ -33,7 +33,7 @@ export function installRateLimit(app: FastifyInstance, options: RateLimitOptions
   const adminHash = sha256(options.adminToken);
   const buckets = new Map<string, Bucket>();
   app.addHook('onRequest', async (request) => {
-    if (!isGeneration(request) || isAdmin(request, adminHash)) return;
+    if (!makesModelWork(request) || isAdmin(request, adminHash)) return;
     const client = clientOf(request, known);
     const now = options.now();
     const taken = takeToken(buckets.get(client) ?? fullBucket(limit, now), limit, now);

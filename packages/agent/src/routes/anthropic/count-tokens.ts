@@ -11,7 +11,8 @@ import { messagesPrompt } from './messages-plan.ts';
 /** `POST /v1/messages/count_tokens`. */
 export function countTokens(app: FastifyInstance, services: AgentServices, bodyLimit: number): void {
   const url = '/v1/messages/count_tokens';
-  app.post(url, { bodyLimit, errorHandler: sendAnthropicError }, async (request, reply) => {
+  const route = { bodyLimit, errorHandler: sendAnthropicError, config: { modelWork: true } };
+  app.post(url, route, async (request, reply) => {
     const body = parseBody(countTokensRequestSchema, request.body);
     refuseOptions(body, UNSUPPORTED_MESSAGES_OPTIONS);
     const question = { type: 'tokenize', prompt: messagesPrompt(body), add_special_tokens: true } as const;

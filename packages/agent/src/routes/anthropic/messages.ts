@@ -14,7 +14,8 @@ import { messagesPlan } from './messages-plan.ts';
 
 /** `POST /v1/messages`. */
 export function messages(app: FastifyInstance, services: AgentServices, bodyLimit: number): void {
-  app.post('/v1/messages', { bodyLimit, errorHandler: sendAnthropicError }, async (request, reply) => {
+  const route = { bodyLimit, errorHandler: sendAnthropicError, config: { modelWork: true } };
+  app.post('/v1/messages', route, async (request, reply) => {
     const body = parseBody(messagesRequestSchema, request.body);
     refuseOptions(body, UNSUPPORTED_MESSAGES_OPTIONS);
     const plan = messagesPlan(body, parsePriority(request.headers['x-priority']));

@@ -10,7 +10,7 @@ import { refuseOptions } from './refuse-options.ts';
 
 /** `POST /v1/chat/completions`. */
 export function chatCompletions(app: FastifyInstance, services: AgentServices, bodyLimit: number): void {
-  app.post('/v1/chat/completions', { bodyLimit }, async (request, reply) => {
+  app.post('/v1/chat/completions', { bodyLimit, config: { modelWork: true } }, async (request, reply) => {
     const body = parseBody(chatRequestSchema, request.body);
     refuseOptions(body, UNSUPPORTED_CHAT_OPTIONS);
     const plan = chatPlan(body, parsePriority(request.headers['x-priority']));

@@ -10,14 +10,18 @@ import { refuseOptions } from './refuse-options.ts';
 
 /** `POST /v1/completions`. */
 export function completions(app: FastifyInstance, services: AgentServices, bodyLimit: number): void {
-  app.post('/v1/completions', { bodyLimit }, async (request, reply) => {
-    const body = parseBody(completionRequestSchema, request.body);
-    refuseOptions(body, UNSUPPORTED_COMPLETION_OPTIONS);
-    const { plan, echoes } = completionPlan(body, parsePriority(request.headers['x-priority']));
-    return await answer(services, request, reply, body, {
-      plan,
-      idPrefix: 'cmpl',
-      format: (options) => completionFormat({ ...options, logprobs: plan.logprobs, echoes }),
-    });
-  });
+  app.post(
+    '/v1/completions',
+    { bodyLimit, config: { modelWork: true, tokenLists: true } },
+    async (request, reply) => {
+      const body = parseBody(completionRequestSchema, request.body);
+      refuseOptions(body, UNSUPPORTED_COMPLETION_OPTIONS);
+      const { plan, echoes } = completionPlan(body, parsePriority(request.headers['x-priority']));
+      return await answer(services, request, reply, body, {
+        plan,
+        idPrefix: 'cmpl',
+        format: (options) => completionFormat({ ...options, logprobs: plan.logprobs, echoes }),
+      });
+    },
+  );
 }

@@ -14,27 +14,36 @@ import { requireTask } from './require-task.ts';
 
 /** `POST /v1/embeddings`. */
 export function embeddings(app: FastifyInstance, services: AgentServices, bodyLimit: number): void {
-  app.post('/v1/embeddings', { bodyLimit }, async (request, reply) => {
-    const body = parseBody(embeddingsRequestSchema, request.body);
-    refuseOptions(body, UNSUPPORTED_EMBEDDINGS_OPTIONS);
-    return await questionRoute(services, reply, body.model, async (runtime, signal): Promise<Embeddings> => {
-      requireTask(runtime, 'embed');
-      const ask: AskToEmbed = async (question, either) => await runtime.ask(question, either);
-      const answer = await embed(ask, inputs(body.input), body.dimensions ?? null, signal);
-      services.metrics.promptTokens.inc({ model_name: body.model }, answer.promptTokens);
-      const isText = body.encoding_format === 'base64';
-      return {
-        object: 'list',
-        data: answer.vectors.map((vector, index) => ({
-          object: 'embedding',
-          index,
-          embedding: isText ? vector : numbers(vector),
-        })),
-        model: body.model,
-        usage: { prompt_tokens: answer.promptTokens, total_tokens: answer.promptTokens },
-      };
-    });
-  });
+  app.post(
+    '/v1/embeddings',
+    { bodyLimit, config: { modelWork: true, tokenLists: true } },
+    async (request, reply) => {
+      const body = parseBody(embeddingsRequestSchema, request.body);
+      refuseOptions(body, UNSUPPORTED_EMBEDDINGS_OPTIONS);
+      return await questionRoute(
+        services,
+        reply,
+        body.model,
+        async (runtime, signal): Promise<Embeddings> => {
+          requireTask(runtime, 'embed');
+          const ask: AskToEmbed = async (question, either) => await runtime.ask(question, either);
+          const answer = await embed(ask, inputs(body.input), body.dimensions ?? null, signal);
+          services.metrics.promptTokens.inc({ model_name: body.model }, answer.promptTokens);
+          const isText = body.encoding_format === 'base64';
+          return {
+            object: 'list',
+            data: answer.vectors.map((vector, index) => ({
+              object: 'embedding',
+              index,
+              embedding: isText ? vector : numbers(vector),
+            })),
+            model: body.model,
+            usage: { prompt_tokens: answer.promptTokens, total_tokens: answer.promptTokens },
+          };
+        },
+      );
+    },
+  );
 }
 
 /** One input or several, each as text or as token ids. */

@@ -4,15 +4,17 @@ import { readMetrics } from '../read-metrics.ts';
 
 /** `GET /health` (the process answers), `/ready` (it can serve) and `/metrics` (Prometheus). */
 export function operations(app: FastifyInstance, services: AgentServices): void {
-  app.get('/health', async () => ({ status: 'ok' }));
+  const open = { config: { withoutKey: true } };
 
-  app.get('/ready', async () => {
+  app.get('/health', open, async () => ({ status: 'ok' }));
+
+  app.get('/ready', open, async () => {
     services.lifecycle.refuseUnlessReady();
     services.guard.refuseWhenShort();
     return { status: 'ready' };
   });
 
-  app.get('/metrics', async (_, reply) => {
+  app.get('/metrics', open, async (_, reply) => {
     void reply.header('content-type', services.metrics.contentType);
     return await readMetrics(services);
   });

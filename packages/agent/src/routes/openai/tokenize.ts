@@ -18,7 +18,7 @@ import { refuseOptions } from './refuse-options.ts';
 
 /** `POST /v1/tokenize` and `/v1/detokenize`. */
 export function tokenize(app: FastifyInstance, services: AgentServices, bodyLimit: number): void {
-  app.post('/v1/tokenize', { bodyLimit }, async (request, reply) => {
+  app.post('/v1/tokenize', { bodyLimit, config: { modelWork: true } }, async (request, reply) => {
     const body = parseBody(tokenizeRequestSchema, request.body);
     refuseOptions(body, UNSUPPORTED_TOKENIZE_OPTIONS);
     const prompt = tokenizePrompt(body);
@@ -36,18 +36,22 @@ export function tokenize(app: FastifyInstance, services: AgentServices, bodyLimi
     );
   });
 
-  app.post('/v1/detokenize', { bodyLimit }, async (request, reply) => {
-    const body = parseBody(detokenizeRequestSchema, request.body);
-    return await questionRoute(
-      services,
-      reply,
-      body.model,
-      async (runtime, signal): Promise<Detokenization> => {
-        const { text } = await runtime.ask({ type: 'detokenize', tokens: body.tokens }, signal);
-        return { text };
-      },
-    );
-  });
+  app.post(
+    '/v1/detokenize',
+    { bodyLimit, config: { modelWork: true, tokenLists: true } },
+    async (request, reply) => {
+      const body = parseBody(detokenizeRequestSchema, request.body);
+      return await questionRoute(
+        services,
+        reply,
+        body.model,
+        async (runtime, signal): Promise<Detokenization> => {
+          const { text } = await runtime.ask({ type: 'detokenize', tokens: body.tokens }, signal);
+          return { text };
+        },
+      );
+    },
+  );
 }
 
 function tokenizePrompt(body: TokenizeRequest): Prompt {

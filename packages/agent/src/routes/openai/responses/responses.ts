@@ -31,7 +31,7 @@ interface OfResponse {
 export function responses(app: FastifyInstance, services: AgentServices, bodyLimit: number): void {
   const { responses: store } = services;
 
-  app.post(URL, { bodyLimit }, async (request, reply) => {
+  app.post(URL, { bodyLimit, config: { modelWork: true } }, async (request, reply) => {
     const body = parseBody(responsesRequestSchema, request.body);
     refuseOptions(body, UNSUPPORTED_RESPONSES_OPTIONS);
     const owner = ownerOf(request);
@@ -73,14 +73,18 @@ export function responses(app: FastifyInstance, services: AgentServices, bodyLim
     return { id, object: 'response', deleted: true };
   });
 
-  app.post<OfResponse>(`${URL}/:id/cancel`, withoutBody, async (request) => {
-    const { id } = request.params;
-    if (store.get(id, ownerOf(request)) === null) notFound(id);
-    throw new ApiError(
-      API_ERRORS.INVALID_VALUE,
-      'Only responses in the background can be cancelled, and there are none: close the connection of a running request.',
-    );
-  });
+  app.post<OfResponse>(
+    `${URL}/:id/cancel`,
+    { ...withoutBody, config: { modelWork: false } },
+    async (request) => {
+      const { id } = request.params;
+      if (store.get(id, ownerOf(request)) === null) notFound(id);
+      throw new ApiError(
+        API_ERRORS.INVALID_VALUE,
+        'Only responses in the background can be cancelled, and there are none: close the connection of a running request.',
+      );
+    },
+  );
 }
 
 /** Some clients announce JSON with every request, also where they send none. */

@@ -1,0 +1,85 @@
+import { createHash } from 'node:crypto';
+import type { FastifyInstance } from 'fastify';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { mainApp } from './app.ts';
+import { startTestAgent, type TestAgent } from './test-support/test-agent.ts';
+
+const KEY = 'key';
+
+let agent: TestAgent;
+let app: FastifyInstance;
+beforeAll(async () => {
+  const hash = createHash('sha256').update(KEY).digest('hex');
+  agent = await startTestAgent({
+    config: { api: { port: 0, key_hashes: [hash], rate_limit: { per_minute: 1, burst: 1 } } },
+  });
+  app = mainApp(agent.services);
+  await app.ready();
+});
+afterAll(async () => {
+  await app.close();
+  await agent.dispose();
+});
+
+/** `METHOD URL` of every route, as the router itself lists them. */
+function routes(): string[] {
+  const all: string[] = [];
+  const parts: string[] = [];
+  for (const line of app.printRoutes({ commonPrefix: false }).split('\n')) {
+    const [, indent = '', part = '', methods = ''] = /^([│ ]*)[├└]── (\S+) \((.+)\)$/u.exec(line) ?? [];
+    if (part === '') continue;
+    parts.length = indent.length / 4;
+    parts.push(part.startsWith('/') ? part : `/${part}`);
+    all.push(...methods.split(', ').map((method) => `${method} ${parts.join('')}`));
+  }
+  return all;
+}
+
+type Method = 'GET' | 'HEAD' | 'POST' | 'DELETE';
+
+async function status(route: string, headers: Record<string, string>): Promise<number> {
+  const [, method, url = ''] = /^(\S+) (\S+)$/.exec(route) ?? [];
+  const payload = method === 'POST' ? { payload: {} } : {};
+  return (await app.inject({ method: method as Method, url, headers, ...payload })).statusCode;
+}
+
+/** Of the routes, those that do not answer so. */
+async function otherwise(expected: number, all: readonly string[], headers = {}): Promise<string[]> {
+  const others: string[] = [];
+  for (const route of all) if ((await status(route, headers)) !== expected) others.push(route);
+  return others;
+}
+
+const withKey = { 'x-api-key': KEY };
+/** Of the routes that take a POST, those that make no model work. */
+const IDLE = ['POST /v1/responses/:id/cancel'];
+
+function posts(): string[] {
+  return routes().filter((route) => route.startsWith('POST '));
+}
+
+test('the routes are read from the router', () => {
+  expect(posts()).toContain('POST /v1/messages/count_tokens');
+  expect(posts()).toContain('POST /v1/tokenize');
+});
+
+test('every route asks for a key, but those of monitoring', async () => {
+  const urls = ['/health', '/ready', '/metrics'];
+  expect(await otherwise(401, routes())).toEqual(urls.flatMap((url) => [`GET ${url}`, `HEAD ${url}`]));
+});
+
+test('every route that makes a model work is refused while the agent drains', async () => {
+  agent.services.lifecycle.pause();
+  expect(await otherwise(503, posts(), withKey)).toEqual(IDLE);
+  agent.services.lifecycle.resume();
+});
+
+test('every route that makes a model work counts against the rate limit', async () => {
+  await status('POST /v1/chat/completions', withKey);
+  expect(await otherwise(429, posts(), withKey)).toEqual(IDLE);
+});
+
+test('a route that takes a POST cannot be made without saying whether it makes a model work', () => {
+  const other = mainApp(agent.services);
+  expect(() => other.post('/v1/rerank', async () => ({}))).toThrow("'/v1/rerank' does not say");
+});
