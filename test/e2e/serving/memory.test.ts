@@ -161,7 +161,7 @@ test('models that fit together stay together, each within its share', async () =
   await Promise.all(['a', 'b'].map(async (model) => await use(agent, model)));
   expect(await ready(agent)).toEqual(['a', 'b']);
   await expect
-    .poll(async () => (await workers(agent)).every(({ memory }) => memory !== null), { timeout: 15_000 })
+    .poll(async () => (await workers(agent)).every(({ memory }) => memory !== null), { timeout: 60_000 })
     .toBe(true);
   const each = await workers(agent);
   const limits = each.map(({ memory_limit_bytes: limit }) => limit ?? Infinity);
