@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { modelField } from '../openai/model-field.ts';
 import { option } from '../openai/option.ts';
 import { anthropicMessageParamSchema, givenTextBlock } from './content.ts';
 
@@ -35,7 +36,7 @@ export type AnthropicThinking = z.infer<typeof thinking>;
 
 /** What a prompt is made of: all of a request to count tokens. */
 const prompt = {
-  model: z.string().min(1).meta({ description: 'One of `GET /v1/models`, or an id that a hub has.' }),
+  model: modelField(),
   messages: z
     .array(anthropicMessageParamSchema)
     .min(1)

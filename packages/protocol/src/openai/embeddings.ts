@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { modelField } from './model-field.ts';
 import { option } from './option.ts';
 import { textsOrTokensSchema } from './texts-or-tokens.ts';
 
@@ -11,10 +12,7 @@ function countInputs(input: string | readonly unknown[]): number {
 
 /** `POST /v1/embeddings`: one input or several, as text or as token ids. */
 export const embeddingsRequestSchema = z.looseObject({
-  model: z
-    .string()
-    .min(1)
-    .meta({ description: 'An embedding model of `GET /v1/models`, or an id that a hub has.' }),
+  model: modelField('An embedding model of `GET /v1/models`, or an id that a hub has.'),
   input: textsOrTokensSchema
     .refine((input) => countInputs(input) <= MOST_INPUTS, `must hold at most ${String(MOST_INPUTS)} inputs`)
     .meta({

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { modelField } from './model-field.ts';
 import { option } from './option.ts';
 
 const streamOptions = z.looseObject({
@@ -11,7 +12,7 @@ const streamOptions = z.looseObject({
 
 /** Options that chat and plain completions share. */
 export const generationOptions = {
-  model: z.string().min(1).meta({ description: 'One of `GET /v1/models`, or an id that a hub has.' }),
+  model: modelField(),
   stream: option(z.boolean(), 'Server-sent events, ended by `data: [DONE]`.', '`false`'),
   stream_options: option(
     streamOptions,

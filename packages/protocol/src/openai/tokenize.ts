@@ -1,15 +1,14 @@
 import { z } from 'zod';
 import { chatRequestSchema } from './chat.ts';
+import { modelField } from './model-field.ts';
 import { option } from './option.ts';
 import { tokensSchema } from './texts-or-tokens.ts';
-
-const model = z.string().min(1).meta({ description: 'One of `GET /v1/models`, or an id that a hub has.' });
 
 const { messages, tools, chat_template_kwargs, enable_thinking, reasoning_effort } = chatRequestSchema.shape;
 
 /** `POST /v1/tokenize`: the tokens of a text, or of the prompt that a chat request makes. */
 export const tokenizeRequestSchema = z.looseObject({
-  model,
+  model: modelField(),
   input: option(z.string(), 'The text. Either this or `messages`.'),
   messages: option(
     messages,
@@ -41,7 +40,7 @@ export type Tokenization = z.infer<typeof tokenizationSchema>;
 
 /** `POST /v1/detokenize`: the text of tokens. */
 export const detokenizeRequestSchema = z.looseObject({
-  model,
+  model: modelField(),
   tokens: tokensSchema.meta({
     description:
       'Token ids. Special tokens come as they are written, and bytes that are no character as U+FFFD.',

@@ -18,9 +18,11 @@ export async function questionRoute<Answer>(
   lifecycle.refuseWhenDraining();
   const begun = performance.now();
   const ending = watchEnding(reply, config.request_timeout_seconds);
-  const labels = { model_name: model };
+  // Of the models there are: a name that a client made up would be a label, and memory, for ever.
+  let labels: { model_name?: string } = {};
   try {
     const runtime = await ending.race(pool.acquire(model));
+    labels = { model_name: runtime.id };
     lifecycle.refuseWhenDraining();
     const answer = await ask(runtime, ending.signal);
     metrics.endToEnd.observe(labels, (performance.now() - begun) / 1000);

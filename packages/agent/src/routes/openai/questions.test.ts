@@ -98,6 +98,16 @@ describe('tokens', () => {
     expect(detokenizationSchema.parse(await text.json())).toEqual({ text: 'hi' });
   });
 
+  test('of a model that is not there leave no name in the metrics', async () => {
+    const made = await agent.post(TOKENIZE, { model: 'made-up', input: 'hi' });
+    expect(made.status).toBe(404);
+    const long = await agent.post(TOKENIZE, { model: 'x'.repeat(201), input: 'hi' });
+    expect([long.status, await long.json()]).toMatchObject([400, { error: { param: 'model' } }]);
+    const metrics = await (await fetch(`${agent.url}/metrics`)).text();
+    expect(metrics).toMatch(/^mlxfleet_request_failures_total\{code="model_not_found"\} 1$/m);
+    expect(metrics).not.toContain('made-up');
+  });
+
   test('of a text alone, without what stands around a prompt', async () => {
     const text = { model: 'm', input: 'hi' };
     const bare = await agent.post(TOKENIZE, { ...text, add_special_tokens: false });
