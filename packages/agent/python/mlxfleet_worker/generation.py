@@ -14,7 +14,7 @@ from .caches.layout import leaf_caches
 from .constraints.masks import prepare_masks
 from .constraints.matcher import Matcher
 from .logprobs import StepLogprobs, TokenLogprobs
-from .sampling import SeededSampler
+from .sampling import SeededSampler, replace_rows
 from .speculation import Speculation
 
 
@@ -175,13 +175,15 @@ class LeanGenerationBatch(GenerationBatch):
 
     def _process(self, plan: _RowPlan, inputs: mx.array, logits: mx.array, contexts: list[mx.array]) -> mx.array:
         """Apply each row's own processors; `contexts` collects what has to be computed with the step."""
-        rows = [logits[row : row + 1] for row in range(logits.shape[0])]
+        rows = []
         for row, processors in plan.processed:
             context = self._token_context[row].update_and_fetch(inputs[row : row + 1])
             contexts.append(context)
+            own = logits[row : row + 1]
             for processor in processors:
-                rows[row] = processor(context, rows[row])
-        return mx.concatenate(rows, axis=0)
+                own = processor(context, own)
+            rows.append((row, own))
+        return replace_rows(logits, rows)
 
     def _constrain(self, plan: _RowPlan, inputs: mx.array, logits: mx.array) -> mx.array:
         """Mask what the rows' grammars forbid. Waits for the tokens of the step before."""

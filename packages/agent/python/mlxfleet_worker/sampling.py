@@ -102,5 +102,22 @@ def logits_processors(sampling: Sampling, prompt_length: int, vocabulary_size: i
     return processors
 
 
+def replace_rows(logits: mx.array, rows: list[tuple[int, mx.array]]) -> mx.array:
+    """The logits with these rows, in ascending order, in place of its own.
+
+    What lies between them stays in one piece: cut row by row, a batch of 32 is 32 copies at each step.
+    """
+    pieces = []
+    start = 0
+    for row, replacement in rows:
+        if row > start:
+            pieces.append(logits[start:row])
+        pieces.append(replacement)
+        start = row + 1
+    if start < logits.shape[0]:
+        pieces.append(logits[start:])
+    return mx.concatenate(pieces, axis=0) if len(pieces) > 1 else pieces[0]
+
+
 def _completion_only(processor: LogitsProcessor, prompt_length: int) -> LogitsProcessor:
     return lambda tokens, logits: processor(tokens[prompt_length:], logits)

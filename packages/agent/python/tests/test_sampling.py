@@ -5,7 +5,7 @@ import pytest
 
 from mlxfleet_worker.errors import RequestError
 from mlxfleet_worker.parameters import Sampling
-from mlxfleet_worker.sampling import SamplerPool, logits_processors
+from mlxfleet_worker.sampling import SamplerPool, logits_processors, replace_rows
 
 VOCABULARY = 8
 
@@ -87,3 +87,19 @@ def test_a_bias_on_an_unknown_token_is_refused() -> None:
 
 def test_plain_parameters_need_no_processor() -> None:
     assert logits_processors(Sampling(), 3, VOCABULARY) == []
+
+
+@pytest.mark.parametrize("rows", [[0], [2], [4], [0, 1], [1, 3], [0, 4], [0, 1, 2, 3, 4]], ids=str)
+def test_replaced_rows_are_the_new_ones_and_all_others_stay(rows: list[int]) -> None:
+    logits = mx.arange(5 * VOCABULARY, dtype=mx.float32).reshape(5, VOCABULARY)
+    expected = [[-1.0] * VOCABULARY if row in rows else logits[row].tolist() for row in range(5)]
+    replaced = replace_rows(logits, [(row, mx.full((1, VOCABULARY), -1.0)) for row in rows])
+    assert replaced.tolist() == expected
+
+
+def test_a_batch_of_one_replaced_row_is_not_cut_apart(monkeypatch: pytest.MonkeyPatch) -> None:
+    pieces: list[int] = []
+    concatenate = mx.concatenate
+    monkeypatch.setattr(mx, "concatenate", lambda parts, axis: pieces.append(len(parts)) or concatenate(parts, axis))
+    replace_rows(mx.zeros((32, VOCABULARY)), [(7, mx.ones((1, VOCABULARY)))])
+    assert pieces == [3]
