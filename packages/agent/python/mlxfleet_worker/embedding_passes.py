@@ -6,13 +6,13 @@ from collections.abc import Hashable, Iterator
 from heapq import heappop, heappush
 from typing import NamedTuple
 
+from .speed import SpeedEstimate
+
 FIRST_TOKENS = 256
 MOST_TOKENS = 8192
 """Beyond this a pass gains nothing on any machine, and its activations take hundreds of megabytes."""
 PASS_SECONDS = 0.25
 """How long new requests and cancels wait for a pass at most, unless a single input takes longer."""
-LARGEST_CHANGE = 4.0
-"""One pass may change the estimate by this factor at most: a machine that paused is not a slow one."""
 MOST_PADDING = 2
 """An input joins a pass when it is padded to this multiple of its length at most."""
 
@@ -29,23 +29,17 @@ class PassBudget:
     """How many tokens, padding included, a pass takes at the speed that was measured."""
 
     def __init__(self) -> None:
-        self._tokens_per_second: float | None = None
+        self._speed = SpeedEstimate()
 
     @property
     def tokens(self) -> int:
         """For the next pass. At least 1: a pass has one input, however long that is."""
-        if self._tokens_per_second is None:
-            return FIRST_TOKENS
-        return max(1, min(int(self._tokens_per_second * PASS_SECONDS), MOST_TOKENS))
+        speed = self._speed.tokens_per_second
+        return FIRST_TOKENS if speed is None else max(1, min(int(speed * PASS_SECONDS), MOST_TOKENS))
 
     def record(self, tokens: int, seconds: float) -> None:
         """Learn from a pass."""
-        rate = tokens / max(seconds, 1e-6)
-        known = self._tokens_per_second
-        if known is None:
-            self._tokens_per_second = rate
-        else:
-            self._tokens_per_second = (known + min(max(rate, known / LARGEST_CHANGE), known * LARGEST_CHANGE)) / 2
+        self._speed.record(tokens, seconds)
 
 
 class Passes:

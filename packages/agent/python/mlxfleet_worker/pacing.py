@@ -1,5 +1,7 @@
 """How many prompt tokens to process between two looks at the inbox."""
 
+from .speed import LARGEST_CHANGE, SpeedEstimate
+
 IDLE_TOKENS = 2048
 DECODING_TOKENS = 512
 UNMEASURED_TOKENS = 64
@@ -13,8 +15,6 @@ PAUSE_PER_STEP = 1.5
 MINIMUM_CHUNK = 4
 MEASURABLE_TOKENS = 16
 """Shorter prefills say more about fixed costs than about speed."""
-LARGEST_CHANGE = 4.0
-"""One measured chunk may change the estimate by this factor at most: a machine that paused is not a slow one."""
 
 
 class PrefillPacer:
@@ -24,33 +24,27 @@ class PrefillPacer:
     """
 
     def __init__(self) -> None:
-        self._tokens_per_second: float | None = None
+        self._speed = SpeedEstimate()
         self._step_seconds: float | None = None
 
     @property
     def tokens_per_second(self) -> float | None:
         """The measured speed of prefill; None before the first measurement."""
-        return self._tokens_per_second
+        return self._speed.tokens_per_second
 
     def chunk(self, *, prompts: int, decoding: bool) -> int:
         """Tokens of each of `prompts` prompts to process in the next step."""
         total = DECODING_TOKENS if decoding else IDLE_TOKENS
-        if self._tokens_per_second is None:
+        if self.tokens_per_second is None:
             total = min(total, UNMEASURED_TOKENS)
         else:
-            total = min(total, int(self._tokens_per_second * (self._pause() if decoding else IDLE_SECONDS)))
+            total = min(total, int(self.tokens_per_second * (self._pause() if decoding else IDLE_SECONDS)))
         return _round(max(total // max(prompts, 1), MINIMUM_CHUNK))
 
     def record(self, tokens: int, seconds: float) -> None:
         """Learn from one prefill step."""
-        if tokens < MEASURABLE_TOKENS or seconds <= 0:
-            return
-        rate = tokens / seconds
-        known = self._tokens_per_second
-        if known is None:
-            self._tokens_per_second = rate
-        else:
-            self._tokens_per_second = (known + min(max(rate, known / LARGEST_CHANGE), known * LARGEST_CHANGE)) / 2
+        if tokens >= MEASURABLE_TOKENS:
+            self._speed.record(tokens, seconds)
 
     def record_step(self, seconds: float) -> None:
         """Learn from one decoding step without prefill beside it."""
