@@ -1,4 +1,4 @@
-import { existsSync, mkdirSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { afterEach, describe, expect, test } from 'vitest';
 import {
@@ -177,4 +177,6 @@ test('prefixes that were kept of models that are gone are removed at the start',
   const agent = await start({ overrides: { root } });
   expect((await fetch(`${agent.url}/health`)).status).toBe(200);
   expect(existsSync(stale)).toBe(false);
+  await agent.stop();
+  rmSync(root, { recursive: true });
 });
