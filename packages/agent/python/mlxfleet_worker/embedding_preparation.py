@@ -52,7 +52,8 @@ class EmbeddingPreparation:
         except Exception as error:
             # Only its type: the message may quote the input.
             log(f"inputs could not be prepared: {type(error).__name__}")
-            self._fail(request, RequestError(f"The input could not be tokenized: {error}", "input", "internal"))
+            message = f"The input could not be tokenized ({type(error).__name__})."
+            self._fail(request, RequestError(message, "input", "internal"))
         else:
             if not request.cancelled:
                 self._engine.submit(request)

@@ -53,7 +53,8 @@ class Preparation:
         except Exception as error:
             # Only its type: the message may quote the prompt.
             log(f"a prompt could not be prepared: {type(error).__name__}")
-            self._fail(request, RequestError(f"The prompt could not be tokenized: {error}", request.frame.prompt.param))
+            message = f"The prompt could not be prepared ({type(error).__name__})."
+            self._fail(request, RequestError(message, request.frame.prompt.param, "internal"))
         else:
             self._engine.submit(request)
 

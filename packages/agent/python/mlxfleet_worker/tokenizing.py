@@ -26,6 +26,7 @@ class TokenizingModel(Protocol):
 
 def answer(frame: TokenizeFrame | DetokenizeFrame, model: TokenizingModel, replies: ReplyChannel) -> None:
     """Reply to one question; whatever is wrong with it, the next one is answered too."""
+    param = frame.prompt.param if isinstance(frame, TokenizeFrame) else "tokens"
     try:
         if isinstance(frame, TokenizeFrame):
             tokens = tokenize(model, frame.prompt, frame.add_special_tokens)
@@ -37,7 +38,8 @@ def answer(frame: TokenizeFrame | DetokenizeFrame, model: TokenizingModel, repli
     except Exception as error:
         # Only its type: the message may quote the text.
         log(f"a text could not be tokenized: {type(error).__name__}")
-        replies.send_failed(frame.id, RequestError(f"The text could not be tokenized: {error}", "input"))
+        message = f"The text could not be tokenized ({type(error).__name__})."
+        replies.send_failed(frame.id, RequestError(message, param, "internal"))
 
 
 def tokenize(model: TokenizingModel, prompt: Prompt, add_special_tokens: bool = True) -> list[int]:

@@ -4,12 +4,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from reply_reader import replies_to
 from tokenizers.processors import TemplateProcessing
 
-from mlxfleet_worker.frames import ToolChoice
-from mlxfleet_worker.prompts import ChatPrompt, TextPrompt, TokensPrompt
+from mlxfleet_worker.frames import DetokenizeFrame, TokenizeFrame, ToolChoice
+from mlxfleet_worker.prompts import ChatPrompt, Prompt, TextPrompt, TokensPrompt
 from mlxfleet_worker.text import TextModel
-from mlxfleet_worker.tokenizing import detokenize, tokenize
+from mlxfleet_worker.tokenizing import answer, detokenize, tokenize
 from worker_process import Frame, WorkerProcess, generate_frame
 
 TEXTS = [
@@ -71,6 +72,31 @@ def test_bytes_that_are_no_character_are_marked(model: TextModel) -> None:
     sparkles = tokenize(model, TextPrompt("✨"))
     assert detokenize(model, sparkles[:-1]).strip("\ufffd") == ""
     assert detokenize(model, sparkles[:-1]) != ""
+
+
+class FailingModel:
+    """A model whose tokenizer has a fault of its own."""
+
+    tokenizer = None
+
+    def tokens(self, prompt: Prompt, tool_choice: ToolChoice, /) -> list[int]:
+        raise KeyError("/home/somebody/tokenizer.json", prompt, tool_choice)
+
+    def check_tokens(self, tokens: list[int], param: str) -> None:
+        raise KeyError(param, tokens)
+
+
+@pytest.mark.parametrize(
+    ("frame", "param"),
+    [
+        (TokenizeFrame("a", TextPrompt("zebra"), True), "prompt"),
+        (DetokenizeFrame("a", [1]), "tokens"),
+    ],
+)
+def test_a_fault_of_the_worker_is_not_told_as_the_clients(frame: TokenizeFrame | DetokenizeFrame, param: str) -> None:
+    (failed,) = replies_to(lambda replies: answer(frame, FailingModel(), replies))
+    assert (failed["type"], failed["kind"], failed["param"]) == ("failed", "internal", param)
+    assert failed["message"] == "The text could not be tokenized (KeyError)."
 
 
 def ask(worker: WorkerProcess, type: str, **fields: Any) -> Frame:
