@@ -97,6 +97,18 @@ def test_followers_of_one_that_is_cancelled_go_on_by_themselves(model: nn.Module
     assert [run.cached[each] for each in followers] == [0, 400]
 
 
+def test_followers_of_one_whose_step_failed_go_on_by_themselves(model: nn.Module) -> None:
+    prompt = random_tokens(np.random.default_rng(10), 400)
+    batch = sharing_batch(model)
+    leader, follower = (make_request([*prompt, number], COUNT) for number in (3, 4))
+    run = Run(batch, [leader, follower])
+    run.step()
+    assert run.waiting == [follower]
+    assert batch.reset() == [leader]
+    run.to_the_end()
+    assert run.tokens[follower] == from_scratch(model, follower.prompt, COUNT)
+
+
 def test_followers_do_not_wait_for_what_cannot_be_kept() -> None:
     model = make_llama()
     prompt = random_tokens(np.random.default_rng(7), 600)
@@ -157,7 +169,7 @@ class TestOverTheWire:
         assert sorted(self.cached(completions)) == [0, 999, 999, 999]
 
     def test_others_pass_those_that_wait(self, sharing: WorkerProcess) -> None:
-        prompt = self.prompt(2, 5000)
+        prompt = self.prompt(2, 4000)
         leader, follower, other = (
             generate_frame(sharing.new_id(), each, max_tokens=2) for each in (prompt, prompt, self.prompt(3, 20))
         )
@@ -172,7 +184,7 @@ class TestOverTheWire:
     def test_a_leader_that_is_cancelled_leaves_its_work_to_the_follower(
         self, sharing: WorkerProcess, worker: WorkerProcess
     ) -> None:
-        prompt = self.prompt(4, 6000)
+        prompt = self.prompt(4, 4500)
         expected = worker.complete(prompt, max_tokens=5).tokens
         leader, follower = (generate_frame(id, prompt, max_tokens=5) for id in ("leader", "follower"))
         sharing.send(leader)
