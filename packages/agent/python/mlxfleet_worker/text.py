@@ -1,8 +1,11 @@
 """A text model and its tokenizer, loaded by mlx-lm."""
 
+import contextlib
+import threading
 from pathlib import Path
 from typing import Any
 
+import mlx.core as mx
 from mlx_lm import load
 
 from .beginnings import BeginningsFinder
@@ -36,7 +39,9 @@ class TextModel:
         # The library takes a path that is no folder for the name of a repository to download.
         if not (folder / "config.json").is_file():
             raise FileNotFoundError(f"{path} holds no config.json")
-        self.model, self.tokenizer, self.config = load(str(folder), adapter_path=adapter_path, return_config=True)
+        self.model, self.tokenizer, self.config = load(
+            str(folder), adapter_path=adapter_path, lazy=True, return_config=True
+        )
         own_length = _context_length(self.config)
         if own_length is None:
             self.context_length = context_limit or UNKNOWN_CONTEXT_LENGTH
@@ -51,6 +56,24 @@ class TextModel:
         self.chat = ChatFormat(self.tokenizer)
         self._beginnings = BeginningsFinder(self.chat)
         self.grammars = GrammarFactory(self.tokenizer, self.vocabulary_size, self.end_tokens)
+        self._read_weights()
+
+    def _read_weights(self) -> None:
+        """Bring the weights into memory, and meanwhile index the vocabulary for grammars.
+
+        While it is indexed no other Python code runs. Streams would stand still for it later, reading weights does not.
+        """
+        indexing = threading.Thread(target=self._index_vocabulary, name="indexing")
+        indexing.start()
+        try:
+            mx.eval(self.model.parameters())
+        finally:
+            indexing.join()
+
+    def _index_vocabulary(self) -> None:
+        # Requests with a constraint are told why there can be none.
+        with contextlib.suppress(RequestError):
+            self.grammars.prepare()
 
     @property
     def has_chat_template(self) -> bool:

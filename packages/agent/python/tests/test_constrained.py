@@ -1,10 +1,13 @@
 """JSON schemas and forced calls over the wire, on a model that writes random bytes."""
 
 import json
+import shutil
+import threading
 from pathlib import Path
 
 import pytest
 
+from mlxfleet_worker.text import TextModel
 from worker_process import Completion, WorkerProcess, generate_frame
 
 SCHEMA = {
@@ -120,6 +123,29 @@ def test_a_bad_schema_fails_alone_and_names_itself(worker: WorkerProcess) -> Non
     assert refused.failed is not None
     assert (refused.failed["kind"], refused.failed["param"]) == ("invalid", "response_format")
     assert served.finish is not None
+
+
+def test_the_vocabulary_is_indexed_before_the_first_request(tiny_text: Path) -> None:
+    """Indexing holds every Python thread up, which running streams would notice."""
+    model = TextModel(str(tiny_text), None)
+    assert "_vocabulary" in vars(model.grammars)
+    assert "indexing" not in {thread.name for thread in threading.enumerate()}
+
+
+def test_a_model_that_cannot_be_constrained_serves_what_is_free(tiny_text: Path, tmp_path: Path) -> None:
+    folder = shutil.copytree(tiny_text, tmp_path / "model")
+    for name, end in (("config.json", "eos_token_id"), ("tokenizer_config.json", "eos_token")):
+        fields = json.loads((folder / name).read_text())
+        del fields[end]
+        (folder / name).write_text(json.dumps(fields))
+    with WorkerProcess.loaded(folder) as process:
+        free = generate_frame(process.new_id(), "zebra", max_tokens=5)
+        bound = {**generate_frame(process.new_id(), chat(), max_tokens=5), "constraint": CONSTRAINT}
+        served, refused = process.complete_all([free, bound])
+        assert served.finish is not None
+        assert refused.failed is not None
+        assert refused.failed["param"] == "response_format"
+        assert "no token ends a sequence" in refused.failed["message"]
 
 
 def test_nothing_is_left_behind_by_a_worker_that_tried_schemas(tiny_text: Path) -> None:

@@ -50,7 +50,7 @@ class GrammarFactory:
     """Compiles the grammars of one model. Called by any thread, one at a time."""
 
     def __init__(self, tokenizer: "TokenizerWrapper", vocabulary_size: int, end_tokens: Collection[int]) -> None:
-        """Take note of the tokenizer; it is indexed by the first constraint, or by `prepare`."""
+        """Take note of the tokenizer; it is indexed by `prepare`, or by the first constraint."""
         self._tokenizer = tokenizer
         self._vocabulary_size = vocabulary_size
         self._end_tokens = end_tokens
