@@ -8,6 +8,10 @@ from typing import Any
 
 from .errors import RequestError
 
+LONGEST_FRAME = 16 * 1024 * 1024
+"""Bytes of a line that the agent reads: LONGEST_LINE in its frame-lines.ts. It takes a worker that sends more for
+broken, and ends it with everything that runs there."""
+
 _encode = json.JSONEncoder(separators=(",", ":"), check_circular=False).encode
 
 
@@ -23,15 +27,31 @@ class ReplyChannel:
         self._lock = threading.Lock()
 
     def send(self, frame: dict[str, Any]) -> None:
-        """Write one frame. Blocks while the agent does not read."""
-        data = memoryview((_encode(frame) + "\n").encode("ascii"))
+        """Write one frame. Blocks while the agent does not read. One that is too long ends its own request only."""
+        line = _encode(frame)
+        if len(line) > LONGEST_FRAME:
+            self._refuse(frame)
+        else:
+            self._write((line + "\n").encode("ascii"))
+
+    def send_failed(self, id: str, error: RequestError) -> None:
+        """End one request with an error."""
+        self.send({"type": "failed", "id": id, "kind": error.kind, "message": error.message, "param": error.param})
+
+    def _refuse(self, frame: dict[str, Any]) -> None:
+        outputs = frame.get("outputs", [])
+        if len(outputs) > 1:
+            for output in outputs:
+                self.send({**frame, "outputs": [output]})
+            return
+        (owner,) = outputs or [frame]
+        self.send_failed(owner["id"], RequestError("The answer is too long to be passed on.", None, "internal"))
+
+    def _write(self, line: bytes) -> None:
+        data = memoryview(line)
         try:
             with self._lock:
                 while data:
                     data = data[os.write(self._descriptor, data) :]
         except OSError:
             self._on_broken()
-
-    def send_failed(self, id: str, error: RequestError) -> None:
-        """End one request with an error."""
-        self.send({"type": "failed", "id": id, "kind": error.kind, "message": error.message, "param": error.param})

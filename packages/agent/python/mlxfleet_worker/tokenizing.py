@@ -8,6 +8,13 @@ from .log import log
 from .prompts import Prompt, TextPrompt
 from .replies import ReplyChannel
 
+MOST_TOKENS = 1_000_000
+"""Tokens in one answer, and in one question: as many as the longest contexts have. With ids of six digits they fill
+half of LONGEST_FRAME. The agent's schema says the same."""
+
+MOST_CHARACTERS = 1_000_000
+"""Characters in one answer. Those beyond the basic plane take twelve bytes of a frame each."""
+
 FREE = ToolChoice("auto")
 """Of a prompt that is only counted: its tools are told."""
 
@@ -26,13 +33,17 @@ class TokenizingModel(Protocol):
 
 def answer(frame: TokenizeFrame | DetokenizeFrame, model: TokenizingModel, replies: ReplyChannel) -> None:
     """Reply to one question; whatever is wrong with it, the next one is answered too."""
-    param = frame.prompt.param if isinstance(frame, TokenizeFrame) else "tokens"
+    param = _field(frame)
     try:
         if isinstance(frame, TokenizeFrame):
             tokens = tokenize(model, frame.prompt, frame.add_special_tokens)
+            refuse_more(len(tokens), MOST_TOKENS, "tokens", param)
             replies.send({"type": "tokenized", "id": frame.id, "tokens": tokens})
         else:
-            replies.send({"type": "detokenized", "id": frame.id, "text": detokenize(model, frame.tokens)})
+            refuse_more(len(frame.tokens), MOST_TOKENS, "tokens", param)
+            text = detokenize(model, frame.tokens)
+            refuse_more(len(text), MOST_CHARACTERS, "characters", param)
+            replies.send({"type": "detokenized", "id": frame.id, "text": text})
     except RequestError as error:
         replies.send_failed(frame.id, error)
     except Exception as error:
@@ -40,6 +51,19 @@ def answer(frame: TokenizeFrame | DetokenizeFrame, model: TokenizingModel, repli
         log(f"a text could not be tokenized: {type(error).__name__}")
         message = f"The text could not be tokenized ({type(error).__name__})."
         replies.send_failed(frame.id, RequestError(message, param, "internal"))
+
+
+def _field(frame: TokenizeFrame | DetokenizeFrame) -> str:
+    """The field of the request that the question is about."""
+    if isinstance(frame, DetokenizeFrame):
+        return "tokens"
+    return "input" if isinstance(frame.prompt, TextPrompt) else frame.prompt.param
+
+
+def refuse_more(count: int, most: int, things: str, param: str) -> None:
+    """Raise RequestError for more than one answer holds."""
+    if count > most:
+        raise RequestError(f"These are {count} {things}; one answer holds {most} at most. Split it.", param)
 
 
 def tokenize(model: TokenizingModel, prompt: Prompt, add_special_tokens: bool = True) -> list[int]:

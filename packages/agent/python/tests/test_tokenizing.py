@@ -10,7 +10,7 @@ from tokenizers.processors import TemplateProcessing
 from mlxfleet_worker.frames import DetokenizeFrame, TokenizeFrame, ToolChoice
 from mlxfleet_worker.prompts import ChatPrompt, Prompt, TextPrompt, TokensPrompt
 from mlxfleet_worker.text import TextModel
-from mlxfleet_worker.tokenizing import answer, detokenize, tokenize
+from mlxfleet_worker.tokenizing import MOST_CHARACTERS, MOST_TOKENS, answer, detokenize, tokenize
 from worker_process import Frame, WorkerProcess, generate_frame
 
 TEXTS = [
@@ -89,7 +89,7 @@ class FailingModel:
 @pytest.mark.parametrize(
     ("frame", "param"),
     [
-        (TokenizeFrame("a", TextPrompt("zebra"), True), "prompt"),
+        (TokenizeFrame("a", TextPrompt("zebra"), True), "input"),
         (DetokenizeFrame("a", [1]), "tokens"),
     ],
 )
@@ -137,6 +137,20 @@ def test_a_worker_answers_both(worker: WorkerProcess) -> None:
 def test_what_it_refuses(worker: WorkerProcess, type: str, fields: Frame, param: str) -> None:
     failed = ask(worker, type, **fields)
     assert (failed["type"], failed["kind"], failed["param"]) == ("failed", "invalid", param)
+
+
+def test_answers_too_long_for_the_agent_are_refused_and_the_worker_goes_on(worker: WorkerProcess) -> None:
+    tokens = ask(worker, "tokenize", prompt={"kind": "text", "text": "x" * (MOST_TOKENS + 1)})
+    assert (tokens["type"], tokens["kind"], tokens["param"]) == ("failed", "invalid", "input")
+    assert "1000001 tokens" in tokens["message"]
+    assert "1000000" in tokens["message"]
+    (special,) = ask(worker, "tokenize", prompt={"kind": "text", "text": "<|im_start|>"})["tokens"]
+    text = ask(worker, "detokenize", tokens=[special] * (MOST_CHARACTERS // 12 + 1))
+    assert (text["type"], text["kind"], text["param"]) == ("failed", "invalid", "tokens")
+    assert "characters" in text["message"]
+    many = ask(worker, "detokenize", tokens=[5] * (MOST_TOKENS + 1))
+    assert (many["type"], many["kind"], many["param"]) == ("failed", "invalid", "tokens")
+    assert len(ask(worker, "tokenize", prompt={"kind": "text", "text": "x" * MOST_TOKENS})["tokens"]) == MOST_TOKENS
 
 
 def test_questions_are_answered_while_it_decodes(worker: WorkerProcess) -> None:

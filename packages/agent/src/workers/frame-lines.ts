@@ -1,6 +1,6 @@
 import { StringDecoder } from 'node:string_decoder';
 
-/** Longest line that a worker may send, in UTF-16 units: a step of a whole batch is a few kilobytes. */
+/** Longest line that a worker may send, in UTF-16 units: LONGEST_FRAME in its replies.py, which sends none that is longer. */
 const LONGEST_LINE = 16 * 1024 * 1024;
 
 /** Cuts a byte stream into lines. Lines may be split anywhere, within a character too. */

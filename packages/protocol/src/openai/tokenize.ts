@@ -4,12 +4,15 @@ import { modelField } from './model-field.ts';
 import { option } from './option.ts';
 import { tokensSchema } from './texts-or-tokens.ts';
 
+/** One answer of a worker holds no more either: MOST_TOKENS in its tokenizing.py. */
+const MOST_TOKENS = 1_000_000;
+
 const { messages, tools, chat_template_kwargs, enable_thinking, reasoning_effort } = chatRequestSchema.shape;
 
 /** `POST /v1/tokenize`: the tokens of a text, or of the prompt that a chat request makes. */
 export const tokenizeRequestSchema = z.looseObject({
   model: modelField(),
-  input: option(z.string(), 'The text. Either this or `messages`.'),
+  input: option(z.string(), 'The text, of up to a million tokens. Either this or `messages`.'),
   messages: option(
     messages,
     'Extension. The messages of a chat request, to be counted with everything around them.',
@@ -41,10 +44,12 @@ export type Tokenization = z.infer<typeof tokenizationSchema>;
 /** `POST /v1/detokenize`: the text of tokens. */
 export const detokenizeRequestSchema = z.looseObject({
   model: modelField(),
-  tokens: tokensSchema.meta({
-    description:
-      'Token ids. Special tokens come as they are written, and bytes that are no character as U+FFFD.',
-  }),
+  tokens: tokensSchema
+    .refine((tokens) => tokens.length <= MOST_TOKENS, `must hold at most ${String(MOST_TOKENS)} tokens`)
+    .meta({
+      description:
+        'Token ids, up to a million. Special tokens come as they are written, and bytes that are no character as U+FFFD. Their text has up to a million characters.',
+    }),
 });
 export type DetokenizeRequest = z.infer<typeof detokenizeRequestSchema>;
 

@@ -108,6 +108,17 @@ describe('tokens', () => {
     expect(metrics).not.toContain('made-up');
   });
 
+  test('more than a worker answers at once are refused', async () => {
+    const tokens = Array<number>(1_000_001).fill(65);
+    const many = await agent.post(DETOKENIZE, { model: 'm', tokens });
+    expect([many.status, await many.json()]).toMatchObject([
+      400,
+      { error: { param: 'tokens', message: /must hold at most 1000000 tokens/ } },
+    ]);
+    const most = await agent.post(DETOKENIZE, { model: 'm', tokens: tokens.slice(0, 2000) });
+    expect(await most.json()).toEqual({ text: 'A'.repeat(2000) });
+  });
+
   test('of a text alone, without what stands around a prompt', async () => {
     const text = { model: 'm', input: 'hi' };
     const bare = await agent.post(TOKENIZE, { ...text, add_special_tokens: false });
