@@ -23,7 +23,7 @@ class GrammarWriter:
 
     def grammar(self, start: str) -> str:
         """The whole grammar, beginning with this expression."""
-        return "\n".join(["%llguidance {}", f"start: {start}", *self._rules]) + "\n"
+        return "\n".join([f"start: {start}", *self._rules]) + "\n"
 
     def rule(self, expression: str, options: str = "") -> str:
         """Give an expression a name, and return that."""
