@@ -25,6 +25,16 @@ FAMILIES = [
     "pythonic",
 ]
 REASONING = ["qwen3", "qwen3_thinking", "gemma4", "deepseek"]
+PARSED = {
+    "qwen3_coder": "<tool_call>\n<function=get_weather>\n<parameter=city>\nOslo\n</parameter>\n"
+    "<parameter=unit>\nc\n</parameter>\n</function>\n</tool_call>",
+    "function_gemma": "<start_function_call>call:get_weather{city:<escape>Oslo<escape>,unit:<escape>c<escape>}"
+    "<end_function_call>",
+    "gemma4": '<|tool_call>call:get_weather{city:<|"|>Oslo<|"|>,unit:<|"|>c<|"|>}<tool_call|>',
+    "pythonic": '<|tool_call_start|>[get_weather(city="Oslo", unit="c")]<|tool_call_end|>',
+}
+"""Calls in notations that one of mlx-lm's parsers reads; what is written in them by chance is hardly ever a call."""
+
 MOST_TOKENS = 3000
 
 
@@ -61,6 +71,15 @@ def make_factory(folder: Path) -> GrammarFactory:
     factory = GrammarFactory(tokenizer, len(tokenizer), ends)
     made.append(factory)
     return factory
+
+
+def accepts(folder: Path, grammar: str, text: str) -> bool:
+    """Whether this may be an answer, and the whole of it."""
+    factory = make_factory(folder)
+    tokenizer, _ = load_chat(folder)
+    end = min(factory._end_tokens)
+    tokens = [*tokenizer.encode(text, add_special_tokens=False), end]
+    return factory.lark(grammar, "response_format").start().count_allowed(tokens) == len(tokens)
 
 
 def draw(folder: Path, grammar: str, source: random.Random, begin: str) -> list[int] | None:

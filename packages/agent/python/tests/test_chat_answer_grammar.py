@@ -8,36 +8,27 @@ from typing import Any
 import pytest
 
 from chat_answers import CLOCK, load_chat, read_tokens
-from chat_draws import FAMILIES, REASONING, check_weather, close_factories, drawn_answers, make_factory, weather
+from chat_draws import (
+    FAMILIES,
+    PARSED,
+    REASONING,
+    accepts,
+    check_weather,
+    close_factories,
+    drawn_answers,
+    weather,
+)
 from mlxfleet_worker.chat.answer_grammar import answer_grammar
 from mlxfleet_worker.errors import RequestError
 
 SCHEMA = {"type": "object", "properties": {"a": {"type": "integer"}}, "required": ["a"], "additionalProperties": False}
 ARGUMENTS = {"city": "Oslo", "unit": "c"}
-PARSED = {
-    "qwen3_coder": "<tool_call>\n<function=get_weather>\n<parameter=city>\nOslo\n</parameter>\n"
-    "<parameter=unit>\nc\n</parameter>\n</function>\n</tool_call>",
-    "function_gemma": "<start_function_call>call:get_weather{city:<escape>Oslo<escape>,unit:<escape>c<escape>}"
-    "<end_function_call>",
-    "gemma4": '<|tool_call>call:get_weather{city:<|"|>Oslo<|"|>,unit:<|"|>c<|"|>}<tool_call|>',
-    "pythonic": '<|tool_call_start|>[get_weather(city="Oslo", unit="c")]<|tool_call_end|>',
-}
-"""Calls in notations that one of mlx-lm's parsers reads; what is written in them by chance is hardly ever a call."""
 
 
 @pytest.fixture(scope="module", autouse=True)
 def _close_factories() -> Iterator[None]:
     yield
     close_factories()
-
-
-def accepts(folder: Path, grammar: str, text: str) -> bool:
-    """Whether this may be an answer, and the whole of it."""
-    factory = make_factory(folder)
-    tokenizer, _ = load_chat(folder)
-    end = min(factory._end_tokens)
-    tokens = [*tokenizer.encode(text, add_special_tokens=False), end]
-    return factory.lark(grammar, "response_format").start().count_allowed(tokens) == len(tokens)
 
 
 @pytest.mark.parametrize("family", FAMILIES)

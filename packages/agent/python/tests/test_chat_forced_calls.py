@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from chat_answers import CLOCK, load_chat
-from chat_draws import FAMILIES, REASONING, check_weather, close_factories, drawn_answers, weather
+from chat_draws import FAMILIES, PARSED, REASONING, accepts, check_weather, close_factories, drawn_answers, weather
 from mlxfleet_worker.chat.forced_calls import tool_grammar
 from mlxfleet_worker.chat.format import ChatFormat
 from mlxfleet_worker.errors import RequestError
@@ -139,6 +139,17 @@ def test_strict_tools_are_followed_where_calls_are_free(chat_models: Path, famil
             if name == "get_weather":
                 check_weather(arguments)
     assert found
+
+
+@pytest.mark.parametrize("family", PARSED)
+def test_free_tools_beside_strict_ones_keep_their_arguments(chat_models: Path, family: str) -> None:
+    folder = chat_models / family
+    strict = {"type": "function", "function": {**CLOCK["function"], "strict": True}}
+    grammar = tool_grammar(load_chat(folder)[1], [weather(), strict], AUTO, True, False)
+    assert grammar is not None
+    assert accepts(folder, grammar, PARSED[family])
+    assert accepts(folder, grammar, f"Well. {PARSED[family]}")
+    assert not accepts(folder, grammar, PARSED[family].replace("get_weather", "get_time"))
 
 
 class TestFreeAndRefused:

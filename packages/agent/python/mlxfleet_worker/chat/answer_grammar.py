@@ -3,8 +3,7 @@
 from collections.abc import Sequence
 from typing import Any
 
-from .forced_arguments import Tool
-from .forced_calls import Calls, free_reasoning, harmony_analysis
+from .forced_calls import Calls, free_reasoning, harmony_analysis, make_tool
 from .format import ChatFormat
 from .grammar import GrammarWriter
 from .syntax import ParsedCalls
@@ -39,11 +38,9 @@ def answer_grammar(
 def _calls(format: ChatFormat, writer: GrammarWriter, tools: Sequence[dict[str, Any]], parallel: bool) -> str:
     """One call or more, without any text beside them."""
     syntax = format.syntax
-    if not isinstance(syntax, ParsedCalls):
-        calls = Calls(format, writer, [Tool.of(tool, is_free=True) for tool in tools])
-        return calls.harmony_call() if format.is_harmony else calls.forced(parallel)
-    if any(tool["function"].get("strict") is True for tool in tools):
-        # These notations have no form for arguments of any name.
-        return Calls(format, writer, [Tool.of(tool) for tool in tools]).forced(parallel)
-    block = f"{writer.literal(syntax.start)} {writer.anything_until(syntax.end, format.end_tokens)}"
-    return f"({block})+" if parallel and syntax.end else block
+    is_strict = any(tool["function"].get("strict") is True for tool in tools)
+    if isinstance(syntax, ParsedCalls) and not is_strict:
+        block = f"{writer.literal(syntax.start)} {writer.anything_until(syntax.end, format.end_tokens)}"
+        return f"({block})+" if parallel and syntax.end else block
+    calls = Calls(format, writer, [make_tool(format, tool, is_free=True) for tool in tools])
+    return calls.harmony_call() if format.is_harmony else calls.forced(parallel)

@@ -58,13 +58,21 @@ def tool_grammar(
         raise RequestError(called, "tool_choice")
     is_free = tool_choice.mode == "auto"
     writer = GrammarWriter(format.added_tokens, "tools")
-    calls = Calls(format, writer, [Tool.of(tool, is_free=is_free) for tool in tools])
+    calls = Calls(format, writer, [make_tool(format, tool, is_free=is_free) for tool in tools])
     # Exactly the named call.
     parallel = parallel and tool_choice.mode != "named"
     if format.is_harmony:
         return writer.grammar(calls.harmony(is_free=is_free))
     reasoning = free_reasoning(format, writer, in_reasoning=in_reasoning)
     return writer.grammar(f"{reasoning} {calls.among_text(parallel) if is_free else calls.forced(parallel)}")
+
+
+def make_tool(format: ChatFormat, definition: dict[str, Any], *, is_free: bool) -> Tool:
+    """The tool of a definition; with `is_free` arguments of tools that are not strict need not follow their schema.
+
+    Only JSON has a form for arguments of any name. In other notations they follow the schema all the same.
+    """
+    return Tool.of(definition, is_free=is_free and not isinstance(format.syntax, ParsedCalls))
 
 
 def free_reasoning(format: ChatFormat, writer: GrammarWriter, *, in_reasoning: bool) -> str:
