@@ -52,6 +52,16 @@ test('status prints what the agent says, or exits 3', async () => {
   expect((await control('status', '--rot', agent.root)).code).toBe(2);
 });
 
+async function openGate(agent: TestAgent): Promise<Outcome> {
+  return await control('gate', '--root', agent.root, '--release', RELEASE);
+}
+
+function addEmbeddingModel(agent: TestAgent, name: string): void {
+  const folder = path.join(agent.root, 'shared', 'models', name);
+  mkdirSync(folder);
+  writeFileSync(path.join(folder, 'config.json'), JSON.stringify({ fake: {}, model_type: 'bert' }));
+}
+
 describe('the gate', () => {
   test('opens after a completion of the first model, past keys and a wide bind', async () => {
     const agent = await start({
@@ -87,6 +97,19 @@ describe('the gate', () => {
       code: 0,
       events: [{ event: 'ready' }],
     });
+  });
+
+  test('an embedding model is not asked for a text, wherever its name stands', async () => {
+    const agent = await start();
+    addEmbeddingModel(agent, 'a-vectors');
+    expect(await openGate(agent)).toMatchObject({
+      code: 0,
+      events: [{ event: 'ready' }, { event: 'completion', model: 'm' }],
+    });
+    await agent.dispose();
+    const other = await start({ models: {} });
+    addEmbeddingModel(other, 'a-vectors');
+    expect(await openGate(other)).toMatchObject({ code: 0, events: [{ event: 'ready' }] });
   });
 
   test.each<[string, Record<string, unknown>, string[], object]>([

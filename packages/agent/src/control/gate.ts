@@ -11,7 +11,7 @@ export interface GateOptions {
   readonly root: string;
   /** Release id that has to answer. */
   readonly release: string;
-  /** Model that has to answer; null takes the first that is present. */
+  /** Model that has to answer; null takes the first that is present and completes texts. */
   readonly model: string | null;
   /** Being ready is enough: no model has to answer. */
   readonly readyOnly: boolean;
@@ -39,7 +39,7 @@ export async function gate(options: GateOptions): Promise<number> {
   try {
     const api = await waitUntilReady(options, start, deadline);
     if (options.readyOnly) return 0;
-    const model = options.model ?? (await firstModel(api, deadline));
+    const model = options.model ?? (await firstModel(options.root, deadline));
     if (model !== null) await complete(api, model, deadline);
     return 0;
   } catch (error) {
@@ -116,10 +116,18 @@ async function mainApi(root: string, status: unknown): Promise<Api> {
   };
 }
 
-async function firstModel(api: Api, deadline: number): Promise<string | null> {
-  const answer = await call({ ...api, path: '/v1/models', timeoutMs: remaining(deadline) });
-  const models = field(parseJson(answer.body), 'data');
-  const id = Array.isArray(models) ? field(models[0], 'id') : null;
+/** The first model that can complete a text: embedding models stand among them, and a host may have no others. */
+async function firstModel(root: string, deadline: number): Promise<string | null> {
+  const target = { socketPath: path.join(root, 'run', 'admin.sock') };
+  const answer = await call({ target, path: '/admin/models', timeoutMs: remaining(deadline) });
+  const models: unknown = field(parseJson(answer.body), 'models');
+  if (answer.status !== 200 || !Array.isArray(models)) {
+    throw new GateFailure('GATE_FAILED', `the models of the host are not told: ${errorMessage(answer)}`);
+  }
+  const first: unknown = models.find(
+    (model: unknown) => field(model, 'present') === true && field(model, 'task') === 'generate',
+  );
+  const id = field(first, 'id');
   return typeof id === 'string' ? id : null;
 }
 
