@@ -5,7 +5,13 @@ import net from 'node:net';
 import os from 'node:os';
 import path from 'node:path';
 import { createHash } from 'node:crypto';
-import { agentConfigSchema, adminHealthSchema, adminStatusSchema } from '@mlxfleet/protocol';
+import {
+  adminHealthSchema,
+  adminStatusSchema,
+  agentConfigSchema,
+  chatCompletionSchema,
+  generateFrameSchema,
+} from '@mlxfleet/protocol';
 import pino from 'pino';
 import { afterEach, describe, expect, test } from 'vitest';
 import { startAgent } from './agent.ts';
@@ -72,6 +78,23 @@ describe('keys', () => {
     expect(await status({ 'x-admin-token': 'wrong' })).toBe(401);
     expect((await agent.post(CHAT, chat('a'))).status).toBe(401);
     for (const open of ['/health', '/ready']) expect((await fetch(agent.url + open)).status).toBe(200);
+  });
+
+  test('keep cached prompts apart where there are several', async () => {
+    const scope = async (agent: TestAgent, headers: Record<string, string>): Promise<unknown> => {
+      const response = await agent.post(CHAT, chat('show-frame'), { headers });
+      const { choices } = chatCompletionSchema.parse(await response.json());
+      return generateFrameSchema.parse(JSON.parse(choices[0]?.message.content ?? '')).cache_scope;
+    };
+    const several = await start({ config: { api: { port: 0, key_hashes: [hash('one'), hash('two')] } } });
+    const one = await scope(several, { authorization: 'Bearer one' });
+    expect(one).toBe(hash('one'));
+    expect(await scope(several, { 'x-api-key': 'one' })).toBe(one);
+    expect(await scope(several, { authorization: 'Bearer two' })).toBe(hash('two'));
+    expect(await scope(several, { 'x-admin-token': token(several) })).toBe('');
+    await several.dispose();
+    const single = await start({ config: { api: { port: 0, key_hashes: [hash('one')] } } });
+    expect(await scope(single, { authorization: 'Bearer one' })).toBeNull();
   });
 
   test('no way of writing a URL leads past them', async () => {

@@ -117,10 +117,11 @@ class Batch:
         """
         if self._prefixes is None:
             return False
+        scope = request.frame.cache_scope
         if self._prefilling.is_awaited_by(request):
             return True
         shared = self._prefilling.longest_shared(request)
-        if shared is None or shared.length - self._prefixes.known_length(request.prompt) < LEAST_SHARED:
+        if shared is None or shared.length - self._prefixes.known_length(request.prompt, scope) < LEAST_SHARED:
             return False
         uid, length = shared
         ahead = length - self._prefilling.computed(uid)
@@ -142,12 +143,12 @@ class Batch:
         if request.constraint is not None or request.frame.logprobs is not None:
             processors.append(RowWishes(request.constraint, request.frame.logprobs))
         sampler = self._samplers.get(sampling)
-        prompt = request.prompt
-        hit = self._prefixes.fetch(prompt, self._pacer.tokens_per_second) if self._prefixes else None
+        prompt, scope = request.prompt, request.frame.cache_scope
+        hit = self._prefixes.fetch(prompt, self._pacer.tokens_per_second, scope=scope) if self._prefixes else None
         caches, known = (hit.caches, hit.length) if hit else (make_cache(self._model.model, self._kv_bits), 0)
         system, stable = request.beginnings
         boundaries = (
-            self._prefixes.boundaries(prompt, known, system_length=system, stable_length=stable)
+            self._prefixes.boundaries(prompt, known, system_length=system, stable_length=stable, scope=scope)
             if self._prefixes
             else []
         )
@@ -188,7 +189,8 @@ class Batch:
             if response.finish_reason is not None:
                 self._forget(uid)
                 if self._prefixes is not None:
-                    self._prefixes.insert(response.all_tokens, response.prompt_cache, "answer")
+                    scope = tokens[-1].request.frame.cache_scope
+                    self._prefixes.insert(response.all_tokens, response.prompt_cache, "answer", scope=scope)
         self._steps += 1
         if self._steps % STEPS_BETWEEN_EVALUATIONS == 0:
             mx.eval([cache.state for cache in self._generator._generation_batch.prompt_cache])
@@ -247,7 +249,7 @@ class Batch:
         """Keep what the caches of a prompt hold now."""
         if self._prefixes is not None:
             caches, tokens = self._generator.extract_cache([uid])[uid]
-            self._prefixes.insert(tokens, caches, kind)
+            self._prefixes.insert(tokens, caches, kind, scope=self._requests[uid].frame.cache_scope)
 
     def _segments(self, uid: int) -> list[list[int]]:
         """The library's list of what is left to compute of a prompt; prefill stops after each."""

@@ -95,7 +95,8 @@ class GenerateFrame:
     constraint: JsonConstraint | None = None
     tool_choice: ToolChoice = NO_TOOLS
     parallel_tool_calls: bool = True
-    cache_key: str | None = None
+    cache_scope: str | None = None
+    """Prefixes are shared among requests of the same scope only; None is a scope too."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -257,7 +258,7 @@ def _generate(frame: dict[str, Any]) -> GenerateFrame:
         constraint=_constraint(frame.get("constraint")),
         tool_choice=_tool_choice(frame.get("tool_choice")),
         parallel_tool_calls=flag_field(frame, "parallel_tool_calls", True),
-        cache_key=_optional_text(frame, "cache_key"),
+        cache_scope=_optional_text(frame, "cache_scope"),
     )
 
 

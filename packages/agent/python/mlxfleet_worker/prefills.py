@@ -74,6 +74,7 @@ class Prefills:
         shared = [
             Shared(uid, _shared_length(request.prompt, prefill.request.prompt))
             for uid, prefill in self._prefills.items()
+            if prefill.request.frame.cache_scope == request.frame.cache_scope
         ]
         longest = max(shared, key=lambda each: each.length, default=None)
         return None if longest is None or longest.length < LEAST_SHARED else longest

@@ -34,7 +34,7 @@ def fetched(cache: PrefixCache, tokens: list[int]) -> int:
 
 
 def every_node(cache: PrefixCache) -> list[Node]:
-    nodes = [cache._memory._tree.root]
+    nodes = [tree.root for tree in cache._memory._trees.values()]
     for node in nodes:
         nodes.extend(node.children.values())
     return nodes[1:]
@@ -244,3 +244,22 @@ def test_nothing_is_kept_after_closing() -> None:
     assert cache.memory_bytes == 0
     assert not insert(model, cache, [5, 6, 7])
     assert cache.fetch([5, 6, 7]) is None
+
+
+def test_scopes_know_nothing_of_each_other_and_share_the_room() -> None:
+    model = make_llama()
+    budget = 500_000
+    cache = make_prefix_cache(model, budget)
+    tokens = random_tokens(np.random.default_rng(9), 600)
+    caches = prefill(model, tokens)
+    lengths: dict[str | None, int] = {}
+    for scope in (None, "a", "b"):
+        assert cache.fetch(tokens, scope=scope) is None
+        assert cache.known_length(tokens, scope) == 0
+        assert cache.insert(tokens, caches, "answer", scope=scope)
+        hit = cache.fetch(tokens, scope=scope)
+        lengths[scope] = hit.length if hit else 0
+        assert cache.memory_bytes <= budget
+    assert lengths == {None: 599, "a": 599, "b": 599}
+    cache.shrink(0)
+    assert [cache.known_length(tokens, scope) for scope in (None, "a", "b")] == [0, 0, 0]

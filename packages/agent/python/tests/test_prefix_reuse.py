@@ -109,3 +109,23 @@ def test_a_model_whose_heads_fit_no_quantized_cache_says_so(tiny_text: Path) -> 
         failed = process.read(60)
         assert failed["type"] == "load_failed"
         assert "kv_bits" in failed["message"]
+
+
+def test_scopes_share_nothing_in_memory_on_disk_and_side_by_side(tiny_text: Path, tmp_path: Path) -> None:
+    """The holder of one API key cannot tell from counts of cached tokens what another has sent."""
+    prompt = tokens(600)
+
+    def frames(worker: WorkerProcess, *scopes: str | None) -> list[dict]:
+        return [{**generate_frame(worker.new_id(), prompt, max_tokens=8), "cache_scope": scope} for scope in scopes]
+
+    with WorkerProcess.loaded(tiny_text, prefix_cache=settings(tmp_path)) as first:
+        together = first.complete_all(frames(first, "a", "b", "a", "b"))
+        assert sorted(map(cached, together)) == [0, 0, 599, 599]
+        assert [cached(each) for each in first.complete_all(frames(first, None, "a"))] == [0, 599]
+        first.process.terminate()
+        first.process.wait(20)
+    with WorkerProcess.loaded(tiny_text, prefix_cache=settings(tmp_path)) as second:
+        assert [cached(each) for each in second.complete_all(frames(second, "c"))] == [0]
+        (known,) = second.complete_all(frames(second, "a"))
+        assert cached(known) >= 512
+        assert {tuple(each.tokens) for each in [*together, known]} == {tuple(together[0].tokens)}

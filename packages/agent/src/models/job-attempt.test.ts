@@ -26,7 +26,7 @@ const JOB: Job = {
     constraint: null,
     tool_choice: 'none',
     parallel_tool_calls: true,
-    cache_key: null,
+    cache_scope: null,
   },
   listener: { started: () => {}, output: () => {}, failed: () => {} },
 };

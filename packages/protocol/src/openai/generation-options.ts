@@ -73,11 +73,6 @@ export const generationOptions = {
     'Texts that end a completion; they are not part of it. `stop_reason` of the choice says which one it was.',
     'none',
   ),
-  prompt_cache_key: option(
-    z.string().max(512),
-    "Requests with the same key prefer to keep each other's prompts in the cache.",
-    'none',
-  ),
   return_token_ids: option(
     z.boolean(),
     "Extension, named after vLLM's. Adds `token_ids` to each choice, in a stream to each chunk.",
@@ -92,6 +87,8 @@ export const generationOptions = {
 export const IGNORED_OPTIONS: Readonly<Record<string, string>> = {
   metadata: 'Labels of stored answers; none are stored.',
   prediction: 'A guess at the answer that makes it come faster and does not change it.',
+  prompt_cache_key:
+    'Brings alike prompts of a hosted service to one machine; here they find what they share by themselves.',
   prompt_cache_retention: 'How long a hosted cache keeps the prompt.',
   safety_identifier: 'Tells a hosted service its users apart.',
   service_tier: 'The price of a hosted service.',

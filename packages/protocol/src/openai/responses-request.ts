@@ -51,7 +51,7 @@ const metadata = z
   .refine((pairs) => Object.keys(pairs).length <= 16, 'must have at most 16 pairs');
 
 const { model, temperature, top_p, top_k, min_p, seed, logit_bias } = generationOptions;
-const { repetition_penalty, presence_penalty, frequency_penalty, prompt_cache_key } = generationOptions;
+const { repetition_penalty, presence_penalty, frequency_penalty } = generationOptions;
 
 /**
  * `POST /v1/responses`. Fields outside this list are accepted and left alone; those that ask for something that cannot be
@@ -113,7 +113,7 @@ export const responsesRequestSchema = z.looseObject({
   temperature,
   top_p,
   metadata: option(metadata, 'Up to 16 labels, told back.'),
-  prompt_cache_key,
+  prompt_cache_key: option(z.string().max(512), 'Told back. Alike prompts find what they share without it.'),
   user: option(z.string(), 'Told back.'),
   safety_identifier: option(z.string(), 'Told back.'),
   top_k,

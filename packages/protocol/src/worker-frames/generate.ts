@@ -74,7 +74,7 @@ export const generateFrameSchema = z.object({
   tool_choice: toolChoiceSchema.default('none'),
   /** Whether one answer may hold several calls. */
   parallel_tool_calls: z.boolean().default(true),
-  /** Requests with the same key prefer to keep each other's prefixes in the cache. */
-  cache_key: z.string().nullable().default(null),
+  /** Prefixes are shared among requests of the same scope only; null is a scope too. */
+  cache_scope: z.string().nullable().default(null),
 });
 export type GenerateFrame = z.infer<typeof generateFrameSchema>;

@@ -26,12 +26,15 @@ class Found(NamedTuple):
 
 
 class PrefixMemory:
-    """Keeps what caches hold of sequences, each shared beginning once. For the engine thread only."""
+    """Keeps what caches hold of sequences, each shared beginning once. For the engine thread only.
 
-    def __init__(self, layout: Layout, limit: int, base: bytes) -> None:
+    Sequences are shared below the same base, the digest of no tokens, and not across; all of them share the room.
+    """
+
+    def __init__(self, layout: Layout, limit: int) -> None:
         self._layout = layout
         self._limit = limit
-        self._tree = PrefixTree(base)
+        self._trees: dict[bytes, PrefixTree] = {}
         self._recency = Recency(limit)
 
     @property
@@ -39,9 +42,10 @@ class PrefixMemory:
         """Bytes of everything kept. Safe from any thread."""
         return self._recency.size
 
-    def find(self, tokens: Tokens) -> Found:
+    def find(self, tokens: Tokens, base: bytes) -> Found:
         """The longest beginning of the sequence, without its last token, from which it can be continued."""
-        steps = self._tree.match(tokens)
+        tree = self._trees.get(base)
+        steps = [] if tree is None else tree.match(tokens)
         length, gapless_from = 0, 0
         for node, used in steps:
             stop = min(node.start + used, len(tokens) - 1)
@@ -80,13 +84,16 @@ class PrefixMemory:
         """The nodes that a continuation uses."""
         return [node for node, _ in found.steps if node.start < found.length]
 
-    def keep(self, tokens: Tokens, source: Source, *, system: bool) -> list[Node]:
+    def keep(self, tokens: Tokens, base: bytes, source: Source, *, system: bool) -> list[Node]:
         """Keep a sequence; returns its nodes from the beginning on, or none when there is no room for it.
 
         A source that has only the end of the sequence needs its beginning here.
         """
         self._recency.tick()
-        steps = self._tree.match(tokens)
+        tree = self._trees.get(base)
+        if tree is None:
+            tree = self._trees[base] = PrefixTree(base)
+        steps = tree.match(tokens)
         known = sum(step.used for step in steps)
         path = [step.node for step in steps]
         if known < source.start:
@@ -102,7 +109,7 @@ class PrefixMemory:
             return []
         if path and known < path[-1].end and (known < len(tokens) or missing or state is not None):
             path[-1] = self._split(path[-1], known)
-        self._append(path, tokens, known, source)
+        self._append(tree, path, tokens, known, source)
         if missing:
             self._add_windows(path, window_start, source)
         if state is not None:
@@ -120,7 +127,7 @@ class PrefixMemory:
 
     def clear(self) -> None:
         """Give up everything."""
-        self._tree = PrefixTree(self._tree.root.anchor)
+        self._trees = {}
         self._recency = Recency(self._limit)
 
     def _missing_windows(self, path: list[Node], start: int, stop: int) -> int:
@@ -162,23 +169,23 @@ class PrefixMemory:
             victim.node.windows = victim.node.state = None
             self._count(victim.node)
         else:
-            for node in self._tree.detach(victim.node):
+            for node in PrefixTree.detach(victim.node):
                 self._recency.forget(node)
         return True
 
     def _split(self, node: Node, at: int) -> Node:
-        upper = self._tree.split(node, at)
+        upper = PrefixTree.split(node, at)
         self._count(upper)
         self._count(node)
         return upper
 
-    def _append(self, path: list[Node], tokens: Tokens, known: int, source: Source) -> None:
+    def _append(self, tree: PrefixTree, path: list[Node], tokens: Tokens, known: int, source: Source) -> None:
         """Add the nodes of the tokens that are not known yet."""
         start = known
         while start < len(tokens):
             stop = min((start // BLOCK + 1) * BLOCK, len(tokens))
-            parent = path[-1] if path else self._tree.root
-            node = self._tree.append(parent, tokens[start:stop].copy(), source.tokens(start, stop))
+            parent = path[-1] if path else tree.root
+            node = tree.append(parent, tokens[start:stop].copy(), source.tokens(start, stop))
             mx.async_eval(node.packed)
             self._count(node)
             path.append(node)

@@ -115,7 +115,8 @@ class PrefixTree:
         parent.children[int(tokens[0])] = node
         return node
 
-    def split(self, node: Node, at: int) -> Node:
+    @staticmethod
+    def split(node: Node, at: int) -> Node:
         """Divide a node at a position inside it; returns the new upper part, without bytes or place in any order.
 
         The node given becomes the lower part and keeps the state.
@@ -135,7 +136,8 @@ class PrefixTree:
         mx.async_eval(upper.packed, node.packed, upper.windows or (), node.windows or ())
         return upper
 
-    def detach(self, node: Node) -> list[Node]:
+    @staticmethod
+    def detach(node: Node) -> list[Node]:
         """Take a node out with all below it; returns all of them."""
         del node.parent.children[int(node.tokens[0])]
         nodes = [node]

@@ -1,5 +1,6 @@
 """Beginnings of prompts that were computed before, for the next request that begins alike."""
 
+from hashlib import blake2b
 from typing import Any, Literal, NamedTuple
 
 from ..log import log, log_exception
@@ -14,9 +15,14 @@ from .sources import CacheSource, SegmentSource
 Kind = Literal["system", "prompt", "answer"]
 
 BASE = bytes(20)
-"""The digest of no tokens. Files of other models are told apart by their fingerprint."""
+"""The digest of no tokens, where there is no scope. Files of other models are told apart by their fingerprint."""
 CLOSE = 32
 """Tokens that are computed again rather than kept apart: less than any prefill chunk."""
+
+
+def base_of(scope: str | None) -> bytes:
+    """The digest of no tokens in this scope. All digests of sequences, and names of files, go on from it."""
+    return BASE if scope is None else blake2b(scope.encode(), digest_size=len(BASE), person=b"scope").digest()
 
 
 class Hit(NamedTuple):
@@ -38,12 +44,14 @@ class PrefixCache:
 
     What sequences share is kept once, and any beginning of a sequence can be reused; with sliding windows or recurrent
     layers only where there is a window or a state, so that prefill has to stop at boundaries there.
+
+    A `scope` keeps sequences apart: what was inserted with one is known with the same one only, in memory and on disk.
     """
 
     def __init__(self, layout: Layout, memory_bytes: int, disk: DiskTier | None = None) -> None:
         self._layout = layout
         self._limit = memory_bytes
-        self._memory = PrefixMemory(layout, memory_bytes, BASE)
+        self._memory = PrefixMemory(layout, memory_bytes)
         self._disk = disk if memory_bytes else None
         self._saver = Saver(self._disk) if self._disk else None
 
@@ -62,11 +70,13 @@ class PrefixCache:
         """Whether sequences can be continued only where their caches were inserted: Layout.needs_checkpoints."""
         return self._layout.needs_checkpoints
 
-    def known_length(self, tokens: list[int]) -> int:
+    def known_length(self, tokens: list[int], scope: str | None = None) -> int:
         """How many tokens a fetch would give from memory. Counts as no use."""
-        return self._memory.find(to_tokens(tokens)).length
+        return self._memory.find(to_tokens(tokens), base_of(scope)).length
 
-    def fetch(self, tokens: list[int], prefill_tokens_per_second: float | None = None) -> Hit | None:
+    def fetch(
+        self, tokens: list[int], prefill_tokens_per_second: float | None = None, *, scope: str | None = None
+    ) -> Hit | None:
         """The longest known beginning of these tokens, at least one and never all of them: one has to be computed.
 
         With the speed of prefill, what is on disk is read only where that is quicker.
@@ -74,10 +84,10 @@ class PrefixCache:
         if not self._limit or len(tokens) < 2:
             return None
         try:
-            wanted = to_tokens(tokens)
-            found = self._memory.find(wanted)
+            wanted, base = to_tokens(tokens), base_of(scope)
+            found = self._memory.find(wanted, base)
             if self._disk is not None:
-                found = self._read_more(self._disk, wanted, found, prefill_tokens_per_second)
+                found = self._read_more(self._disk, wanted, base, found, prefill_tokens_per_second)
             if not found.length:
                 return None
             caches = self._memory.build(found)
@@ -88,7 +98,7 @@ class PrefixCache:
             return None
         return Hit(caches, found.length)
 
-    def insert(self, tokens: list[int], caches: list[Any], kind: Kind) -> bool:
+    def insert(self, tokens: list[int], caches: list[Any], kind: Kind, *, scope: str | None = None) -> bool:
         """Keep what the caches of one sequence hold, which is these tokens. They are copied, and stay the caller's.
 
         Only what is not known yet is copied, and the copy is begun but not waited for. False when it is not kept:
@@ -101,7 +111,7 @@ class PrefixCache:
                 log("prefix cache: caches that do not hold the tokens they should were not kept")
                 return False
             source = CacheSource(self._layout, caches, len(tokens))
-            path = self._memory.keep(to_tokens(tokens), source, system=kind == "system")
+            path = self._memory.keep(to_tokens(tokens), base_of(scope), source, system=kind == "system")
             if path and self._saver is not None:
                 self._saver.add(path, with_tail=kind != "prompt")
         except Exception:
@@ -110,7 +120,13 @@ class PrefixCache:
         return bool(path)
 
     def boundaries(
-        self, tokens: list[int], fetched: int, *, system_length: int = 0, stable_length: int = 0
+        self,
+        tokens: list[int],
+        fetched: int,
+        *,
+        system_length: int = 0,
+        stable_length: int = 0,
+        scope: str | None = None,
     ) -> list[Boundary]:
         """Where prefill of these tokens, of which `fetched` came from here, should stop for an insert, in order.
 
@@ -123,7 +139,7 @@ class PrefixCache:
             wanted.append(Boundary(system_length, "system"))
         if self._layout.needs_checkpoints:
             wanted.append(Boundary(stable_length, "prompt"))
-            wanted.append(Boundary(self._memory.find(to_tokens(tokens)).known, "prompt"))
+            wanted.append(Boundary(self._memory.find(to_tokens(tokens), base_of(scope)).known, "prompt"))
         boundaries: list[Boundary] = []
         before = fetched
         for boundary in sorted(wanted, key=lambda each: (each.length, each.kind != "system")):
@@ -151,10 +167,10 @@ class PrefixCache:
         self._limit = 0
         self._memory.clear()
 
-    def _read_more(self, disk: DiskTier, tokens: Tokens, found: Found, speed: float | None) -> Found:
+    def _read_more(self, disk: DiskTier, tokens: Tokens, base: bytes, found: Found, speed: float | None) -> Found:
         """Take into memory what the disk knows beyond it, where that is worth it."""
         layout = self._layout
-        chain = anchors(BASE, tokens)
+        chain = anchors(base, tokens)
         plan = disk.plan(chain, tokens, found.known, window=layout.window, needs_state=layout.has_state)
         if plan is None or plan.length < found.length + CLOSE:
             return found
@@ -173,11 +189,11 @@ class PrefixCache:
             except ValueError as error:
                 disk.discard(entry, str(error))
                 break
-            path = self._memory.keep(tokens[: entry.end], source, system=False)
+            path = self._memory.keep(tokens[: entry.end], base, source, system=False)
             if not path:
                 break
             path[-1].file = entry.key
-        return self._memory.find(tokens)
+        return self._memory.find(tokens, base)
 
     def _missing(self, plan: Plan, found: Found) -> list[Any]:
         """The files of a plan that have what memory has not."""

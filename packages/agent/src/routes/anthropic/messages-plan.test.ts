@@ -130,7 +130,7 @@ const SCHEMA = { type: 'object', properties: { a: { type: 'integer' } } };
 describe('the plan', () => {
   test.each<[object, object]>([
     [{}, { model: 'm', maxTokens: 9, toolChoice: 'none', parallelToolCalls: true, logprobs: null }],
-    [{}, { priority: 'low', choicesPerPrompt: 1, constraint: null, cacheKey: null }],
+    [{}, { priority: 'low', choicesPerPrompt: 1, constraint: null }],
     [{ tools: [{ ...f, type: 'custom' }] }, { toolChoice: 'auto', prompts: [{ tools: [F] }] }],
     [
       { tools: [f], tool_choice: { type: 'auto' } },

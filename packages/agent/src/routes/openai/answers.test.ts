@@ -138,7 +138,6 @@ describe('whole answers', () => {
           prompt: 'show-frame',
           max_tokens: 900,
           logprobs: 2,
-          prompt_cache_key: 'k',
           response_format: { type: 'json_object' },
         })
       ).json(),
@@ -146,7 +145,7 @@ describe('whole answers', () => {
     expect(generateFrameSchema.parse(JSON.parse(choices[0]?.text ?? ''))).toMatchObject({
       max_tokens: 900,
       logprobs: 2,
-      cache_key: 'k',
+      cache_scope: null,
       constraint: { kind: 'json_object' },
       tool_choice: 'none',
     });

@@ -10,7 +10,7 @@ function plan(more: Readonly<Record<string, unknown>>): GenerationPlan {
 
 /** What the worker is asked. */
 function frame(more: Readonly<Record<string, unknown>>) {
-  return frames(plan(more), 'id')[0];
+  return frames(plan(more), 'id', null)[0];
 }
 
 const TOOL = {
@@ -51,7 +51,7 @@ describe('what the worker is asked for', () => {
       constraint: null,
       tool_choice: 'none',
       parallel_tool_calls: true,
-      cache_key: null,
+      cache_scope: null,
     });
   });
 
@@ -78,8 +78,6 @@ describe('what the worker is asked for', () => {
     [{ logprobs: true }, { logprobs: 0 }],
     [{ logprobs: true, top_logprobs: 20 }, { logprobs: 20 }],
     [{ logprobs: false, top_logprobs: 0 }, { logprobs: null }],
-    [{ prompt_cache_key: 'k' }, { cache_key: 'k' }],
-    [{ prompt_cache_key: '' }, { cache_key: null }],
     [{ response_format: { type: 'text' } }, { constraint: null }],
     [{ response_format: { type: 'json_object' } }, { constraint: { kind: 'json_object' } }],
     [{ response_format: FORMAT }, { constraint: CONSTRAINT }],

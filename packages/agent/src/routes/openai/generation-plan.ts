@@ -30,8 +30,6 @@ export interface GenerationPlan {
   readonly toolChoice: ToolChoice;
   /** Whether one choice may hold several calls. */
   readonly parallelToolCalls: boolean;
-  /** Requests with the same key share cached prefixes rather than others do. */
-  readonly cacheKey: string | null;
 }
 
 /** What a route makes of its own fields; what is left out is off. */
@@ -52,7 +50,6 @@ type Options = Pick<
   | 'seed'
   | 'stop'
   | 'n'
-  | 'prompt_cache_key'
 >;
 
 /** @throws ApiError INVALID_VALUE for an empty text in `stop`. */
@@ -64,8 +61,6 @@ export function generationPlan(options: Options, parts: PlanParts): GenerationPl
     parallelToolCalls: true,
     ...parts,
     model: options.model,
-    cacheKey:
-      options.prompt_cache_key == null || options.prompt_cache_key === '' ? null : options.prompt_cache_key,
     choicesPerPrompt: options.n ?? 1,
     sampling: sampling(options),
     stop: stopTexts(options.stop),
@@ -81,8 +76,15 @@ export function parsePriority(header: string | string[] | undefined): Priority {
   });
 }
 
-/** Frames of all choices, those of the first prompt first; a choice's id is the completion's with its index. */
-export function frames(plan: GenerationPlan, completionId: string): GenerateFrame[] {
+/**
+ * Frames of all choices, those of the first prompt first; a choice's id is the completion's with its index. `cacheScope`
+ * is that of its client (plugins/key-owner.ts).
+ */
+export function frames(
+  plan: GenerationPlan,
+  completionId: string,
+  cacheScope: string | null,
+): GenerateFrame[] {
   return plan.prompts.flatMap((prompt, promptIndex) =>
     Array.from({ length: plan.choicesPerPrompt }, (_, choice): GenerateFrame => {
       const { seed } = plan.sampling;
@@ -98,7 +100,7 @@ export function frames(plan: GenerationPlan, completionId: string): GenerateFram
         constraint: plan.constraint,
         tool_choice: plan.toolChoice,
         parallel_tool_calls: plan.parallelToolCalls,
-        cache_key: plan.cacheKey,
+        cache_scope: cacheScope,
       };
     }),
   );

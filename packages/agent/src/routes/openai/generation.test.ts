@@ -52,7 +52,7 @@ function begin(options: { n?: number; prompts?: number; seed?: number } = {}): G
     },
   );
   const generation = new Generation(runner, plan, sink, createMetrics());
-  generation.start('id');
+  generation.start('id', null);
   return generation;
 }
 

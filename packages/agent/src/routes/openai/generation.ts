@@ -71,8 +71,8 @@ export class Generation {
   }
 
   /** @throws ApiError when the model takes no more requests. */
-  start(completionId: string): void {
-    const jobs = frames(this.#plan, completionId).map((frame, index) => {
+  start(completionId: string, cacheScope: string | null): void {
+    const jobs = frames(this.#plan, completionId, cacheScope).map((frame, index) => {
       this.#ids.push(frame.id);
       this.#choices.push({ prompt: null, dispatchedSeconds: 0, finish: null });
       return {

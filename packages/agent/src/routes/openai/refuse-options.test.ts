@@ -73,7 +73,6 @@ const BAD_SHARED: BadValues = {
   repetition_penalty: [[0], [10.1], ['1']],
   logit_bias: [[5], [{ x: 1 }, 'logit_bias.x'], [{ 5: 101 }, 'logit_bias.5'], [{ 5: '1' }, 'logit_bias.5']],
   stop: [[5], [''], [['a', '']], [[5], 'stop.0'], [Array(17).fill('a')]],
-  prompt_cache_key: [[5], ['k'.repeat(513)]],
   return_token_ids: [['yes'], [1]],
   response_format: [
     ['json'],

@@ -3,6 +3,7 @@ import type { FastifyReply, FastifyRequest } from 'fastify';
 import { ApiError } from '../../api-error.ts';
 import { API_ERRORS } from '../../errors.ts';
 import type { ModelRuntime } from '../../models/model-runtime.ts';
+import { cacheScope } from '../../plugins/key-owner.ts';
 import type { AgentServices } from '../../state/agent-state.ts';
 import { EventStream } from './event-stream.ts';
 import { type AnswerSink, ClientGone, Generation } from './generation.ts';
@@ -54,7 +55,7 @@ export async function respond(
       if (reason instanceof ApiError) generation.fail(reason);
       else generation.cancel();
     });
-    generation.start(id);
+    generation.start(id, cacheScope(request, config.api.key_hashes));
     return generation;
   };
   try {

@@ -215,7 +215,6 @@ describe('the plan', () => {
     [{ top_logprobs: 0, include: ['reasoning.encrypted_content'] }, { logprobs: null }],
     [{ max_output_tokens: 7 }, { maxTokens: 7 }],
     [{}, { maxTokens: null, choicesPerPrompt: 1, priority: 'normal' }],
-    [{ prompt_cache_key: 'k' }, { cacheKey: 'k' }],
     [
       { temperature: 0.5, top_p: 0.9, top_k: 5, seed: 3, stop: 'x' },
       { sampling: { temperature: 0.5, top_p: 0.9, top_k: 5, seed: 3 }, stop: ['x'] },

@@ -1,4 +1,4 @@
-import { createHash, randomBytes } from 'node:crypto';
+import { randomBytes } from 'node:crypto';
 import {
   type ResponseDeleted,
   type ResponseObject,
@@ -8,7 +8,7 @@ import {
 import type { FastifyInstance, FastifyRequest } from 'fastify';
 import { ApiError } from '../../../api-error.ts';
 import { API_ERRORS } from '../../../errors.ts';
-import { apiKey } from '../../../plugins/api-key.ts';
+import { keyOwner } from '../../../plugins/key-owner.ts';
 import type { AgentServices } from '../../../state/agent-state.ts';
 import { parseBody } from '../../parse-body.ts';
 import { parsePriority } from '../generation-plan.ts';
@@ -34,7 +34,7 @@ export function responses(app: FastifyInstance, services: AgentServices, bodyLim
   app.post(URL, { bodyLimit, config: { modelWork: true } }, async (request, reply) => {
     const body = parseBody(responsesRequestSchema, request.body);
     refuseOptions(body, UNSUPPORTED_RESPONSES_OPTIONS);
-    const owner = ownerOf(request);
+    const owner = keyOwner(request);
     const looked = responsesInput(body, owner, store);
     const plan = responsesPlan(looked, parsePriority(request.headers['x-priority']));
     const id = `resp_${randomBytes(12).toString('hex')}`;
@@ -64,12 +64,12 @@ export function responses(app: FastifyInstance, services: AgentServices, bodyLim
         { param: 'stream' },
       );
     }
-    return store.get(id, ownerOf(request)) ?? notFound(id);
+    return store.get(id, keyOwner(request)) ?? notFound(id);
   });
 
   app.delete<OfResponse>(`${URL}/:id`, withoutBody, async (request): Promise<ResponseDeleted> => {
     const { id } = request.params;
-    if (!store.delete(id, ownerOf(request))) notFound(id);
+    if (!store.delete(id, keyOwner(request))) notFound(id);
     return { id, object: 'response', deleted: true };
   });
 
@@ -78,7 +78,7 @@ export function responses(app: FastifyInstance, services: AgentServices, bodyLim
     { ...withoutBody, config: { modelWork: false } },
     async (request) => {
       const { id } = request.params;
-      if (store.get(id, ownerOf(request)) === null) notFound(id);
+      if (store.get(id, keyOwner(request)) === null) notFound(id);
       throw new ApiError(
         API_ERRORS.INVALID_VALUE,
         'Only responses in the background can be cancelled, and there are none: close the connection of a running request.',
@@ -95,12 +95,6 @@ const withoutBody = {
     if (isEmpty) delete headers['content-type'];
   },
 };
-
-/** Responses belong to the API key that made them: its SHA-256, or nothing where none was sent. */
-function ownerOf(request: FastifyRequest): string {
-  const key = apiKey(request);
-  return key === undefined ? '' : createHash('sha256').update(key).digest('hex');
-}
 
 function unixSeconds(): number {
   return Math.floor(Date.now() / 1000);
