@@ -1,6 +1,6 @@
 """How many prompt tokens to process between two looks at the inbox."""
 
-from .speed import LARGEST_CHANGE, SpeedEstimate
+from .pass_cost import LARGEST_CHANGE, PassCost
 
 IDLE_TOKENS = 2048
 DECODING_TOKENS = 512
@@ -9,12 +9,12 @@ IDLE_SECONDS = 1.0
 LONGEST_PAUSE_SECONDS = 0.25
 """Other streams never wait longer for a chunk, however slow their own steps are."""
 SHORTEST_PAUSE_SECONDS = 0.01
-"""Nobody sees a pause of 10 ms, and shorter chunks would be spent on the fixed costs of a forward pass."""
+"""Nobody sees a pause of 10 ms."""
 PAUSE_PER_STEP = 1.5
 """A chunk beside decoding takes so many decoding steps: with the step itself, streams keep two fifths of their pace."""
 MINIMUM_CHUNK = 4
-MEASURABLE_TOKENS = 16
-"""Shorter prefills say more about fixed costs than about speed."""
+EXPLORING = 3
+"""Times the usual chunk: rounding and several prompts leave enough of it to be another size."""
 
 
 class PrefillPacer:
@@ -24,32 +24,53 @@ class PrefillPacer:
     """
 
     def __init__(self) -> None:
-        self._speed = SpeedEstimate()
+        self._cost = PassCost()
         self._step_seconds: float | None = None
 
     @property
     def tokens_per_second(self) -> float | None:
-        """The measured speed of prefill; None before the first measurement."""
-        return self._speed.tokens_per_second
+        """The measured speed of a long prompt's prefill; None before the first measurement."""
+        if not self._cost.is_known:
+            return None
+        fixed, each = self._cost.costs()
+        return 1 / (each + fixed / IDLE_TOKENS)
 
     def chunk(self, *, prompts: int, decoding: bool) -> int:
         """Tokens of each of `prompts` prompts to process in the next step."""
-        total = DECODING_TOKENS if decoding else IDLE_TOKENS
-        if self.tokens_per_second is None:
-            total = min(total, UNMEASURED_TOKENS)
+        if not self._cost.is_known:
+            total = float(UNMEASURED_TOKENS)
+        elif decoding:
+            total = min(self._beside_decoding(), DECODING_TOKENS)
         else:
-            total = min(total, int(self.tokens_per_second * (self._pause() if decoding else IDLE_SECONDS)))
-        return _round(max(total // max(prompts, 1), MINIMUM_CHUNK))
+            total = min(self._within(IDLE_SECONDS), IDLE_TOKENS)
+        return _round(max(int(total) // max(prompts, 1), MINIMUM_CHUNK))
 
     def record(self, tokens: int, seconds: float) -> None:
         """Learn from one prefill step."""
-        if tokens >= MEASURABLE_TOKENS:
-            self._speed.record(tokens, seconds)
+        self._cost.record(tokens, seconds)
 
     def record_step(self, seconds: float) -> None:
         """Learn from one decoding step without prefill beside it."""
         known = self._step_seconds
         self._step_seconds = seconds if known is None else known + (min(seconds, known * LARGEST_CHANGE) - known) / 8
+
+    def _beside_decoding(self) -> float:
+        """What the pause has time for, and no less than what takes as long as the pass itself costs.
+
+        Smaller chunks would make others wait almost as long, and more often. While only one size was seen, the next
+        chunk is of another, so that what a pass costs and what a token costs can be told apart.
+        """
+        within_pause = self._within(self._pause())
+        if self._cost.is_separable:
+            fixed, each = self._cost.costs()
+            wanted = max(within_pause, fixed / each)
+        else:
+            wanted = max(within_pause, EXPLORING * self._cost.mean_tokens)
+        return min(wanted, self._within(LONGEST_PAUSE_SECONDS))
+
+    def _within(self, seconds: float) -> float:
+        fixed, each = self._cost.costs()
+        return max(seconds - fixed, 0) / each
 
     def _pause(self) -> float:
         if self._step_seconds is None:

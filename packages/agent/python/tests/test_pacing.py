@@ -5,9 +5,11 @@ import pytest
 from mlxfleet_worker.pacing import PrefillPacer
 
 
-def measured(tokens_per_second: float, step_seconds: float | None = None) -> PrefillPacer:
+def measured(tokens_per_second: float, step_seconds: float | None = None, fixed_seconds: float = 0.0) -> PrefillPacer:
+    """A pacer that has seen passes of two sizes."""
     pacer = PrefillPacer()
-    pacer.record(1000, 1000 / tokens_per_second)
+    for tokens in (1000, 500):
+        pacer.record(tokens, fixed_seconds + tokens / tokens_per_second)
     if step_seconds is not None:
         pacer.record_step(step_seconds)
     return pacer
@@ -30,10 +32,8 @@ def test_a_slow_machine_looks_at_its_inbox_about_every_second() -> None:
     assert measured(12).chunk(prompts=8, decoding=True) == 4
 
 
-def test_the_first_chunk_is_careful_and_short_prompts_teach_nothing() -> None:
-    pacer = PrefillPacer()
-    pacer.record(5, 10.0)
-    assert pacer.chunk(prompts=1, decoding=False) == 64
+def test_the_first_chunk_is_careful() -> None:
+    assert PrefillPacer().chunk(prompts=1, decoding=False) == 64
 
 
 @pytest.mark.parametrize("step_seconds", [0.010, 0.040, 0.100])
@@ -54,4 +54,31 @@ def test_a_machine_that_paused_once_is_not_taken_for_a_slow_one() -> None:
     chunk = pacer.chunk(prompts=1, decoding=True)
     pacer.record(1000, 60.0)
     pacer.record_step(30.0)
-    assert pacer.chunk(prompts=1, decoding=True) >= chunk / 2
+    assert pacer.chunk(prompts=1, decoding=True) >= chunk / 4
+
+
+def test_what_each_pass_costs_is_not_put_down_to_the_tokens() -> None:
+    # A GPU: 30 ms for any pass, 50,000 tokens a second beyond that, decoding steps of 9 ms.
+    pacer = measured(50_000, 0.009, fixed_seconds=0.030)
+    assert pacer.tokens_per_second == pytest.approx(50_000 / (1 + 0.030 * 50_000 / 2048), rel=0.01)
+    assert pacer.chunk(prompts=8, decoding=True) == 64
+
+
+@pytest.mark.parametrize("first", [4, 20, 66, 300])
+def test_short_prompts_on_a_gpu_do_not_make_the_next_chunks_ever_shorter(first: int) -> None:
+    pacer = PrefillPacer()
+    pacer.record_step(0.009)
+    tokens = first
+    chunks = []
+    for _ in range(10):
+        pacer.record(tokens, 0.030 + tokens / 50_000)
+        tokens = 8 * pacer.chunk(prompts=8, decoding=True)
+        chunks.append(tokens)
+    assert chunks[5:] == [512] * 5
+
+
+def test_a_slow_machine_that_has_seen_one_size_does_not_try_a_larger_one_for_long() -> None:
+    pacer = PrefillPacer()
+    pacer.record_step(0.2)
+    pacer.record(64, 64 / 30)
+    assert pacer.chunk(prompts=1, decoding=True) / 30 <= 0.25 + 4 / 30
