@@ -1,11 +1,10 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import Fastify, { type FastifyInstance, LogController, type RawServerDefault } from 'fastify';
 import type { Logger } from 'pino';
-import { ApiError } from './api-error.ts';
-import { API_ERRORS } from './errors.ts';
 import { installApiErrors, sendError } from './plugins/api-errors.ts';
 import { installContentEncoding } from './plugins/content-encoding.ts';
 import { installJsonBody } from './plugins/json-body.ts';
+import { answerMalformed } from './plugins/malformed-request.ts';
 import { installRequestId, requestId } from './plugins/request-id.ts';
 
 /** Bodies of routes that take none or a small one. */
@@ -23,13 +22,8 @@ export function baseApp(log: Logger): FastifyInstance {
     requestTimeout: REQUEST_RECEIVE_MS,
     routerOptions: { maxParamLength: 1024 },
     frameworkErrors: sendError,
-    clientErrorHandler(_error, socket) {
-      if (!socket.writable || socket.destroyed) return;
-      const error = new ApiError(API_ERRORS.BAD_REQUEST, 'The request is not well-formed HTTP.');
-      const body = JSON.stringify(error.toBody());
-      socket.end(
-        `HTTP/1.1 400 Bad Request\r\ncontent-type: application/json\r\ncontent-length: ${String(Buffer.byteLength(body))}\r\nconnection: close\r\n\r\n${body}`,
-      );
+    clientErrorHandler({ code }, socket) {
+      answerMalformed(code, socket);
     },
   });
   // A plain text or a form would let a web page write without asking first (CORS preflight).

@@ -1,5 +1,4 @@
-import type { ErrorDefinition } from '@mlxfleet/protocol';
-import type { OpenAiErrorType } from '@mlxfleet/protocol';
+import type { ErrorDefinition, OpenAiErrorType } from '@mlxfleet/protocol';
 
 /** An error that a client of one of the HTTP APIs can see. Its `code` travels in lower case in the body. */
 export interface ApiErrorDefinition extends ErrorDefinition {
@@ -198,6 +197,20 @@ export const API_ERRORS = {
     type: 'invalid_request_error',
     when: 'The request is not well-formed HTTP, or its URL cannot be read.',
     hint: 'Check the URL and the headers.',
+  },
+  HEADERS_TOO_LARGE: {
+    code: 'HEADERS_TOO_LARGE',
+    status: 431,
+    type: 'invalid_request_error',
+    when: 'The headers of the request have more than 16 KiB together.',
+    hint: 'Send fewer or shorter headers, cookies among them.',
+  },
+  REQUEST_NOT_RECEIVED: {
+    code: 'REQUEST_NOT_RECEIVED',
+    status: 408,
+    type: 'invalid_request_error',
+    when: 'The request had not arrived when its time was up: 60 seconds for its headers, 120 for all of it.',
+    hint: 'Send the request again, over a faster connection or a smaller one.',
   },
   QUEUE_FULL: {
     code: 'QUEUE_FULL',
