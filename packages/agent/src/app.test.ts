@@ -1,4 +1,6 @@
 import { createHash } from 'node:crypto';
+import { once } from 'node:events';
+import net from 'node:net';
 import type { FastifyInstance } from 'fastify';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { mainApp } from './app.ts';
@@ -83,4 +85,28 @@ test('every route that makes a model work counts against the rate limit', async 
 test('a route that takes a POST cannot be made without saying whether it makes a model work', () => {
   const other = mainApp(agent.services);
   expect(() => other.post('/v1/rerank', async () => ({}))).toThrow("'/v1/rerank' does not say");
+});
+
+test('bodies that announce more than is taken at a time are refused at the door', async () => {
+  const { facts, ports } = agent.services;
+  const sockets: net.Socket[] = [];
+  const announce = async (): Promise<void> => {
+    const socket = net.connect(ports.main, '127.0.0.1');
+    sockets.push(socket);
+    socket.write(
+      'POST /v1/chat/completions HTTP/1.1\r\nhost: localhost\r\ncontent-type: application/json\r\n' +
+        `x-admin-token: ${facts.adminToken}\r\ncontent-length: ${String(16 * 1024 * 1024)}\r\n` +
+        'expect: 100-continue\r\n\r\n',
+    );
+    const [answer]: unknown[] = await once(socket.setEncoding('utf8'), 'data');
+    expect(answer).toMatch(/^HTTP\/1\.1 100 /);
+  };
+  for (let count = 0; count < 16; count += 1) await announce();
+  const answer = await agent.post('/v1/completions', {}, { headers: { 'x-admin-token': facts.adminToken } });
+  for (const socket of sockets) socket.destroy();
+  expect([answer.status, answer.headers.get('retry-after'), await answer.json()]).toMatchObject([
+    503,
+    '5',
+    { error: { code: 'bodies_in_flight' } },
+  ]);
 });

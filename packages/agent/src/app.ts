@@ -2,6 +2,7 @@ import type { FastifyInstance } from 'fastify';
 import { baseApp } from './base-app.ts';
 import { installAdmission } from './plugins/admission.ts';
 import { installApiKey } from './plugins/api-key.ts';
+import { installBodiesInFlight } from './plugins/bodies-in-flight.ts';
 import { installRateLimit } from './plugins/rate-limit.ts';
 import { countTokens } from './routes/anthropic/count-tokens.ts';
 import { messages } from './routes/anthropic/messages.ts';
@@ -34,6 +35,7 @@ export function mainApp(services: AgentServices): FastifyInstance {
       services.metrics.rateLimited.inc();
     },
   });
+  installBodiesInFlight(app);
   chatCompletions(app, services, TEXT_BODY_BYTES);
   completions(app, services, TEXT_BODY_BYTES);
   responses(app, services, TEXT_BODY_BYTES);

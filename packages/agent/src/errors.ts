@@ -212,6 +212,13 @@ export const API_ERRORS = {
     when: 'The request had not arrived when its time was up: 60 seconds for its headers, 120 for all of it.',
     hint: 'Send the request again, over a faster connection or a smaller one.',
   },
+  BODIES_IN_FLIGHT: {
+    code: 'BODIES_IN_FLIGHT',
+    status: 503,
+    type: 'service_unavailable_error',
+    when: 'The bodies of the requests that are open have 256 MiB together, and this one has no room beside them.',
+    hint: 'Try again after the seconds in Retry-After, or send less at a time.',
+  },
   QUEUE_FULL: {
     code: 'QUEUE_FULL',
     status: 429,

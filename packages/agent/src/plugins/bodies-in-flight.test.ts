@@ -1,0 +1,99 @@
+import http from 'node:http';
+import Fastify, { type FastifyInstance } from 'fastify';
+import { afterEach, expect, test } from 'vitest';
+import { eventually } from '../test-support/test-agent.ts';
+import { installApiErrors } from './api-errors.ts';
+import { installBodiesInFlight } from './bodies-in-flight.ts';
+
+const MOST = 1000;
+
+let app: FastifyInstance;
+afterEach(async () => {
+  app.server.closeAllConnections();
+  await app.close();
+});
+
+interface Started {
+  readonly port: number;
+  /** Lets the requests that are open be answered. */
+  readonly answer: () => void;
+  readonly entered: () => number;
+}
+
+async function start(): Promise<Started> {
+  app = Fastify({ bodyLimit: 600 });
+  installApiErrors(app);
+  installBodiesInFlight(app, MOST);
+  const open = Promise.withResolvers<void>();
+  let entered = 0;
+  app.post('/hold', async () => {
+    entered += 1;
+    await open.promise;
+    return {};
+  });
+  app.post('/quick', async () => ({}));
+  await app.listen({ host: '127.0.0.1', port: 0 });
+  const address = app.server.address();
+  const port = typeof address === 'object' && address !== null ? address.port : 0;
+  return { port, answer: open.resolve, entered: () => entered };
+}
+
+/** `chunked` bodies do not say how long they are. */
+function post({ port }: Started, path: string, length: number, chunked = false) {
+  const body = JSON.stringify('x'.repeat(length - 2));
+  const { promise, resolve, reject } = Promise.withResolvers<http.IncomingMessage>();
+  const request = http.request(
+    { port, host: '127.0.0.1', path, method: 'POST', agent: false },
+    (response) => {
+      response.resume();
+      resolve(response);
+    },
+  );
+  request.on('error', reject);
+  request.setHeader('content-type', 'application/json');
+  if (chunked) request.setHeader('transfer-encoding', 'chunked');
+  else request.setHeader('content-length', length);
+  request.end(body);
+  return { request, answer: promise };
+}
+
+async function status(agent: Started, length: number, chunked = false): Promise<number | undefined> {
+  return (await post(agent, '/quick', length, chunked).answer).statusCode;
+}
+
+test('bodies that have no room beside those that are open are refused until there is some', async () => {
+  const agent = await start();
+  const held = post(agent, '/hold', 600);
+  await eventually(() => agent.entered() === 1, 'the first is open');
+  expect(await status(agent, 400)).toBe(200);
+  const { statusCode, headers } = await post(agent, '/quick', 401).answer;
+  expect([statusCode, headers['retry-after']]).toEqual([503, '5']);
+  agent.answer();
+  expect((await held.answer).statusCode).toBe(200);
+  await eventually(async () => (await status(agent, 401)) === 200, 'there is room');
+});
+
+test('one of unknown length counts as long as it may be', async () => {
+  const agent = await start();
+  const held = post(agent, '/hold', 401);
+  await eventually(() => agent.entered() === 1, 'the first is open');
+  expect(await status(agent, 10, true)).toBe(503);
+  expect(await status(agent, 10)).toBe(200);
+  agent.answer();
+  await held.answer;
+});
+
+test('clients that go away leave their room, and refused ones take none', async () => {
+  const agent = await start();
+  const held = post(agent, '/hold', 600);
+  held.answer.catch(() => {});
+  await eventually(() => agent.entered() === 1, 'the first is open');
+  for (let count = 0; count < 5; count += 1) expect(await status(agent, 600)).toBe(503);
+  held.request.destroy();
+  await eventually(async () => (await status(agent, 600)) === 200, 'there is room');
+});
+
+test('one that is larger than its route takes is told so', async () => {
+  const agent = await start();
+  expect(await status(agent, 5000)).toBe(413);
+});
