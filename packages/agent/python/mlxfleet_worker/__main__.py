@@ -1,7 +1,8 @@
 """`python -u -m mlxfleet_worker`: requests on stdin, replies on file descriptor 3, logs on stdout and stderr.
 
-Threads: this one reads frames and answers pings, one prepares prompts, one does all MLX work. End of stdin, SIGTERM or
-a broken reply pipe ends the process whatever the others are doing, so an agent that is killed leaves no worker behind.
+Threads: this one reads frames and answers pings, one prepares prompts, one grammars, one does all MLX work. End of
+stdin, SIGTERM or a broken reply pipe ends the process whatever the others are doing, so an agent that is killed leaves
+no worker behind.
 """
 
 import contextlib
@@ -13,7 +14,7 @@ import threading
 from collections.abc import Callable
 from importlib.metadata import PackageNotFoundError, version
 from importlib.util import find_spec
-from typing import NoReturn
+from typing import Any, NoReturn
 
 from .embedding_engine import EmbeddingEngine
 from .embedding_preparation import EmbeddingPreparation
@@ -35,6 +36,7 @@ from .frames import (
 )
 from .log import log, log_exception
 from .preparation import Preparation
+from .preparing_thread import PreparingThread
 from .replies import ReplyChannel
 from .request import Registry, Request
 
@@ -47,10 +49,13 @@ STOP_SECONDS = 8.0
 
 def end_process(code: int) -> NoReturn:
     """End now, without waiting for other threads: MLX may be in the middle of a long prefill."""
-    for stream in (sys.stdout, sys.stderr):
-        with contextlib.suppress(OSError, ValueError):
-            stream.flush()
-    os._exit(code)
+    try:
+        for stream in (sys.stdout, sys.stderr):
+            with contextlib.suppress(OSError, ValueError):
+                stream.flush()
+    finally:
+        # Whatever else fails, for want of memory for example.
+        os._exit(code)
 
 
 def library_versions() -> dict[str, str]:
@@ -159,6 +164,7 @@ class Worker:
                 "running": running,
                 "waiting": max(len(self._registry) - running, 0),
                 "steps": self._engine.steps,
+                "preparing_seconds": round(max(thread.seconds for thread in self._preparation.threads), 3),
                 **self._engine.counters(),
                 **counters,
             }
@@ -174,7 +180,9 @@ class Worker:
             log(f"giving up: {error}")
         except BaseException:
             log_exception("the engine failed")
-        end_process(1)
+        finally:
+            # Without memory not even a log line is sure to be written.
+            end_process(1)
 
     def _announce(self) -> None:
         """Import the libraries, which takes seconds, and say that they are there."""
@@ -209,7 +217,19 @@ class Worker:
             log_exception("the model could not be loaded")
             self._replies.send({"type": "load_failed", "message": f"{type(error).__name__}: {error}"})
             end_process(1)
-        threading.Thread(target=self._preparation.run, args=(model,), name="preparation", daemon=True).start()
+        for thread in self._preparation.threads:
+            threading.Thread(
+                target=self._run_preparation, args=(thread, model), name="preparation", daemon=True
+            ).start()
+
+    def _run_preparation(self, thread: PreparingThread, model: Any) -> NoReturn:
+        """Prepare for ever. Without this thread no request would begin, and none would hear of it."""
+        try:
+            thread.run(model)
+        except BaseException:
+            log_exception("preparing requests failed")
+        finally:
+            end_process(1)
 
 
 def main() -> NoReturn:
@@ -226,7 +246,10 @@ def main() -> NoReturn:
     os.environ["HF_HUB_OFFLINE"] = "1"
     os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
     os.environ.setdefault("TRANSFORMERS_VERBOSITY", "error")
-    worker.run()
+    try:
+        worker.run()
+    finally:
+        end_process(1)
 
 
 if __name__ == "__main__":

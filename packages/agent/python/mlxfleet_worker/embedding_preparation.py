@@ -1,16 +1,14 @@
-"""The preparing thread of an embedding worker: tokenization, so that long inputs stall neither passes nor pings."""
+"""What happens to embedding requests before the engine: tokenization."""
 
-import queue
 from typing import TYPE_CHECKING
 
 from .embedding_engine import EmbeddingEngine
 from .embedding_request import EmbeddingRequest
 from .errors import RequestError
 from .frames import DetokenizeFrame, TokenizeFrame
-from .log import log
+from .preparing_thread import PreparingThread
 from .replies import ReplyChannel
 from .request import Registry
-from .tokenizing import answer
 
 if TYPE_CHECKING:
     from .embedding_model import EmbeddingModel
@@ -20,47 +18,22 @@ TEXTS_AT_ONCE = 32
 
 
 class EmbeddingPreparation:
-    """Requests in order of arrival, on their way to the engine. Plain Python values only, no MLX."""
+    """Requests on their way to the engine."""
 
     def __init__(self, engine: EmbeddingEngine, replies: ReplyChannel, registry: Registry) -> None:
         self._engine = engine
-        self._replies = replies
-        self._registry = registry
-        self._queue: queue.SimpleQueue[EmbeddingRequest | TokenizeFrame | DetokenizeFrame] = queue.SimpleQueue()
-        self.finished = 0
-        """Requests prepared so far, and questions answered."""
+        self._inputs = PreparingThread(self._tokenize, replies, registry)
+        self.threads = (self._inputs,)
+        """Each is to be run with the model."""
 
     def submit(self, task: EmbeddingRequest | TokenizeFrame | DetokenizeFrame) -> None:
-        """Hand over a new request; those that come before the model wait for it."""
-        self._queue.put(task)
+        """Hand over a new request, or a question."""
+        self._inputs.submit(task)
 
-    def run(self, model: "EmbeddingModel") -> None:
-        """Prepare for ever."""
-        while True:
-            task = self._queue.get()
-            if isinstance(task, EmbeddingRequest):
-                self._prepare(task, model)
-            else:
-                answer(task, model, self._replies)
-            self.finished += 1
-
-    def _prepare(self, request: EmbeddingRequest, model: "EmbeddingModel") -> None:
-        try:
-            request.rows = rows_of(request, model)
-        except RequestError as error:
-            self._fail(request, error)
-        except Exception as error:
-            # Only its type: the message may quote the input.
-            log(f"inputs could not be prepared: {type(error).__name__}")
-            message = f"The input could not be tokenized ({type(error).__name__})."
-            self._fail(request, RequestError(message, "input", "internal"))
-        else:
-            if not request.cancelled:
-                self._engine.submit(request)
-
-    def _fail(self, request: EmbeddingRequest, error: RequestError) -> None:
-        if self._registry.remove(request):
-            self._replies.send_failed(request.id, error)
+    def _tokenize(self, request: EmbeddingRequest, model: "EmbeddingModel") -> None:
+        request.rows = rows_of(request, model)
+        if not request.cancelled:
+            self._engine.submit(request)
 
 
 def rows_of(request: EmbeddingRequest, model: "EmbeddingModel") -> list[list[int]]:

@@ -26,6 +26,11 @@ class EmbeddingRequest:
         """The agent's name for it."""
         return self.frame.id
 
+    @property
+    def param(self) -> str:
+        """The field that it is about, as messages name it."""
+        return "input"
+
     def name(self, index: int) -> tuple[str, str]:
         """How messages call this input, and how `param` does."""
         return ("input", "input") if len(self.frame.inputs) == 1 else (f"input[{index}]", f"input.{index}")

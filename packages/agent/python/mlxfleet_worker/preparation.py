@@ -1,63 +1,55 @@
-"""The preparing thread: templates, tokens and grammars, so that a long prompt stalls neither decoding nor pings."""
+"""What happens to completions before the engine: templates, tokens and grammars."""
 
-import queue
 from typing import TYPE_CHECKING
 
 from .engine import Engine
-from .errors import RequestError
-from .frames import DetokenizeFrame, TokenizeFrame
-from .log import log
+from .frames import DetokenizeFrame, GenerateFrame, TokenizeFrame
+from .preparing_thread import PreparingThread
+from .prompts import ChatPrompt
 from .replies import ReplyChannel
 from .request import Registry, Request
-from .tokenizing import answer
 
 if TYPE_CHECKING:
     from .text import TextModel
 
-Task = Request | TokenizeFrame | DetokenizeFrame
-
 
 class Preparation:
-    """Requests in order of arrival, on their way to the engine. Plain Python values only, no MLX."""
+    """Requests on their way to the engine.
+
+    Grammars have a thread of their own: trying and compiling one takes seconds, and requests without one overtake it.
+    """
 
     def __init__(self, engine: Engine, replies: ReplyChannel, registry: Registry) -> None:
         self._engine = engine
-        self._replies = replies
-        self._registry = registry
-        self._queue: queue.SimpleQueue[Task] = queue.SimpleQueue()
+        self._prompts = PreparingThread(self._tokenize, replies, registry)
+        self._grammars = PreparingThread(self._constrain, replies, registry)
+        self.threads = (self._prompts, self._grammars)
+        """Each is to be run with the model."""
 
-    def submit(self, task: Task) -> None:
-        """Hand over a new request; those that come before the model wait for it."""
-        self._queue.put(task)
+    def submit(self, task: Request | TokenizeFrame | DetokenizeFrame) -> None:
+        """Hand over a new request, or a question."""
+        self._prompts.submit(task)
 
-    def run(self, model: "TextModel") -> None:
-        """Prepare for ever."""
-        while True:
-            task = self._queue.get()
-            if isinstance(task, Request):
-                self._prepare(task, model)
-            else:
-                answer(task, model, self._replies)
-
-    def _prepare(self, request: Request, model: "TextModel") -> None:
-        if request.cancelled:
-            return
-        try:
-            request.prompt = model.encode(request.frame.prompt, request.frame.tool_choice)
-            request.beginnings = model.beginnings(request.frame, request.prompt)
-            room = model.context_length - len(request.prompt)
-            request.grammar = model.grammar(request.frame, request.prompt)
-            request.max_tokens = min(request.frame.max_tokens or room, room)
-        except RequestError as error:
-            self._fail(request, error)
-        except Exception as error:
-            # Only its type: the message may quote the prompt.
-            log(f"a prompt could not be prepared: {type(error).__name__}")
-            message = f"The prompt could not be prepared ({type(error).__name__})."
-            self._fail(request, RequestError(message, request.frame.prompt.param, "internal"))
+    def _tokenize(self, request: Request, model: "TextModel") -> None:
+        frame = request.frame
+        request.prompt = model.encode(frame.prompt, frame.tool_choice)
+        request.beginnings = model.beginnings(frame, request.prompt)
+        room = model.context_length - len(request.prompt)
+        request.max_tokens = min(frame.max_tokens or room, room)
+        if may_have_grammar(frame):
+            self._grammars.submit(request)
         else:
             self._engine.submit(request)
 
-    def _fail(self, request: Request, error: RequestError) -> None:
-        if self._registry.remove(request):
-            self._replies.send_failed(request.id, error)
+    def _constrain(self, request: Request, model: "TextModel") -> None:
+        request.grammar = model.grammar(request.frame, request.prompt)
+        self._engine.submit(request)
+
+
+def may_have_grammar(frame: GenerateFrame) -> bool:
+    """Whether TextModel.grammar may have anything to do: for most requests it has not, and they need not wait."""
+    if frame.constraint is not None or frame.tool_choice.mode in ("required", "named"):
+        return True
+    if frame.tool_choice.mode == "none" or not isinstance(frame.prompt, ChatPrompt):
+        return False
+    return any(tool["function"].get("strict") is True for tool in frame.prompt.tools)

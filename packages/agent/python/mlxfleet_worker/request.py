@@ -61,6 +61,11 @@ class Request:
         return self.frame.id
 
     @property
+    def param(self) -> str:
+        """The field that its prompt came in, as messages name it."""
+        return self.frame.prompt.param
+
+    @property
     def is_in_text(self) -> bool:
         """Whether its last token belongs to the visible text."""
         return self.reader is not None and self.reader.is_in_text
@@ -125,6 +130,10 @@ class Tracked(Protocol):
     @property
     def id(self) -> str:
         """The agent's name for it."""
+
+    @property
+    def param(self) -> str:
+        """The field that its text came in, as messages name it."""
 
 
 class Registry:

@@ -1,6 +1,9 @@
-"""What the preparing thread tells of requests that it cannot prepare."""
+"""How requests come to the engine, in which order, and what is told of those that cannot be prepared."""
 
 import json
+import threading
+import time
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -8,7 +11,7 @@ from reply_reader import replies_to
 
 from mlxfleet_worker.engine import Engine
 from mlxfleet_worker.frames import GenerateFrame, parse_frame
-from mlxfleet_worker.preparation import Preparation
+from mlxfleet_worker.preparation import Preparation, may_have_grammar
 from mlxfleet_worker.prompts import Prompt
 from mlxfleet_worker.replies import ReplyChannel
 from mlxfleet_worker.request import Registry, Request
@@ -40,8 +43,102 @@ def test_a_fault_of_the_worker_is_not_told_as_the_clients() -> None:
             registry.add(request)
             preparation.submit(request)
         with pytest.raises(SystemExit):
-            preparation.run(FailingModel())  # type: ignore[arg-type]
+            preparation.threads[0].run(FailingModel())
 
     (failed,) = replies_to(send)
     assert (failed["id"], failed["kind"], failed["param"]) == ("first", "internal", "messages")
-    assert failed["message"] == "The prompt could not be prepared (KeyError)."
+    assert failed["message"] == "The messages could not be prepared (KeyError)."
+
+
+class SlowGrammars:
+    """A model that takes as long as it is told to for a grammar, and notes what is asked of it."""
+
+    context_length = 100
+
+    def __init__(self) -> None:
+        self.has_begun, self.may_end = threading.Event(), threading.Event()
+
+    def encode(self, _prompt: Prompt, _tool_choice: Any) -> list[int]:
+        return [1, 2, 3]
+
+    def beginnings(self, _frame: GenerateFrame, _tokens: list[int]) -> None:
+        return None
+
+    def grammar(self, _frame: GenerateFrame, _tokens: list[int]) -> str:
+        self.has_begun.set()
+        assert self.may_end.wait(20)
+        return "grammar"
+
+
+class ListeningEngine:
+    """Notes who arrives, and lets a test wait for it."""
+
+    def __init__(self) -> None:
+        self._requests: list[Request] = []
+        self._arrival = threading.Condition()
+
+    def submit(self, request: Request) -> None:
+        with self._arrival:
+            self._requests.append(request)
+            self._arrival.notify_all()
+
+    def first(self, count: int) -> list[Request]:
+        with self._arrival:
+            assert self._arrival.wait_for(lambda: len(self._requests) >= count, 20)
+            return self._requests[:count]
+
+
+def make_frame(id: str, **fields: Any) -> GenerateFrame:
+    frame = parse_frame(json.dumps({**generate_frame(id, "zebra"), **fields}).encode())
+    assert isinstance(frame, GenerateFrame)
+    return frame
+
+
+def test_requests_without_a_grammar_overtake_one_that_takes_long() -> None:
+    def send(replies: ReplyChannel) -> None:
+        engine, model = ListeningEngine(), SlowGrammars()
+        preparation = Preparation(engine, replies, Registry())  # type: ignore[arg-type]
+        prompts, grammars = preparation.threads
+        for thread in (prompts, grammars):
+            assert thread.seconds == 0
+            threading.Thread(target=thread.run, args=(model,), daemon=True).start()
+        preparation.submit(Request(make_frame("heavy", constraint={"kind": "json_object"})))
+        assert model.has_begun.wait(20)
+        preparation.submit(Request(make_frame("light")))
+        (light,) = engine.first(1)
+        assert (light.id, light.grammar, light.max_tokens) == ("light", None, 32)
+        assert grammars.seconds > 0
+        model.may_end.set()
+        assert [(each.id, each.grammar) for each in engine.first(2)] == [("light", None), ("heavy", "grammar")]
+        wait_until(lambda: prompts.seconds == grammars.seconds == 0)
+
+    assert replies_to(send) == []
+
+
+STRICT = {"type": "function", "function": {"name": "f", "strict": True}}
+FREE = {"type": "function", "function": {"name": "g"}}
+
+
+@pytest.mark.parametrize(
+    ("choice", "tools", "constraint", "expected"),
+    [
+        ("none", [], None, False),
+        ("none", [STRICT], None, False),
+        ("auto", [FREE], None, False),
+        ("auto", [FREE, STRICT], None, True),
+        ("required", [FREE], None, True),
+        ({"name": "g"}, [FREE], None, True),
+        ("none", [], {"kind": "json_object"}, True),
+    ],
+)
+def test_which_requests_may_have_a_grammar(choice: Any, tools: Any, constraint: Any, expected: bool) -> None:
+    prompt = {"kind": "chat", "messages": [{"role": "user", "content": "a"}], "tools": tools}
+    frame = make_frame("id", prompt=prompt, tool_choice=choice, constraint=constraint)
+    assert may_have_grammar(frame) is expected
+
+
+def wait_until(condition: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + 20
+    while not condition():
+        assert time.monotonic() < deadline
+        time.sleep(0.001)

@@ -22,6 +22,11 @@ function idle(ms: number): Observation {
   return { type: 'elapsed', ms, busy: false };
 }
 
+/** A second of streams that go on, after which a request has been in preparation for so many seconds. */
+function preparing(seconds: number): Observation[] {
+  return [busy(1000), WORKED, { type: 'pong', steps: seconds, preparingMs: seconds * 1000 }];
+}
+
 const HEARD: Observation = { type: 'heard' };
 const WORKED: Observation = { type: 'worked' };
 
@@ -55,7 +60,7 @@ describe('a worker', () => {
   });
 
   test('that answers and does not get on is complained of when its budget is spent', () => {
-    const pong: Observation = { type: 'pong', steps: 7 };
+    const pong: Observation = { type: 'pong', steps: 7, preparingMs: 0 };
     const quick = after(busy(30), pong);
     const answering = (ms: number): Progress =>
       Array.from({ length: ms / 1000 }, () => [busy(1000), pong])
@@ -78,17 +83,25 @@ describe('a worker', () => {
   });
 
   test('counts from its last step, by its own count or by what it sent', () => {
-    for (const step of [WORKED, { type: 'pong', steps: 1 } as const]) {
+    for (const step of [WORKED, { type: 'pong', steps: 1, preparingMs: 0 } as const]) {
       const progress = after(busy(20_000), step, busy(3000));
       expect(progress).toMatchObject({ stalledMs: 3000, longestStepMs: 20_000 });
     }
-    expect(after({ type: 'pong', steps: 0 }).longestStepMs).toBeNull();
+    expect(after({ type: 'pong', steps: 0, preparingMs: 0 }).longestStepMs).toBeNull();
   });
 
-  test('whatever happens: complained of exactly when silent or stalled for longer than it may be', () => {
+  test('whose preparation of one request hangs is complained of, also while its streams go on', () => {
+    expect(complaint(after(...preparing(179)), WATCH_TIMES)).toBeNull();
+    expect(complaint(after(...preparing(180)), WATCH_TIMES)).toBe(
+      'it has been preparing one request for 180 s',
+    );
+    expect(complaint(after(...preparing(180), ...preparing(0)), WATCH_TIMES)).toBeNull();
+  });
+
+  test('whatever happens: complained of exactly when silent, stalled or preparing for longer than it may be', () => {
     const observation = fc.oneof<fc.Arbitrary<Observation>[]>(
       fc.constantFrom(HEARD, WORKED),
-      fc.nat(3).map((steps) => ({ type: 'pong', steps })),
+      fc.record({ type: fc.constant('pong'), steps: fc.nat(3), preparingMs: fc.nat(200_000) }),
       fc.record({ type: fc.constant('elapsed'), ms: fc.nat(2000), busy: fc.boolean() }),
     );
     fc.assert(
@@ -98,7 +111,9 @@ describe('a worker', () => {
         expect(limit).toBeGreaterThanOrEqual(WATCH_TIMES.shortestStep);
         expect(limit).toBeLessThanOrEqual(WATCH_TIMES.longestStep);
         expect(complaint(progress, WATCH_TIMES) === null).toBe(
-          progress.silentMs < WATCH_TIMES.silent && progress.stalledMs < limit,
+          progress.silentMs < WATCH_TIMES.silent &&
+            progress.stalledMs < limit &&
+            progress.preparingMs < WATCH_TIMES.longestStep,
         );
       }),
     );

@@ -1,13 +1,16 @@
 /**
  * Whether a worker is alive and gets on with its work, as pure functions: `WorkerWatch` feeds them what it sees.
  *
- * Two clocks run. `silentMs` counts since the worker's last word: its reading thread answers pings whatever the engine
+ * Three clocks run. `silentMs` counts since the worker's last word: its reading thread answers pings whatever the engine
  * does, so silence means a stopped process or a deadlock. `stalledMs` counts since the last finished piece of work, while
- * there is work: it finds an engine that hangs behind a reading thread that still answers.
+ * there is work: it finds an engine that hangs behind a reading thread that still answers. `preparingMs` is the
+ * worker's own: the time that templates, tokenizers or grammars have taken for one request. Their threads are beside the
+ * engine's, whose streams go on when one of them hangs, while no new request comes to it.
  */
 export interface Progress {
   readonly silentMs: number;
   readonly stalledMs: number;
+  readonly preparingMs: number;
   /** The longest that a piece of work has taken so far; null before the first. */
   readonly longestStepMs: number | null;
   /** The worker's own count of finished pieces of work. */
@@ -15,7 +18,13 @@ export interface Progress {
 }
 
 /** Of a worker that has just been started. */
-export const NO_PROGRESS: Progress = { silentMs: 0, stalledMs: 0, longestStepMs: null, steps: 0 };
+export const NO_PROGRESS: Progress = {
+  silentMs: 0,
+  stalledMs: 0,
+  preparingMs: 0,
+  longestStepMs: null,
+  steps: 0,
+};
 
 /** All durations in milliseconds. */
 export interface WatchTimes {
@@ -32,7 +41,8 @@ export interface WatchTimes {
   readonly silent: number;
   /**
    * What one step may take before any was seen, and the most it may take ever: a chunk of prefill of a large model on a
-   * slow host, with kernels that are compiled at their first use.
+   * slow host, with kernels that are compiled at their first use. Also the most that the preparation of
+   * one request may take: templates and the trials of grammars have shorter limits of their own.
    */
   readonly longestStep: number;
   /** What one step may always take, however quick the others were: a new kind of request compiles new kernels. */
@@ -59,7 +69,7 @@ export type Observation =
   | { readonly type: 'heard' }
   /** A frame arrived that shows finished work. */
   | { readonly type: 'worked' }
-  | { readonly type: 'pong'; readonly steps: number }
+  | { readonly type: 'pong'; readonly steps: number; readonly preparingMs: number }
   /** Time has passed; `busy` tells whether the worker has had work all along. */
   | { readonly type: 'elapsed'; readonly ms: number; readonly busy: boolean };
 
@@ -69,11 +79,13 @@ export function observe(progress: Progress, observation: Observation): Progress 
     case 'heard':
       return { ...progress, silentMs: 0 };
     case 'worked':
-      return stepped(progress, progress.steps);
+      return { ...stepped(progress, progress.steps), silentMs: 0 };
     case 'pong':
-      return observation.steps === progress.steps
-        ? { ...progress, silentMs: 0 }
-        : stepped(progress, observation.steps);
+      return {
+        ...(observation.steps === progress.steps ? progress : stepped(progress, observation.steps)),
+        silentMs: 0,
+        preparingMs: observation.preparingMs,
+      };
     case 'elapsed':
       break;
   }
@@ -94,13 +106,16 @@ export function stepBudget(longestStepMs: number | null, times: WatchTimes): num
 /** Why the worker has to be replaced, in words for clients; null while it may go on. */
 export function complaint(progress: Progress, times: WatchTimes): string | null {
   if (progress.silentMs >= times.silent) return `it has not answered for ${seconds(times.silent)} s`;
+  if (progress.preparingMs >= times.longestStep) {
+    return `it has been preparing one request for ${seconds(times.longestStep)} s`;
+  }
   const budget = stepBudget(progress.longestStepMs, times);
   return progress.stalledMs >= budget ? `it made no progress for ${seconds(budget)} s` : null;
 }
 
 function stepped(progress: Progress, steps: number): Progress {
   return {
-    silentMs: 0,
+    ...progress,
     stalledMs: 0,
     longestStepMs: Math.max(progress.longestStepMs ?? 0, progress.stalledMs),
     steps,

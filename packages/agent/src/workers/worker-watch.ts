@@ -55,8 +55,10 @@ export class WorkerWatch {
   }
 
   heard(frame: WorkerReply): void {
-    if (frame.type === 'pong') this.#progress = observe(this.#progress, { type: 'pong', steps: frame.steps });
-    else this.#progress = observe(this.#progress, { type: WORK.has(frame.type) ? 'worked' : 'heard' });
+    if (frame.type === 'pong') {
+      const { steps, preparing_seconds: preparing } = frame;
+      this.#progress = observe(this.#progress, { type: 'pong', steps, preparingMs: preparing * 1000 });
+    } else this.#progress = observe(this.#progress, { type: WORK.has(frame.type) ? 'worked' : 'heard' });
   }
 
   #tick(now: number): void {

@@ -128,6 +128,8 @@ export const pongFrameSchema = z.object({
   waiting: z.int().min(0),
   /** Decoding steps, prefill chunks and other finished pieces of work since the start: it stands still when stuck. */
   steps: z.int().min(0).default(0),
+  /** For how long the request has been prepared that is being prepared now, before the engine; 0 while there is none. */
+  preparing_seconds: z.number().min(0).default(0),
   /** Bytes in use by MLX arrays, in MLX's buffer cache, and the highest use so far. */
   active_memory_bytes: z.int().min(0),
   cache_memory_bytes: z.int().min(0),

@@ -1,0 +1,66 @@
+"""A thread that prepares requests, so that a long one stalls neither the engine nor pings."""
+
+import queue
+import time
+from collections.abc import Callable
+from typing import Any, NoReturn
+
+from .errors import RequestError
+from .frames import DetokenizeFrame, TokenizeFrame
+from .log import log
+from .replies import ReplyChannel
+from .request import Registry, Tracked
+from .tokenizing import answer
+
+Task = Tracked | TokenizeFrame | DetokenizeFrame
+
+
+class PreparingThread:
+    """Requests and questions in order of arrival. Plain Python values only, no MLX."""
+
+    def __init__(self, prepare: Callable[[Any, Any], None], replies: ReplyChannel, registry: Registry) -> None:
+        """Take note of the work: `prepare` is called with each request and the model, and hands the request on.
+
+        It may raise RequestError for the request's own faults, and anything else for those of the worker.
+        """
+        self._prepare = prepare
+        self._replies = replies
+        self._registry = registry
+        self._queue: queue.SimpleQueue[Task] = queue.SimpleQueue()
+        self._begun: float | None = None
+
+    @property
+    def seconds(self) -> float:
+        """For how long it has been at its present task; 0 while it has none. Safe from any thread."""
+        begun = self._begun
+        return 0.0 if begun is None else time.perf_counter() - begun
+
+    def submit(self, task: Task) -> None:
+        """Hand over a new task; those that come before the model wait for it."""
+        self._queue.put(task)
+
+    def run(self, model: Any) -> NoReturn:
+        """Prepare for ever."""
+        while True:
+            task = self._queue.get()
+            self._begun = time.perf_counter()
+            if isinstance(task, TokenizeFrame | DetokenizeFrame):
+                answer(task, model, self._replies)
+            elif not task.cancelled:
+                self._attempt(task, model)
+            self._begun = None
+
+    def _attempt(self, request: Tracked, model: Any) -> None:
+        try:
+            self._prepare(request, model)
+        except RequestError as error:
+            self._fail(request, error)
+        except Exception as error:
+            # Only its type: the message may quote the prompt.
+            message = f"The {request.param} could not be prepared ({type(error).__name__})."
+            log(message)
+            self._fail(request, RequestError(message, request.param, "internal"))
+
+    def _fail(self, request: Tracked, error: RequestError) -> None:
+        if self._registry.remove(request):
+            self._replies.send_failed(request.id, error)
