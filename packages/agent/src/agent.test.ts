@@ -63,6 +63,13 @@ async function call(options: http.RequestOptions, body?: unknown): Promise<Call>
   return { status: response.statusCode ?? 0, body: JSON.parse(text) };
 }
 
+/** The scope of cached prompts that the worker is told. */
+async function scope(agent: TestAgent, headers: Record<string, string>): Promise<unknown> {
+  const response = await agent.post(CHAT, chat('show-frame'), { headers });
+  const { choices } = chatCompletionSchema.parse(await response.json());
+  return generateFrameSchema.parse(JSON.parse(choices[0]?.message.content ?? '')).cache_scope;
+}
+
 describe('keys', () => {
   test('are asked for on /v1 when configured', async () => {
     const agent = await start({ config: { api: { port: 0, key_hashes: [hash('one'), hash('two')] } } });
@@ -81,11 +88,6 @@ describe('keys', () => {
   });
 
   test('keep cached prompts apart where there are several', async () => {
-    const scope = async (agent: TestAgent, headers: Record<string, string>): Promise<unknown> => {
-      const response = await agent.post(CHAT, chat('show-frame'), { headers });
-      const { choices } = chatCompletionSchema.parse(await response.json());
-      return generateFrameSchema.parse(JSON.parse(choices[0]?.message.content ?? '')).cache_scope;
-    };
     const several = await start({ config: { api: { port: 0, key_hashes: [hash('one'), hash('two')] } } });
     const one = await scope(several, { authorization: 'Bearer one' });
     expect(one).toBe(hash('one'));
