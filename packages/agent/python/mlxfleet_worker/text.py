@@ -95,7 +95,7 @@ class TextModel:
         prompt, constraint, choice = frame.prompt, frame.constraint, frame.tool_choice
         if not isinstance(prompt, ChatPrompt):
             return None if constraint is None else self.grammars.json(constraint)
-        in_reasoning = self.chat.opens_reasoning(prompt_tokens)
+        in_reasoning = None if self.chat.has_reasoned(prompt_tokens) else self.chat.opens_reasoning(prompt_tokens)
         if constraint is None or choice.mode in ("required", "named"):
             forced = tool_grammar(self.chat, prompt.tools, choice, frame.parallel_tool_calls, in_reasoning)
             return None if forced is None else self.grammars.lark(forced, "tools")

@@ -20,6 +20,8 @@ from chat_draws import (
 )
 from mlxfleet_worker.chat.answer_grammar import answer_grammar
 from mlxfleet_worker.errors import RequestError
+from mlxfleet_worker.frames import NO_TOOLS
+from mlxfleet_worker.prompts import ChatPrompt
 
 SCHEMA = {"type": "object", "properties": {"a": {"type": "integer"}}, "required": ["a"], "additionalProperties": False}
 ARGUMENTS = {"city": "Oslo", "unit": "c"}
@@ -51,6 +53,19 @@ def test_any_object_without_a_schema(chat_models: Path) -> None:
     grammar = answer_grammar(load_chat(folder)[1], None, False)
     assert accepts(folder, grammar, '<think>\nWell.\n</think>\n\n{"b": [1]}')
     assert not accepts(folder, grammar, "[1]")
+
+
+def test_reasoning_that_the_prompt_has_closed_does_not_begin_again(chat_models: Path) -> None:
+    folder = chat_models / "qwen3"
+    format = load_chat(folder)[1]
+    messages = [{"role": "user", "content": "A number, please."}]
+    reasoned = '<think>\nWell.\n</think>\n\n{"a": 1}'
+    for options, has_reasoned in (({}, False), ({"enable_thinking": True}, False), ({"enable_thinking": False}, True)):
+        prompt = format.render(ChatPrompt(messages, options), NO_TOOLS)
+        assert format.has_reasoned(prompt) is has_reasoned
+        grammar = answer_grammar(format, SCHEMA, None if has_reasoned else format.opens_reasoning(prompt))
+        assert accepts(folder, grammar, '{"a": 1}')
+        assert accepts(folder, grammar, reasoned) is not has_reasoned
 
 
 def test_gpt_oss_may_say_that_it_writes_json(chat_models: Path) -> None:

@@ -12,7 +12,7 @@ from .syntax import ParsedCalls
 def answer_grammar(
     format: ChatFormat,
     schema: dict[str, Any] | None,
-    in_reasoning: bool,
+    in_reasoning: bool | None,
     tools: Sequence[dict[str, Any]] = (),
     *,
     parallel: bool = True,
@@ -20,8 +20,8 @@ def answer_grammar(
     """The grammar of an answer that is JSON of this schema, or any object without one, after reasoning that is free.
 
     With tools it may be calls of them instead, whose arguments follow the schemas of strict tools and else are free.
-    `in_reasoning` tells that the prompt opens the reasoning. Raises RequestError for a schema that cannot be kept to,
-    and for strict tools that have no form in the model's syntax.
+    `in_reasoning` tells that the prompt opens the reasoning, None that it has closed it. Raises RequestError for a
+    schema that cannot be kept to, and for strict tools that have no form in the model's syntax.
     """
     writer = GrammarWriter(format.added_tokens, "tools")
     answer = writer.json({"type": "object"} if schema is None else schema, is_lenient=False, param="response_format")

@@ -40,13 +40,14 @@ TAGS = {
 
 
 def tool_grammar(
-    format: ChatFormat, tools: list[dict[str, Any]], tool_choice: ToolChoice, parallel: bool, in_reasoning: bool
+    format: ChatFormat, tools: list[dict[str, Any]], tool_choice: ToolChoice, parallel: bool, in_reasoning: bool | None
 ) -> str | None:
     """The grammar of an answer to a request with this choice of tools; None where the answer is free.
 
     `required` and `named` give at least one call, or exactly the named one, after reasoning that is free; with `auto`
     the arguments of calls follow the schemas of strict tools, where there are any. `in_reasoning` tells that the prompt
-    opens the reasoning. Raises RequestError where there is no such tool, or no form for it in the model's syntax.
+    opens the reasoning, None that it has closed it. Raises RequestError where there is no such tool, or no form for it
+    in the model's syntax.
     """
     is_strict = any(tool["function"].get("strict") is True for tool in tools)
     if tool_choice.mode == "none" or (tool_choice.mode == "auto" and not is_strict):
@@ -75,9 +76,9 @@ def make_tool(format: ChatFormat, definition: dict[str, Any], *, is_free: bool) 
     return Tool.of(definition, is_free=is_free and not isinstance(format.syntax, ParsedCalls))
 
 
-def free_reasoning(format: ChatFormat, writer: GrammarWriter, *, in_reasoning: bool) -> str:
+def free_reasoning(format: ChatFormat, writer: GrammarWriter, *, in_reasoning: bool | None) -> str:
     """What may stand before the answer."""
-    if format.reasoning is None:
+    if format.reasoning is None or in_reasoning is None:
         return ""
     rest = writer.until(format.reasoning.end) + r" /\n{0,2}/"
     return rest if in_reasoning else f"({writer.literal(format.reasoning.start)} {rest})?"

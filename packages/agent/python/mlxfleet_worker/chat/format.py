@@ -83,8 +83,17 @@ class ChatFormat:
         """Whether an answer to this prompt begins inside the reasoning."""
         if self.reasoning is None or self.is_harmony:
             return False
+        return self._tail(prompt_tokens).endswith(self.reasoning.start)
+
+    def has_reasoned(self, prompt_tokens: list[int]) -> bool:
+        """Whether this prompt ends with the end of the reasoning, as templates write it where there shall be none."""
+        if self.reasoning is None or self.is_harmony:
+            return False
+        return self._tail(prompt_tokens).endswith(self.reasoning.end)
+
+    def _tail(self, prompt_tokens: list[int]) -> str:
         tail: str = self._tokenizer.decode(prompt_tokens[-TAIL_TOKENS:])
-        return tail.rstrip().endswith(self.reasoning.start)
+        return tail.rstrip()
 
     def make_splitter(
         self, collector: Collector, tools: list[dict[str, Any]], *, in_reasoning: bool
