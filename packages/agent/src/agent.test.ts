@@ -1,5 +1,5 @@
 import { once } from 'node:events';
-import { existsSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { chmodSync, existsSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import http from 'node:http';
 import net from 'node:net';
 import os from 'node:os';
@@ -276,7 +276,11 @@ describe('starting', () => {
     await agent.stop();
     expect(existsSync(agent.socketPath)).toBe(false);
     writeFileSync(agent.socketPath, '');
+    const folder = path.dirname(agent.socketPath);
+    chmodSync(folder, 0o777);
     const next = await startAgent(options);
+    // It holds the others off before the socket's own mode can.
+    expect([statSync(folder).mode & 0o777, statSync(agent.socketPath).mode & 0o777]).toEqual([0o700, 0o600]);
     await next.stop();
   });
 

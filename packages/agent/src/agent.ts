@@ -1,5 +1,5 @@
 import { constants } from 'node:fs';
-import { access, mkdir, rm } from 'node:fs/promises';
+import { access, chmod, mkdir, rm } from 'node:fs/promises';
 import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { type AgentConfig, CodedError, isLoopbackAddress, memoryTier } from '@mlxfleet/protocol';
@@ -139,6 +139,8 @@ async function makeFolders(root: string): Promise<Folders> {
   try {
     await mkdir(root, { recursive: true, mode: 0o700 });
     for (const folder of Object.values(folders)) await mkdir(folder, { recursive: true, mode: 0o700 });
+    // Also where it was there before: the admin socket is the owner's from the moment that it is made.
+    await chmod(folders.run, 0o700);
   } catch (error) {
     throw new CodedError(PROCESS_ERRORS.ROOT_UNUSABLE, `cannot make the folders under ${root}`, {
       cause: error,

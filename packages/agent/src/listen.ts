@@ -35,13 +35,13 @@ export async function listenOnPort(
 }
 
 /**
- * Listens on a Unix socket that only the owner may open. A socket that a killed agent left behind is replaced.
+ * Listens on a Unix socket that only the owner may open. A socket that a killed agent left behind is replaced. Its folder
+ * has to be the owner's alone: that keeps others out until the socket's own mode is set. A mask would reach whatever the
+ * process makes meanwhile.
  * @throws CodedError LISTEN_FAILED.
  */
 export async function listenOnSocket(app: FastifyInstance, path: string): Promise<void> {
   await rm(path, { force: true });
-  // The mask closes the moment between making the socket and restricting it.
-  const mask = process.umask(0o177);
   try {
     await app.listen({ path });
   } catch (error) {
@@ -50,8 +50,6 @@ export async function listenOnSocket(app: FastifyInstance, path: string): Promis
       `cannot listen on the socket ${path} (${errorCode(error)}; the path has ${String(Buffer.byteLength(path))} bytes, about 100 are possible)`,
       { cause: error },
     );
-  } finally {
-    process.umask(mask);
   }
   await chmod(path, 0o600);
 }
