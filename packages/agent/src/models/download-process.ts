@@ -33,7 +33,8 @@ export class DownloadProcess {
     this.found = this.#found.promise;
     this.done = this.#done.promise;
     for (const promise of [this.found, this.done]) promise.catch(() => {});
-    this.#child = spawn(python, ['-u', '-m', 'mlxfleet_worker.download', id], {
+    // -P: modules come from the release, not from the folder that it runs in.
+    this.#child = spawn(python, ['-u', '-P', '-m', 'mlxfleet_worker.download', id], {
       cwd: '/',
       env: { ...process.env, ...environment, PYTHONPATH: source, HF_HUB_DISABLE_TELEMETRY: '1' },
       // It ends when stdin does, so it never outlives the agent.

@@ -34,7 +34,8 @@ export class WorkerProcess {
 
   constructor(command: WorkerCommand, events: WorkerProcessEvents) {
     this.#events = events;
-    this.#child = spawn(command.python, ['-u', '-m', 'mlxfleet_worker'], {
+    // -P: modules come from the release, not from the folder that it runs in.
+    this.#child = spawn(command.python, ['-u', '-P', '-m', 'mlxfleet_worker'], {
       cwd: '/',
       env: { ...process.env, ...command.environment, PYTHONPATH: command.source },
       stdio: ['pipe', 'pipe', 'pipe', 'pipe'],

@@ -1,0 +1,47 @@
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { DownloadProcess } from '../models/download-process.ts';
+import { type WorkerCommand, WorkerProcess } from './worker-process.ts';
+
+/** Where Python looks for a module first, as a failure of the download. */
+const DOWNLOAD = `
+import json, sys
+print(json.dumps({"event": "failed", "reason": "failed", "message": sys.path[0]}))
+`;
+
+let command: WorkerCommand;
+beforeAll(() => {
+  const source = mkdtempSync(path.join(tmpdir(), 'source-'));
+  const folder = path.join(source, 'mlxfleet_worker');
+  mkdirSync(folder);
+  writeFileSync(path.join(folder, '__init__.py'), '');
+  writeFileSync(path.join(folder, '__main__.py'), 'import sys\nprint(sys.path[0])\n');
+  writeFileSync(path.join(folder, 'download.py'), DOWNLOAD);
+  command = { python: 'python3', source, environment: {} };
+});
+afterAll(() => {
+  rmSync(command.source, { recursive: true });
+});
+
+test('a worker takes no module from the folder that it runs in', async () => {
+  let output = '';
+  const ended = Promise.withResolvers<string>();
+  const worker = new WorkerProcess(command, {
+    frame: () => {},
+    garbage: () => {},
+    log: (text) => {
+      output += text;
+    },
+    exited: ended.resolve,
+  });
+  expect(worker.pid).not.toBeNull();
+  expect(await ended.promise).toBe('exit code 0');
+  expect(output.trim()).toBe(command.source);
+});
+
+test('nor does a download', async () => {
+  const download = new DownloadProcess(command, 'org/name', 20_000);
+  await expect(download.done).rejects.toThrow(command.source);
+});
