@@ -150,7 +150,7 @@ test('a stream is the same answer in pieces', async () => {
 });
 
 test('arguments of a call that has to come follow the schema of its tool', async () => {
-  const schemas = randomSchemas(40, SEED + 1);
+  const schemas = randomSchemas(24, SEED + 1);
   const answers = await concurrently(schemas, called);
   expect(faults(answers, schemas, 'tool_calls')).toEqual([]);
   expect(finished(answers, 'tool_calls')).toBeGreaterThan(schemas.length / 2);
