@@ -217,7 +217,7 @@ function generate(frame) {
         stop_text: words(text, 'stopped-by')[0] ?? null,
         completion_tokens: count,
         reasoning_tokens: Math.min(count, reasoningTokens),
-        timings: { queue_seconds: 0, prefill_seconds: 0.01, decode_seconds: count / 1000 },
+        timings: { prefill_seconds: 0.01, decode_seconds: count / 1000 },
       };
     }
     return output;

@@ -1,7 +1,6 @@
 """One completion on its way through the worker."""
 
 import threading
-import time
 from typing import TYPE_CHECKING, Any, Protocol
 
 from .frames import GenerateFrame
@@ -23,7 +22,6 @@ class Request:
     """
 
     __slots__ = (
-        "arrived_at",
         "beginnings",
         "cancelled",
         "completion_tokens",
@@ -41,7 +39,6 @@ class Request:
 
     def __init__(self, frame: GenerateFrame) -> None:
         self.frame = frame
-        self.arrived_at = time.perf_counter()
         self.cancelled = False
         self.is_over = False
         self.prompt: list[int] = []
@@ -71,9 +68,8 @@ class Request:
         return self.reader is not None and self.reader.is_in_text
 
     def timings(self, now: float) -> dict[str, float]:
-        """Seconds in queue, prefill and decode, for a request whose last token came at `now`."""
+        """Seconds in prefill and decode, for a request whose last token came at `now`."""
         return {
-            "queue_seconds": round(self.started_at - self.arrived_at, 6),
             "prefill_seconds": round(self.first_token_at - self.started_at, 6),
             "decode_seconds": round(now - self.first_token_at, 6),
         }

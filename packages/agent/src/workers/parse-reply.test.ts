@@ -12,7 +12,7 @@ describe('replies of a worker', () => {
   test('frames pass', () => {
     const step = { type: 'step', outputs: [{ id: 'a', text: 'x', tokens: [1] }] };
     expect(parseReply(JSON.stringify(step))).toEqual(step);
-    const timings = { queue_seconds: 0, prefill_seconds: 0, decode_seconds: 0 };
+    const timings = { prefill_seconds: 0, decode_seconds: 0 };
     const last = {
       type: 'step',
       outputs: [

@@ -35,7 +35,7 @@ export const promptSchema = z.discriminatedUnion('kind', [
   /** Messages rendered by the model's chat template; `template_options` are extra template variables. */
   z.object({
     kind: z.literal('chat'),
-    messages: z.array(z.record(z.string(), z.unknown())),
+    messages: z.array(z.record(z.string(), z.unknown())).min(1),
     /** For the template; what may be called is said by `tool_choice`. */
     tools: z.array(toolDefinitionSchema).default([]),
     template_options: z.record(z.string(), z.unknown()).default({}),

@@ -43,8 +43,6 @@ export const startedFrameSchema = z.object({
 });
 
 export const timingsSchema = z.object({
-  /** From the frame's arrival to the start of prefill. */
-  queue_seconds: z.number().min(0),
   /** From the start of prefill to the first token. */
   prefill_seconds: z.number().min(0),
   /** From the first token to the last. */

@@ -31,7 +31,7 @@ describe('worker frames', () => {
       stop_text: null,
       completion_tokens: 2,
       reasoning_tokens: 0,
-      timings: { queue_seconds: 0, prefill_seconds: 0.1, decode_seconds: 0.2 },
+      timings: { prefill_seconds: 0.1, decode_seconds: 0.2 },
     };
     const frame = {
       type: 'step',

@@ -109,7 +109,7 @@ describe('the chunks of one output', () => {
 });
 
 test('the last chunk of a choice tells the stop text', () => {
-  const timings = { queue_seconds: 0, prefill_seconds: 0, decode_seconds: 0 };
+  const timings = { prefill_seconds: 0, decode_seconds: 0 };
   const finish = { reason: 'stop' as const, completion_tokens: 1, reasoning_tokens: 0, timings };
   const closing = (text: string | null): unknown => {
     const [event = ''] = readEvents(chatFormat(OPTIONS).closing(0, { ...finish, stop_text: text }, null));

@@ -66,7 +66,7 @@ function output(more: Partial<StepOutput> = {}): StepOutput {
   return { id: 'id-0', text: 'x', tokens: [1], ...more };
 }
 
-const timings = { queue_seconds: 0, prefill_seconds: 0.5, decode_seconds: 2 };
+const timings = { prefill_seconds: 0.5, decode_seconds: 2 };
 const finish = {
   reason: 'stop' as const,
   stop_text: null,
