@@ -1,11 +1,14 @@
 """How a worker begins and ends. Above all: it never outlives the agent."""
 
 import os
+import resource
 import signal
 import subprocess
 import sys
 import time
 from pathlib import Path
+
+import pytest
 
 from worker_process import SOURCE, WorkerProcess, generate_frame
 
@@ -159,3 +162,22 @@ def is_running(pid: int) -> bool:
     """Whether the process is there and not merely waiting to be reaped."""
     state = subprocess.run(["ps", "-o", "stat=", "-p", str(pid)], capture_output=True, text=True, check=False).stdout
     return bool(state.strip()) and not state.startswith("Z")
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux limits a running process")
+@pytest.mark.parametrize("spare_bytes", [0, 1 << 20, 16 << 20])
+def test_without_memory_it_answers_or_ends(tiny_text: Path, spare_bytes: int) -> None:
+    with WorkerProcess.loaded(tiny_text) as worker:
+        # All threads are up.
+        worker.complete("zebra", max_tokens=2)
+        pid = worker.process.pid
+        pages = int(Path(f"/proc/{pid}/statm").read_text().split()[0])
+        limit = pages * resource.getpagesize() + spare_bytes
+        resource.prlimit(pid, resource.RLIMIT_AS, (limit, limit))
+        frames = [generate_frame(f"long-{index}", [5 + index] * 4000, max_tokens=3) for index in range(6)]
+        # What neither answers nor ends would have to be found out by the agent, which takes its time.
+        try:
+            worker.send(*frames)
+            worker.collect([frame["id"] for frame in frames], timeout=45)
+        except (BrokenPipeError, EOFError):
+            assert worker.wait_exit(5) != 0
