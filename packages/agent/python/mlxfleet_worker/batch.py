@@ -8,7 +8,7 @@ import mlx.core as mx
 from mlx_lm.generate import GenerationBatch
 
 from .admission import LayerCost, MemoryBudget, Room
-from .caches.padding import leaves_padding_out
+from .caches.batching import Batching, find_batching
 from .caches.prefix_cache import Kind, PrefixCache
 from .caches.quantized import make_cache
 from .generation import RowWishes, make_generator
@@ -52,14 +52,14 @@ class Batch:
         speculation: Speculation | None = None,
     ) -> None:
         self._model = model
-        self._max_size = max_size
         self._memory_limit_bytes = memory_limit_bytes
         self._wired_limit_bytes = wired_limit_bytes
         self._kv_bits = kv_bits
         self._prefixes = prefixes
         self._speculation = speculation
-        pads = leaves_padding_out(model.model, lambda: make_cache(model.model, kv_bits))
-        self._prefill_size = min(PREFILL_BATCH_SIZE, max_size) if pads else 1
+        batching = find_batching(model.model, lambda: make_cache(model.model, kv_bits))
+        self._max_size = 1 if batching is Batching.NOTHING else max_size
+        self._prefill_size = min(PREFILL_BATCH_SIZE, max_size) if batching is Batching.EVERYTHING else 1
         self._samplers = SamplerPool(model.vocabulary_size)
         self._pacer = PrefillPacer()
         self._steps = 0

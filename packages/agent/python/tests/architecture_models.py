@@ -3,7 +3,7 @@
 from collections.abc import Callable
 
 from mlx import nn
-from mlx_lm.models import gpt_oss, granitemoehybrid, lfm2, mamba, qwen3, recurrent_gemma
+from mlx_lm.models import gemma2, gpt_oss, granitemoehybrid, lfm2, mamba, qwen3, recurrent_gemma
 
 from caches_support import VOCABULARY, WINDOW, random_weights
 
@@ -123,8 +123,23 @@ def make_mamba() -> nn.Module:
     return random_weights(mamba.Model(arguments))
 
 
+def make_gemma2() -> nn.Module:
+    """Its attention takes one sequence only, as mlx-lm 0.32.2 has it."""
+    arguments = gemma2.ModelArgs(
+        model_type="gemma2",
+        num_hidden_layers=2,
+        head_dim=16,
+        rms_norm_eps=1e-5,
+        query_pre_attn_scalar=16,
+        **SIZES,
+        **HEADS,
+    )
+    return random_weights(gemma2.Model(arguments))
+
+
 ARCHITECTURES: dict[str, Callable[[], nn.Module]] = {
     "qwen3": make_qwen3,
+    "gemma2": make_gemma2,
     "gpt_oss": make_gpt_oss,
     "granitemoehybrid": make_granite_hybrid,
     "lfm2": make_lfm2,

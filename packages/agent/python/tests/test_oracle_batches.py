@@ -135,16 +135,16 @@ def test_random_arrivals_lengths_and_cancels_never_mix_rows_up(
 def test_a_real_model_in_a_mixed_batch_of_sixteen(smollm2: Path) -> None:
     oracle = Oracle(smollm2)
     prompts = ["The capital of France is", "Once upon a time"]
-    samplings = [SAMPLINGS[0], SAMPLINGS[1], SAMPLINGS[7]]
+    samplings = [SAMPLINGS[0], SAMPLINGS[7]]
     pairs = [(prompt, sampling) for prompt in prompts for sampling in samplings]
     expected = [oracle.complete(oracle.tokenizer.encode(prompt), 3, sampling) for prompt, sampling in pairs]
     with WorkerProcess.loaded(smollm2) as worker:
         frames = [
             generate_frame(
-                worker.new_id(), {"kind": "text", "text": prompt}, max_tokens=1 + row // len(pairs), sampling=sampling
+                worker.new_id(), {"kind": "text", "text": prompt}, max_tokens=1 + row // 6, sampling=sampling
             )
-            for row, (prompt, sampling) in enumerate((pairs * 3)[:16])
+            for row, (prompt, sampling) in enumerate(pairs * 4)
         ]
         together = worker.complete_all(frames)
     for row, completion in enumerate(together):
-        assert completion.tokens == expected[row % len(pairs)][: 1 + row // len(pairs)]
+        assert completion.tokens == expected[row % len(pairs)][: 1 + row // 6]

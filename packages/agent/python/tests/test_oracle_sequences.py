@@ -10,7 +10,7 @@ from architecture_models import ARCHITECTURES
 from batch_support import complete_all, make_batch, make_request
 from caches_support import MODELS, from_scratch, make_llama, make_prefix_cache, make_sliding, random_tokens
 from mlxfleet_worker.batch import Batch
-from mlxfleet_worker.caches.padding import leaves_padding_out
+from mlxfleet_worker.caches.batching import Batching, find_batching
 from mlxfleet_worker.caches.quantized import make_cache
 
 COUNT = 8
@@ -100,10 +100,11 @@ def test_turns_whose_answers_are_written_in_another_way(served: Served) -> None:
 
 
 @pytest.mark.parametrize("name", MODELS | ARCHITECTURES)
-def test_models_that_take_padding_for_text_are_told_apart(name: str) -> None:
+def test_what_a_model_can_do_together_is_found_out(name: str) -> None:
     model = (MODELS | ARCHITECTURES)[name]()
-    takes_it_for_text = name in ("mamba", "recurrent_gemma")
-    assert leaves_padding_out(model, lambda: make_cache(model, None)) is not takes_it_for_text
+    limited = {"mamba": Batching.DECODING, "recurrent_gemma": Batching.DECODING, "gemma2": Batching.NOTHING}
+    found = find_batching(model, lambda: make_cache(model, None))
+    assert found is limited.get(name, Batching.EVERYTHING)
 
 
 @pytest.mark.parametrize("make", [make_llama, make_sliding])
