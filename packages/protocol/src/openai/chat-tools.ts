@@ -15,31 +15,15 @@ const tool = z.object({
     strict: z.boolean().nullish(),
   }),
 });
-export type Tool = z.infer<typeof tool>;
 
-export const toolsSchema = z
-  .array(tool)
-  .max(128)
-  .superRefine((tools, context) => {
-    const names = new Set<string>();
-    for (const [index, { function: each }] of tools.entries()) {
-      if (names.has(each.name)) {
-        context.addIssue({
-          code: 'custom',
-          path: [index, 'function', 'name'],
-          message: 'another tool has this name',
-        });
-      }
-      names.add(each.name);
-    }
-  });
+/** That each has a name of its own is for the agent to see, as with the other APIs. */
+export const toolsSchema = z.array(tool).max(128);
 
 /** Which tools are called: as the model likes, none, at least one, or this one. */
 export const toolChoiceOptionSchema = z.union([
   z.enum(['none', 'auto', 'required']),
   z.object({ type: z.literal('function'), function: z.object({ name: functionName }) }),
 ]);
-export type ToolChoiceOption = z.infer<typeof toolChoiceOptionSchema>;
 
 /** A call in a finished message, of an answer or of the conversation so far. */
 export const toolCallSchema = z.looseObject({

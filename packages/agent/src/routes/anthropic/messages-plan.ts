@@ -8,10 +8,10 @@ import type {
 import { ApiError } from '../../api-error.ts';
 import { API_ERRORS } from '../../errors.ts';
 import type { Priority } from '../../scheduler/request-queue.ts';
+import { schemaConstraint } from '../openai/answer-constraint.ts';
 import { templateOptions } from '../openai/chat-prompt.ts';
 import { type GenerationPlan, generationPlan } from '../openai/generation-plan.ts';
-import { DEEPEST_SCHEMA, refuseDeep } from '../openai/nesting.ts';
-import { refuseTwins, toolChoiceAmong, toolDefinition } from '../openai/tool-use.ts';
+import { toolChoiceAmong, toolDefinitions } from '../openai/tool-use.ts';
 import { templateMessages } from './messages-prompt.ts';
 
 type ChatPrompt = Extract<Prompt, { kind: 'chat' }>;
@@ -23,8 +23,6 @@ type ChatPrompt = Extract<Prompt, { kind: 'chat' }>;
 export function messagesPlan(request: MessagesRequest, priority: Priority): GenerationPlan {
   refuseContinuation(request);
   const prompt = messagesPrompt(request);
-  const toolChoice = toolChoiceAmong(choice(request), prompt.tools);
-  const constraint = textConstraint(request);
   const { model, temperature, top_p, top_k, stop_sequences: stop } = request;
   return generationPlan(
     { model, temperature, top_p, top_k, stop },
@@ -32,9 +30,8 @@ export function messagesPlan(request: MessagesRequest, priority: Priority): Gene
       prompts: [prompt],
       maxTokens: request.max_tokens,
       priority,
-      // An answer that has to be a call has no text for the format to be about.
-      constraint: toolChoice === 'none' || toolChoice === 'auto' ? constraint : null,
-      toolChoice,
+      constraint: textConstraint(request),
+      toolChoice: toolChoiceAmong(choice(request), prompt.tools),
       parallelToolCalls: !isSerial(request),
     },
   );
@@ -45,17 +42,14 @@ export function messagesPlan(request: MessagesRequest, priority: Priority): Gene
  * @throws ApiError as of the plan.
  */
 export function messagesPrompt(request: CountTokensRequest): ChatPrompt {
-  const given = request.tools ?? [];
-  refuseTwins(given);
-  const tools = given.map(({ name, description, input_schema: schema, strict }, index) => {
-    refuseDeep(schema, DEEPEST_SCHEMA, `tools.${String(index)}.input_schema`);
-    return toolDefinition(name, description, schema, strict);
+  const given = (request.tools ?? []).map(({ name, description, input_schema: parameters, strict }) => {
+    return { name, description, parameters, strict };
   });
   const effort = request.output_config?.effort;
   return {
     kind: 'chat',
     messages: templateMessages(request),
-    tools,
+    tools: toolDefinitions(given, { name: 'name', parameters: 'input_schema' }),
     template_options: {
       ...thinkingOptions(request.thinking),
       ...(effort == null ? {} : { reasoning_effort: effort }),
@@ -93,9 +87,7 @@ function isSerial({ tool_choice: given }: MessagesRequest): boolean {
 
 function textConstraint({ output_config: config }: MessagesRequest): GenerationPlan['constraint'] {
   const schema = config?.format?.schema;
-  if (schema === undefined) return null;
-  refuseDeep(schema, DEEPEST_SCHEMA, 'output_config.format.schema');
-  return { kind: 'json_schema', schema };
+  return schema === undefined ? null : schemaConstraint(schema, 'output_config.format.schema');
 }
 
 /** Chat templates end a message of the assistant: it cannot be gone on with. */

@@ -6,6 +6,7 @@ import type {
 } from '@mlxfleet/protocol';
 import { ApiError } from '../../api-error.ts';
 import { API_ERRORS } from '../../errors.ts';
+import { imageRefusal } from '../openai/image-refusal.ts';
 import { TemplateMessages } from '../openai/template-messages.ts';
 
 type ToolResult = Extract<UserBlock, { type: 'tool_result' }>;
@@ -94,12 +95,4 @@ function resultText({ content, is_error: isError }: ToolResult, place: string): 
     })
     .join('\n');
   return isError === true && !/^\W*error/i.test(text) ? `Error: ${text}` : text;
-}
-
-function imageRefusal(param: string): ApiError {
-  return new ApiError(
-    API_ERRORS.IMAGES_NOT_SUPPORTED,
-    'This model takes text only, and the message holds an image.',
-    { param },
-  );
 }

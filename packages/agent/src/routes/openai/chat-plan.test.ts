@@ -124,6 +124,15 @@ describe('what the worker is asked for', () => {
   });
 });
 
+test('two tools of one name are refused', () => {
+  expect(() => plan({ tools: [TOOL, TOOL] })).toThrow(
+    expect.objectContaining({
+      param: 'tools.1.function.name',
+      message: "'tools.1.function.name': another tool has this name.",
+    }),
+  );
+});
+
 describe('variables of the template', () => {
   test.each<[object, object]>([
     [{ reasoning_effort: 'none' }, { reasoning_effort: 'none', enable_thinking: false }],

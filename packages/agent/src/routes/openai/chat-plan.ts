@@ -4,7 +4,7 @@ import { API_ERRORS } from '../../errors.ts';
 import type { Priority } from '../../scheduler/request-queue.ts';
 import { answerConstraint } from './answer-constraint.ts';
 import { chatPrompt } from './chat-prompt.ts';
-import { toolChoice } from './chat-tools.ts';
+import { chatToolChoice } from './chat-tools.ts';
 import { type GenerationPlan, generationPlan } from './generation-plan.ts';
 
 /**
@@ -12,16 +12,14 @@ import { type GenerationPlan, generationPlan } from './generation-plan.ts';
  * @throws ApiError for options that contradict one another, and for what the prompt or the tools cannot be.
  */
 export function chatPlan(body: ChatRequest, priority: Priority): GenerationPlan {
-  const choice = toolChoice(body);
-  const constraint = answerConstraint(body.response_format);
+  const prompt = chatPrompt(body);
   return generationPlan(body, {
-    prompts: [chatPrompt(body)],
+    prompts: [prompt],
     maxTokens: body.max_completion_tokens ?? body.max_tokens ?? null,
     priority,
     logprobs: logprobs(body),
-    // An answer that has to be a call has no text for the format to be about.
-    constraint: choice === 'none' || choice === 'auto' ? constraint : null,
-    toolChoice: choice,
+    constraint: answerConstraint(body.response_format),
+    toolChoice: chatToolChoice(body.tool_choice, prompt.tools),
     parallelToolCalls: body.parallel_tool_calls ?? true,
   });
 }

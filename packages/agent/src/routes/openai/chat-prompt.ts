@@ -1,7 +1,8 @@
 import type { ChatMessage, ChatRequest, ContentPart, Prompt } from '@mlxfleet/protocol';
 import { ApiError } from '../../api-error.ts';
 import { API_ERRORS } from '../../errors.ts';
-import { toolDefinitions } from './chat-tools.ts';
+import { chatTools } from './chat-tools.ts';
+import { imageRefusal } from './image-refusal.ts';
 import { DEEPEST_OPTION, refuseDeep } from './nesting.ts';
 
 type ChatPromptFields = Pick<
@@ -18,12 +19,12 @@ const REFUSED_FIELDS = ['audio', 'function_call'] as const;
  * The messages as the worker's chat template takes them: parts joined to one text, fields that templates know.
  * @throws ApiError IMAGES_NOT_SUPPORTED, UNSUPPORTED_PARAMETER or INVALID_VALUE.
  */
-export function chatPrompt(request: ChatPromptFields): Prompt {
+export function chatPrompt(request: ChatPromptFields): Extract<Prompt, { kind: 'chat' }> {
   const names = calledNames(request.messages);
   return {
     kind: 'chat',
     messages: request.messages.map((message, index) => templateMessage(message, index, names)),
-    tools: toolDefinitions(request.tools ?? []),
+    tools: chatTools(request.tools),
     template_options: templateOptions(request),
   };
 }
@@ -118,11 +119,7 @@ function text(content: string | readonly ContentPart[] | null | undefined, place
     .map((part, position) => {
       if (part.type === 'text') return part.text;
       if (part.type === 'refusal') return part.refusal;
-      throw new ApiError(
-        API_ERRORS.IMAGES_NOT_SUPPORTED,
-        'This model takes text only, and the message holds an image.',
-        { param: `${place}.${String(position)}` },
-      );
+      throw imageRefusal(`${place}.${String(position)}`);
     })
     .join('');
 }

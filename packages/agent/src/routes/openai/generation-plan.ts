@@ -54,12 +54,14 @@ type Options = Pick<
 
 /** @throws ApiError INVALID_VALUE for an empty text in `stop`. */
 export function generationPlan(options: Options, parts: PlanParts): GenerationPlan {
+  const { constraint = null, toolChoice = 'none' } = parts;
   return {
     logprobs: null,
-    constraint: null,
-    toolChoice: 'none',
     parallelToolCalls: true,
     ...parts,
+    toolChoice,
+    // An answer that has to be a call has no text for a format to be about.
+    constraint: toolChoice === 'none' || toolChoice === 'auto' ? constraint : null,
     model: options.model,
     choicesPerPrompt: options.n ?? 1,
     sampling: sampling(options),

@@ -1,35 +1,48 @@
 import type { ToolChoice, ToolDefinition } from '@mlxfleet/protocol';
 import { ApiError } from '../../api-error.ts';
 import { API_ERRORS } from '../../errors.ts';
+import { DEEPEST_SCHEMA, refuseDeep } from './nesting.ts';
 
-/** A function as chat templates take it; what is left out is not there. */
-export function toolDefinition(
-  name: string,
-  description: string | null | undefined,
-  parameters: Record<string, unknown> | null | undefined,
-  strict: boolean | null | undefined,
-): ToolDefinition {
-  return {
-    type: 'function',
-    function: {
-      name,
-      ...(description == null ? {} : { description }),
-      ...(parameters == null ? {} : { parameters }),
-      ...(strict == null ? {} : { strict }),
-    },
-  };
+/** A function as a request of any API gives it. */
+interface GivenTool {
+  readonly name: string;
+  readonly description?: string | null | undefined;
+  /** JSON schema of the arguments. */
+  readonly parameters?: Record<string, unknown> | null | undefined;
+  readonly strict?: boolean | null | undefined;
 }
 
-/** @throws ApiError INVALID_VALUE for two tools with one name: a call could not tell them apart. */
-export function refuseTwins(tools: readonly { readonly name: string }[]): void {
+/** Where the fields of a tool stand in a request, for errors. */
+interface ToolFields {
+  readonly name: string;
+  readonly parameters: string;
+}
+
+/**
+ * The tools as chat templates take them; what is left out is not there.
+ * @throws ApiError INVALID_VALUE for two with one name, which a call could not tell apart, and for parameters that nest too
+ *   deeply.
+ */
+export function toolDefinitions(tools: readonly GivenTool[], fields: ToolFields): ToolDefinition[] {
   const names = new Set<string>();
-  for (const [index, { name }] of tools.entries()) {
+  return tools.map(({ name, description, parameters, strict }, index) => {
+    const place = `tools.${String(index)}`;
     if (names.has(name)) {
-      const param = `tools.${String(index)}.name`;
+      const param = `${place}.${fields.name}`;
       throw new ApiError(API_ERRORS.INVALID_VALUE, `'${param}': another tool has this name.`, { param });
     }
     names.add(name);
-  }
+    refuseDeep(parameters, DEEPEST_SCHEMA, `${place}.${fields.parameters}`);
+    return {
+      type: 'function',
+      function: {
+        name,
+        ...(description == null ? {} : { description }),
+        ...(parameters == null ? {} : { parameters }),
+        ...(strict == null ? {} : { strict }),
+      },
+    };
+  });
 }
 
 /**

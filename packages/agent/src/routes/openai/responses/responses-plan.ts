@@ -1,8 +1,8 @@
 import type { Constraint, ResponseInputItem, ResponsesRequest } from '@mlxfleet/protocol';
 import type { Priority } from '../../../scheduler/request-queue.ts';
+import { schemaConstraint } from '../answer-constraint.ts';
 import { templateOptions } from '../chat-prompt.ts';
 import { type GenerationPlan, generationPlan } from '../generation-plan.ts';
-import { DEEPEST_SCHEMA, refuseDeep } from '../nesting.ts';
 import { responsesMessages } from './responses-prompt.ts';
 import { responsesTools } from './responses-tools.ts';
 
@@ -29,14 +29,12 @@ export function responsesPlan(
     chat_template_kwargs: request.chat_template_kwargs,
     reasoning_effort: request.reasoning?.effort,
   });
-  const constraint = textConstraint(request);
   return generationPlan(request, {
     prompts: [{ kind: 'chat', messages, tools, template_options: options }],
     maxTokens: request.max_output_tokens ?? null,
     priority,
     logprobs: logprobs(request),
-    // An answer that has to be a call has no text for the format to be about.
-    constraint: choice === 'none' || choice === 'auto' ? constraint : null,
+    constraint: textConstraint(request),
     toolChoice: choice,
     parallelToolCalls: request.parallel_tool_calls ?? true,
   });
@@ -46,8 +44,7 @@ function textConstraint({ text }: ResponsesRequest): Constraint | null {
   const format = text?.format;
   if (format?.type === 'json_object') return { kind: 'json_object' };
   if (format?.type !== 'json_schema') return null;
-  refuseDeep(format.schema, DEEPEST_SCHEMA, 'text.format.schema');
-  return { kind: 'json_schema', schema: format.schema };
+  return schemaConstraint(format.schema, 'text.format.schema');
 }
 
 function logprobs({ include, top_logprobs: alternatives }: ResponsesRequest): number | null {

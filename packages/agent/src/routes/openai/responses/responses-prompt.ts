@@ -1,6 +1,7 @@
 import type { ResponseInputItem, ResponseInputPart } from '@mlxfleet/protocol';
 import { ApiError } from '../../../api-error.ts';
 import { API_ERRORS } from '../../../errors.ts';
+import { imageRefusal } from '../image-refusal.ts';
 import { TemplateMessages } from '../template-messages.ts';
 
 type Message = Extract<ResponseInputItem, { role: unknown }>;
@@ -62,11 +63,7 @@ function textOf(content: string | readonly ResponseInputPart[], place: string): 
     .map((part, index) => {
       if (part.type === 'refusal') return part.refusal;
       if (part.type !== 'input_image') return part.text;
-      throw new ApiError(
-        API_ERRORS.IMAGES_NOT_SUPPORTED,
-        'This model takes text only, and the message holds an image.',
-        { param: `${place}.${String(index)}` },
-      );
+      throw imageRefusal(`${place}.${String(index)}`);
     })
     .join('');
 }

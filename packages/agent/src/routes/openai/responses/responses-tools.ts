@@ -1,6 +1,5 @@
 import type { ResponsesRequest, ToolChoice, ToolDefinition } from '@mlxfleet/protocol';
-import { DEEPEST_SCHEMA, refuseDeep } from '../nesting.ts';
-import { refuseTwins, toolChoiceAmong, toolDefinition } from '../tool-use.ts';
+import { toolChoiceAmong, toolDefinitions } from '../tool-use.ts';
 
 export interface ToolUse {
   /** As chat templates take them. */
@@ -13,12 +12,7 @@ export interface ToolUse {
  * @throws ApiError INVALID_VALUE for a choice that the tools cannot give, and for parameters that nest too deeply.
  */
 export function responsesTools(request: Pick<ResponsesRequest, 'tools' | 'tool_choice'>): ToolUse {
-  const given = request.tools ?? [];
-  refuseTwins(given);
-  const tools = given.map(({ name, description, parameters, strict }, index) => {
-    refuseDeep(parameters, DEEPEST_SCHEMA, `tools.${String(index)}.parameters`);
-    return toolDefinition(name, description, parameters, strict);
-  });
+  const tools = toolDefinitions(request.tools ?? [], { name: 'name', parameters: 'parameters' });
   return { tools, ...chosen(request.tool_choice ?? null, tools) };
 }
 
