@@ -37,7 +37,6 @@ const agentModelSchema = z.strictObject({
     })
     .prefault({}),
 });
-export type AgentModel = z.infer<typeof agentModelSchema>;
 
 /** `shared/config.yaml` on a host: written by a deploy from the inventory, read by the agent when it starts. */
 export const agentConfigSchema = z.strictObject({

@@ -19,7 +19,7 @@ const name = z
   .regex(/^[a-z0-9][a-z0-9._-]{0,62}$/i, 'expected letters, digits, dot, dash or underscore');
 
 /** A value that is never written down: taken from the operator's environment or from a command's output. */
-export const secretReferenceSchema = z.union([
+const secretReferenceSchema = z.union([
   z.strictObject({
     env: z.string().min(1).meta({ description: "Name of a variable in the operator's environment" }),
   }),
@@ -69,7 +69,7 @@ const environmentSchema = z.record(
   z.union([z.string(), secretReferenceSchema]),
 );
 
-export const serviceKindSchema = z.enum(['launchd', 'system', 'systemd', 'detached']);
+const serviceKindSchema = z.enum(['launchd', 'system', 'systemd', 'detached']);
 export type ServiceKind = z.infer<typeof serviceKindSchema>;
 
 /** What can be set for every host in `defaults` and again for one host. */
@@ -107,7 +107,7 @@ const hostSettings = {
     .meta({ description: 'Good releases to keep', default: DEFAULTS.keepReleases }),
 };
 
-export const inventoryHostSchema = z.strictObject({
+const inventoryHostSchema = z.strictObject({
   ...hostSettings,
   address: z.string().min(1).optional().meta({ description: 'Host name or address; default: the name here' }),
   connection: z.enum(['ssh', 'local']).optional().meta({ description: 'How to reach it', default: 'ssh' }),
@@ -115,7 +115,7 @@ export const inventoryHostSchema = z.strictObject({
 });
 export type InventoryHost = z.infer<typeof inventoryHostSchema>;
 
-export const inventoryModelSchema = z.strictObject({
+const inventoryModelSchema = z.strictObject({
   id: modelIdSchema.meta({
     description: 'Hugging Face id, a folder name under shared/models, or a new alias',
   }),
@@ -157,7 +157,6 @@ export const inventoryModelSchema = z.strictObject({
     })
     .optional(),
 });
-export type InventoryModel = z.infer<typeof inventoryModelSchema>;
 
 const hookSchema = z.strictObject({
   run: z.string().min(1).meta({ description: 'Command line, run by /bin/sh' }),

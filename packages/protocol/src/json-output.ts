@@ -165,7 +165,7 @@ export const logsDocumentSchema = z.strictObject({
 export type LogsDocument = z.infer<typeof logsDocumentSchema>;
 
 /** Printed by `chat`. */
-export const chatDocumentSchema = z.strictObject({
+const chatDocumentSchema = z.strictObject({
   schemaVersion,
   host: z.string(),
   model: z.string(),

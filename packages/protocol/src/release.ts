@@ -6,10 +6,10 @@ const sha256 = z.string().regex(/^[0-9a-f]{64}$/);
 export const releaseIdSchema = z.string().regex(/^\d{8}T\d{6}Z-[0-9a-f]{8}$/);
 
 /** Platforms for which dependencies are locked. */
-export const platformSchema = z.enum(['macos-arm64', 'linux-x86_64']);
+const platformSchema = z.enum(['macos-arm64', 'linux-x86_64']);
 export type Platform = z.infer<typeof platformSchema>;
 
-export const environmentKindSchema = z.enum(['text', 'vision']);
+const environmentKindSchema = z.enum(['text', 'vision']);
 export type EnvironmentKind = z.infer<typeof environmentKindSchema>;
 
 /** `manifest.json` in a release folder. */
@@ -31,4 +31,3 @@ export const releaseManifestSchema = z.strictObject({
 export type ReleaseManifest = z.infer<typeof releaseManifestSchema>;
 
 export const releaseStateSchema = z.enum(['staged', 'good', 'failed']);
-export type ReleaseState = z.infer<typeof releaseStateSchema>;

@@ -3,7 +3,7 @@ import { downloadProgressSchema } from './pull.ts';
 import { modelStatusSchema } from './status.ts';
 
 /** A model that the host has, is configured with, or is fetching. `error` tells why it cannot be used, when it cannot. */
-export const adminModelSchema = modelStatusSchema.extend({
+const adminModelSchema = modelStatusSchema.extend({
   /** Whether its files are on this host. What they would tell is null while they are not. */
   present: z.boolean(),
   task: z.enum(['generate', 'embed']).nullable(),

@@ -3,7 +3,6 @@ import { openAiErrorSchema } from '../openai/error.ts';
 
 /** `POST /admin/models/pull`: fetches a model of the hub, or joins the download that runs. */
 export const adminPullRequestSchema = z.strictObject({ model: z.string().min(1) });
-export type AdminPullRequest = z.infer<typeof adminPullRequestSchema>;
 
 export const downloadProgressSchema = z.object({
   /** Of the model's files, what is there. */

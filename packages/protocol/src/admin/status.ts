@@ -5,7 +5,7 @@ export const modelStateSchema = z.enum(['loading', 'ready', 'unloading', 'failed
 export type ModelState = z.infer<typeof modelStateSchema>;
 
 /** Life of one worker process. `broken` rests after too many failures in a row. */
-export const workerStateSchema = z.enum([
+const workerStateSchema = z.enum([
   'starting',
   'loading',
   'ready',

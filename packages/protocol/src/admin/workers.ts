@@ -2,7 +2,7 @@ import { z } from 'zod';
 import { workerStatusSchema } from './status.ts';
 
 /** A worker with what it says of itself. What it has not said yet, or says only while a model is loaded, is null. */
-export const adminWorkerSchema = workerStatusSchema.extend({
+const adminWorkerSchema = workerStatusSchema.extend({
   requests: z.object({ running: z.int().min(0), waiting: z.int().min(0) }),
   circuit: z.object({
     /** `open`: it failed too often and rests. `half-open`: it has rested, and one more failure opens it again. */

@@ -13,7 +13,6 @@ const tool = z.looseObject({
   /** Whether the input follows the schema also where the model is free to call or not. */
   strict: z.boolean().nullish(),
 });
-export type AnthropicTool = z.infer<typeof tool>;
 
 const serial = { disable_parallel_tool_use: z.boolean().nullish() };
 
@@ -23,7 +22,6 @@ const toolChoice = z.discriminatedUnion('type', [
   z.looseObject({ type: z.literal('tool'), name: z.string(), ...serial }),
   z.looseObject({ type: z.literal('none') }),
 ]);
-export type AnthropicToolChoice = z.infer<typeof toolChoice>;
 
 const display = z.enum(['summarized', 'omitted']).nullish();
 

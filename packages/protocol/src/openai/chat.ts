@@ -97,7 +97,6 @@ export const chatCompletionSchema = z.object({
   usage: usageSchema,
   timings: responseTimingsSchema,
 });
-export type ChatCompletion = z.infer<typeof chatCompletionSchema>;
 
 export const chatCompletionChunkSchema = z.object({
   id: z.string(),

@@ -80,4 +80,3 @@ export const completionChunkSchema = z.object({
   usage: usageSchema.nullable().optional(),
   timings: responseTimingsSchema.optional(),
 });
-export type CompletionChunk = z.infer<typeof completionChunkSchema>;

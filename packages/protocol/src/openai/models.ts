@@ -1,6 +1,6 @@
 import { z } from 'zod';
 
-export const modelSchema = z.object({
+const modelSchema = z.object({
   id: z.string(),
   object: z.literal('model'),
   /** Unix seconds. */
@@ -9,5 +9,5 @@ export const modelSchema = z.object({
 });
 export type Model = z.infer<typeof modelSchema>;
 
-export const modelListSchema = z.object({ object: z.literal('list'), data: z.array(modelSchema) });
+const modelListSchema = z.object({ object: z.literal('list'), data: z.array(modelSchema) });
 export type ModelList = z.infer<typeof modelListSchema>;

@@ -2,7 +2,7 @@ import { z } from 'zod';
 import { responseTimingsSchema } from './generation-options.ts';
 import { responseOutputItemSchema } from './responses-items.ts';
 
-export const responseUsageSchema = z.object({
+const responseUsageSchema = z.object({
   input_tokens: z.int().min(0),
   input_tokens_details: z.object({ cached_tokens: z.int().min(0) }),
   output_tokens: z.int().min(0),
@@ -50,7 +50,7 @@ export const responseObjectSchema = z.object({
 export type ResponseObject = z.infer<typeof responseObjectSchema>;
 
 /** The answer of `DELETE /v1/responses/{id}`. */
-export const responseDeletedSchema = z.object({
+const responseDeletedSchema = z.object({
   id: z.string(),
   object: z.literal('response'),
   deleted: z.literal(true),

@@ -17,7 +17,6 @@ const functionTool = z.looseObject({
   /** Whether the arguments follow the schema also where the model is free to call or not. */
   strict: z.boolean().nullish(),
 });
-export type ResponseTool = z.infer<typeof functionTool>;
 
 const namedFunction = z.looseObject({ type: z.literal('function'), name: z.string() });
 
@@ -33,7 +32,6 @@ const toolChoice = z.union([
     }),
   ]),
 ]);
-export type ResponseToolChoice = z.infer<typeof toolChoice>;
 
 const textFormat = z.discriminatedUnion('type', [
   z.looseObject({ type: z.literal('text') }),

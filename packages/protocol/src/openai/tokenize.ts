@@ -51,7 +51,6 @@ export const detokenizeRequestSchema = z.looseObject({
         'Token ids, up to a million. Special tokens come as they are written, and bytes that are no character as U+FFFD. Their text has up to a million characters.',
     }),
 });
-export type DetokenizeRequest = z.infer<typeof detokenizeRequestSchema>;
 
 export const detokenizationSchema = z.object({ text: z.string() });
 export type Detokenization = z.infer<typeof detokenizationSchema>;

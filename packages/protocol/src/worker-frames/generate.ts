@@ -18,7 +18,7 @@ export const samplingSchema = z.object({
 export type Sampling = z.infer<typeof samplingSchema>;
 
 /** A function that the model may call, in the shape that chat templates take. */
-export const toolDefinitionSchema = z.looseObject({
+const toolDefinitionSchema = z.looseObject({
   type: z.literal('function'),
   function: z.looseObject({
     name: z.string(),
@@ -46,17 +46,14 @@ export const promptSchema = z.discriminatedUnion('kind', [
 export type Prompt = z.infer<typeof promptSchema>;
 
 /** What every finished completion has to match; reasoning before it is free. */
-export const constraintSchema = z.discriminatedUnion('kind', [
+const constraintSchema = z.discriminatedUnion('kind', [
   z.object({ kind: z.literal('json_object') }),
   z.object({ kind: z.literal('json_schema'), schema: z.record(z.string(), z.unknown()) }),
 ]);
 export type Constraint = z.infer<typeof constraintSchema>;
 
 /** Which of the prompt's tools are called: as the model likes, at least one, or this one. */
-export const toolChoiceSchema = z.union([
-  z.enum(['none', 'auto', 'required']),
-  z.object({ name: z.string() }),
-]);
+const toolChoiceSchema = z.union([z.enum(['none', 'auto', 'required']), z.object({ name: z.string() })]);
 export type ToolChoice = z.infer<typeof toolChoiceSchema>;
 
 export const generateFrameSchema = z.object({

@@ -3,7 +3,7 @@ import { z } from 'zod';
 /** Frames from a worker to the agent: JSON objects, one a line, on the worker's file descriptor 3. */
 
 /** First reply: the interpreter and the libraries are there. */
-export const readyFrameSchema = z.object({
+const readyFrameSchema = z.object({
   type: z.literal('ready'),
   protocol_version: z.int(),
   pid: z.int(),
@@ -13,7 +13,7 @@ export const readyFrameSchema = z.object({
   device: z.string(),
 });
 
-export const loadedFrameSchema = z.object({
+const loadedFrameSchema = z.object({
   type: z.literal('loaded'),
   /** Tokens of prompt and completion together that a request may use. */
   context_length: z.int().positive(),
@@ -31,10 +31,10 @@ export const loadedFrameSchema = z.object({
 });
 
 /** The model could not be loaded; the worker ends after this frame. */
-export const loadFailedFrameSchema = z.object({ type: z.literal('load_failed'), message: z.string() });
+const loadFailedFrameSchema = z.object({ type: z.literal('load_failed'), message: z.string() });
 
 /** Prefill of a request began. */
-export const startedFrameSchema = z.object({
+const startedFrameSchema = z.object({
   type: z.literal('started'),
   id: z.string(),
   prompt_tokens: z.int().min(0),
@@ -42,13 +42,12 @@ export const startedFrameSchema = z.object({
   cached_tokens: z.int().min(0),
 });
 
-export const timingsSchema = z.object({
+const timingsSchema = z.object({
   /** From the start of prefill to the first token. */
   prefill_seconds: z.number().min(0),
   /** From the first token to the last. */
   decode_seconds: z.number().min(0),
 });
-export type Timings = z.infer<typeof timingsSchema>;
 
 const tokenLogprobSchema = z.object({
   /** The token's own text; half a character is U+FFFD here and exact in `bytes`. */
@@ -63,7 +62,7 @@ export const choiceLogprobSchema = tokenLogprobSchema.extend({ top_logprobs: z.a
 export type ChoiceLogprob = z.infer<typeof choiceLogprobSchema>;
 
 /** A part of a tool call; the first part of each call has its id and its name, the parts' arguments are joined. */
-export const toolCallDeltaSchema = z.object({
+const toolCallDeltaSchema = z.object({
   /** Place of the call in the answer, from 0. */
   index: z.int().min(0),
   id: z.string().optional(),
@@ -74,7 +73,7 @@ export const toolCallDeltaSchema = z.object({
 export type ToolCallDelta = z.infer<typeof toolCallDeltaSchema>;
 
 /** What one decoding step gave one request. */
-export const stepOutputSchema = z.object({
+const stepOutputSchema = z.object({
   id: z.string(),
   /** Printable text since the last output; it never ends inside a UTF-8 character or a possible stop text. */
   text: z.string(),
@@ -103,10 +102,10 @@ export type StepOutput = z.infer<typeof stepOutputSchema>;
  * One frame carries every token of one decoding step, or of several quick ones: then a request stands in it once for each
  * step, in their order.
  */
-export const stepFrameSchema = z.object({ type: z.literal('step'), outputs: z.array(stepOutputSchema) });
+const stepFrameSchema = z.object({ type: z.literal('step'), outputs: z.array(stepOutputSchema) });
 
 /** One request failed; the others go on. */
-export const failedFrameSchema = z.object({
+const failedFrameSchema = z.object({
   type: z.literal('failed'),
   id: z.string(),
   /**
@@ -119,7 +118,7 @@ export const failedFrameSchema = z.object({
   param: z.string().nullable(),
 });
 
-export const pongFrameSchema = z.object({
+const pongFrameSchema = z.object({
   type: z.literal('pong'),
   nonce: z.int(),
   running: z.int().min(0),
@@ -141,26 +140,25 @@ export const pongFrameSchema = z.object({
 });
 export type PongFrame = z.infer<typeof pongFrameSchema>;
 
-export const tokenizedFrameSchema = z.object({
+const tokenizedFrameSchema = z.object({
   type: z.literal('tokenized'),
   id: z.string(),
   tokens: z.array(z.int().min(0)),
 });
 
-export const detokenizedFrameSchema = z.object({
+const detokenizedFrameSchema = z.object({
   type: z.literal('detokenized'),
   id: z.string(),
   text: z.string(),
 });
 
-export const embeddedFrameSchema = z.object({
+const embeddedFrameSchema = z.object({
   type: z.literal('embedded'),
   id: z.string(),
   /** One for each input: base64 of its components as little-endian 32-bit floats, of Euclidean length 1. */
   embeddings: z.array(z.string()),
   prompt_tokens: z.int().min(0),
 });
-export type EmbeddedFrame = z.infer<typeof embeddedFrameSchema>;
 
 export const workerReplySchema = z.discriminatedUnion('type', [
   readyFrameSchema,

@@ -25,7 +25,6 @@ const speculationSchema = z.object({
   /** Most tokens guessed at once. */
   tokens: z.int().min(1).max(16),
 });
-export type Speculation = z.infer<typeof speculationSchema>;
 
 /** First request to a worker: load this model and keep it until the worker ends. */
 export const loadFrameSchema = z.object({
@@ -55,16 +54,16 @@ export const loadFrameSchema = z.object({
 export type LoadFrame = z.infer<typeof loadFrameSchema>;
 
 /** Ends a request within one step. No further frame carries its id. An unknown id is ignored. */
-export const cancelFrameSchema = z.object({ type: z.literal('cancel'), id: z.string() });
+const cancelFrameSchema = z.object({ type: z.literal('cancel'), id: z.string() });
 
 /** Answered by `pong` with the same nonce and the current counters. */
-export const pingFrameSchema = z.object({ type: z.literal('ping'), nonce: z.int() });
+const pingFrameSchema = z.object({ type: z.literal('ping'), nonce: z.int() });
 
 /** The host is short of memory: prefixes beyond so many bytes are dropped and unused buffers are given back. */
-export const shrinkFrameSchema = z.object({ type: z.literal('shrink'), prefix_cache_bytes: z.int().min(0) });
+const shrinkFrameSchema = z.object({ type: z.literal('shrink'), prefix_cache_bytes: z.int().min(0) });
 
 /** Answered by `tokenized` with the same id, or by `failed`. */
-export const tokenizeFrameSchema = z.object({
+const tokenizeFrameSchema = z.object({
   type: z.literal('tokenize'),
   id: z.string(),
   prompt: promptSchema,
@@ -73,21 +72,20 @@ export const tokenizeFrameSchema = z.object({
 });
 
 /** Answered by `detokenized` with the same id, or by `failed`. */
-export const detokenizeFrameSchema = z.object({
+const detokenizeFrameSchema = z.object({
   type: z.literal('detokenize'),
   id: z.string(),
   tokens: z.array(z.int().min(0)),
 });
 
 /** Answered by `embedded` with the same id, or by `failed`. Of models loaded for the task `embed` only. */
-export const embedFrameSchema = z.object({
+const embedFrameSchema = z.object({
   type: z.literal('embed'),
   id: z.string(),
   inputs: z.array(z.union([z.string(), z.array(z.int().min(0))])).min(1),
   /** Leading components to keep, normalised again; null keeps all. */
   dimensions: z.int().positive().nullable().default(null),
 });
-export type EmbedFrame = z.infer<typeof embedFrameSchema>;
 
 export const workerRequestSchema = z.discriminatedUnion('type', [
   loadFrameSchema,
