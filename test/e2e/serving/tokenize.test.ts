@@ -1,0 +1,42 @@
+import { openAiErrorSchema, tokenizationSchema } from '@mlxfleet/protocol';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { type AgentProcess, startAgent } from '../../support/agent-process.ts';
+
+const MODEL = 'tiny-text';
+/** Each character is a token of this model: as JSON more than one line of a worker may hold. */
+const LONG = '7'.repeat(6_000_000);
+
+let agent: AgentProcess;
+beforeAll(async () => {
+  agent = await startAgent({ models: [MODEL] });
+});
+afterAll(async () => {
+  await agent.stop();
+});
+
+async function tokenize(input: string): Promise<Response> {
+  return await fetch(`${agent.url}/v1/tokenize`, {
+    method: 'POST',
+    headers: { 'content-type': 'application/json' },
+    body: JSON.stringify({ model: MODEL, input }),
+  });
+}
+
+test('more tokens than one answer holds are refused, and the streams of the model go on', async () => {
+  const stream = await agent.client.chat.completions.create({
+    model: MODEL,
+    messages: [{ role: 'user', content: 'hello' }],
+    max_tokens: 2000,
+    stream: true,
+    logit_bias: { 2: -100 },
+  });
+  const long = await tokenize(LONG);
+  const { error } = openAiErrorSchema.parse(await long.json());
+  expect([long.status, error.param]).toEqual([400, 'input']);
+  expect(error.message).toContain('6000000 tokens');
+  let reason: string | null | undefined = null;
+  for await (const chunk of stream) reason = chunk.choices[0]?.finish_reason ?? reason;
+  expect(reason).toBe('length');
+  const short = await tokenize('zebra');
+  expect(tokenizationSchema.parse(await short.json()).count).toBe(5);
+});
