@@ -1,4 +1,5 @@
 import net from 'node:net';
+import { field } from '../field.ts';
 
 export interface Answer {
   readonly status: number;
@@ -71,12 +72,6 @@ function requestText({ headers, json, path }: CallOptions): string {
   }
   const lines = Object.entries(all).map(([name, value]) => `${name}: ${value}\r\n`);
   return `${json === undefined ? 'GET' : 'POST'} ${path} HTTP/1.0\r\n${lines.join('')}\r\n${payload}`;
-}
-
-/** An object's field, whatever the value is; undefined when it has none. */
-export function field(value: unknown, name: string): unknown {
-  if (typeof value !== 'object' || value === null) return undefined;
-  return new Map<string, unknown>(Object.entries(value)).get(name);
 }
 
 /** The text as JSON; null when it is none. */

@@ -1,4 +1,5 @@
-import { field, parseJson } from './call.ts';
+import { field } from '../field.ts';
+import { parseJson } from './call.ts';
 
 /** Reads a streamed completion: its text, what the agent says of its speed, and whether it came to its end. */
 export class StreamReader {

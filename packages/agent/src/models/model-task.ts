@@ -1,3 +1,5 @@
+import { field } from '../field.ts';
+
 /** What a model is for: to go on with a text, or to turn one into a vector. */
 export type ModelTask = 'generate' | 'embed';
 
@@ -53,9 +55,4 @@ function isEncoder(architecture: string): boolean {
 /** Whether one of the modules makes one vector of those of all tokens. */
 function isPooled(modules: unknown): boolean {
   return Array.isArray(modules) && modules.some((part) => String(field(part, 'type')).endsWith('.Pooling'));
-}
-
-function field(value: unknown, name: string): unknown {
-  if (typeof value !== 'object' || value === null) return undefined;
-  return Object.entries(value).find(([key]) => key === name)?.[1];
 }

@@ -1,3 +1,5 @@
+import { gigabytes } from './gigabytes.ts';
+
 /** A model that holds memory, or is about to, as the policies of memory see it. Sizes are bytes. */
 export interface Resident {
   readonly id: string;
@@ -113,8 +115,4 @@ function refusal(needed: number, room: Room, { used, available }: After): string
     );
   }
   return `it needs about ${gigabytes(needed)}, and the system has ${gigabytes(Math.max(0, available))} to give`;
-}
-
-function gigabytes(bytes: number): string {
-  return `${(bytes / 1e9).toFixed(1)} GB`;
 }

@@ -1,3 +1,4 @@
+import { gigabytes } from './gigabytes.ts';
 import { type MemoryReading, type Pressure, pressureOf } from './memory-pressure.ts';
 import type { Resident } from './memory-room.ts';
 
@@ -107,8 +108,4 @@ function shrink({ id, prefixBytes }: Resident, pressure: Pressure): GuardAction 
 function reason({ availableBytes, totalBytes, systemPressure }: MemoryReading): string {
   const figures = `${gigabytes(availableBytes)} of ${gigabytes(totalBytes)} are available`;
   return systemPressure === null ? figures : `the system calls it critical, ${figures}`;
-}
-
-function gigabytes(bytes: number): string {
-  return `${(bytes / 1e9).toFixed(1)} GB`;
 }

@@ -53,7 +53,7 @@ export async function readStatus(services: AgentServices): Promise<AdminStatus> 
     model: {
       loaded: recent !== undefined,
       name: recent?.id ?? null,
-      memory_gb: recentBytes === null ? null : gigabytes(recentBytes),
+      memory_gb: recentBytes === null ? null : gibibytes(recentBytes),
     },
     models,
     worker: summarise(workers),
@@ -72,7 +72,7 @@ export async function readStatus(services: AgentServices): Promise<AdminStatus> 
     },
     config: {
       machine_type: facts.machineType,
-      total_ram_gb: gigabytes(facts.totalMemoryBytes),
+      total_ram_gb: gibibytes(facts.totalMemoryBytes),
       idle_timeout_seconds: facts.idleTimeoutSeconds,
       memory_limit_bytes: facts.memoryLimitBytes,
     },
@@ -80,7 +80,7 @@ export async function readStatus(services: AgentServices): Promise<AdminStatus> 
 }
 
 /** Memory is sold in powers of two, and a 128 GB machine should say 128. */
-function gigabytes(bytes: number): number {
+function gibibytes(bytes: number): number {
   return Math.round((bytes / 1024 ** 3) * 100) / 100;
 }
 
