@@ -6,6 +6,7 @@ from .embedding_engine import EmbeddingEngine
 from .embedding_request import EmbeddingRequest
 from .errors import RequestError
 from .frames import DetokenizeFrame, TokenizeFrame
+from .overlong import least_tokens
 from .preparing_thread import PreparingThread
 from .replies import ReplyChannel
 from .request import Registry
@@ -48,6 +49,9 @@ def rows_of(request: EmbeddingRequest, model: "EmbeddingModel") -> list[list[int
     rows: list[list[int]] = []
     while len(rows) < len(inputs) and not request.cancelled:
         begin = len(rows)
+        for index, each in enumerate(inputs[begin : begin + TEXTS_AT_ONCE], begin):
+            if isinstance(each, str) and (length := least_tokens(each, model.tokenizer, model.context_length)):
+                raise _too_long(request, index, f"more than {length}", model)
         rows += _encode(inputs[begin : begin + TEXTS_AT_ONCE], model)
         for index in range(begin, len(rows)):
             _check(request, index, rows[index], model)
@@ -68,8 +72,10 @@ def _check(request: EmbeddingRequest, index: int, row: list[int], model: "Embedd
     if not isinstance(given, str):
         model.check_tokens(given, param)
     if len(row) > model.context_length:
-        raise RequestError(
-            f"{name} has {len(row)} tokens, and this model takes {model.context_length} at most. Split it.",
-            param,
-            "context_length",
-        )
+        raise _too_long(request, index, str(len(row)), model)
+
+
+def _too_long(request: EmbeddingRequest, index: int, length: str, model: "EmbeddingModel") -> RequestError:
+    name, param = request.name(index)
+    message = f"{name} has {length} tokens, and this model takes {model.context_length} at most. Split it."
+    return RequestError(message, param, "context_length")

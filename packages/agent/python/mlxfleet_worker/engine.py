@@ -30,7 +30,7 @@ class EngineBrokenError(Exception):
 
 
 class Engine:
-    """Owns the model and the batch. Other threads only call `submit`, `wake` and the counters."""
+    """Owns the model and the batch. Other threads only call `submit`, `stop` and the counters."""
 
     def __init__(self, replies: ReplyChannel, registry: Registry) -> None:
         self._replies = replies

@@ -3,7 +3,9 @@
 from typing import TYPE_CHECKING
 
 from .engine import Engine
+from .errors import RequestError
 from .frames import DetokenizeFrame, GenerateFrame, TokenizeFrame
+from .overlong import least_tokens, longest_text
 from .preparing_thread import PreparingThread
 from .prompts import ChatPrompt
 from .replies import ReplyChannel
@@ -32,6 +34,7 @@ class Preparation:
 
     def _tokenize(self, request: Request, model: "TextModel") -> None:
         frame = request.frame
+        refuse_overlong(request, model)
         request.prompt = model.encode(frame.prompt, frame.tool_choice)
         request.beginnings = model.beginnings(frame, request.prompt)
         room = model.context_length - len(request.prompt)
@@ -44,6 +47,18 @@ class Preparation:
     def _constrain(self, request: Request, model: "TextModel") -> None:
         request.grammar = model.grammar(request.frame, request.prompt)
         self._engine.submit(request)
+
+
+def refuse_overlong(request: Request, model: "TextModel") -> None:
+    """Raise RequestError for a prompt that is far too long, before it is tokenized and holds up others."""
+    length = least_tokens(longest_text(request.frame.prompt), model.tokenizer, model.context_length)
+    if length is not None:
+        raise RequestError(
+            f"The context length of this model is {model.context_length} tokens, but your {request.param} resulted in "
+            f"more than {length} tokens. Shorten the {request.param}.",
+            request.param,
+            "context_length",
+        )
 
 
 def may_have_grammar(frame: GenerateFrame) -> bool:

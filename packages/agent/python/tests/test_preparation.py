@@ -21,6 +21,9 @@ from worker_process import generate_frame
 class FailingModel:
     """A model with a fault of its own, which ends the loop when it is asked again."""
 
+    context_length = 100
+    tokenizer = None
+
     def __init__(self) -> None:
         self.asked = 0
 
@@ -54,6 +57,7 @@ class SlowGrammars:
     """A model that takes as long as it is told to for a grammar, and notes what is asked of it."""
 
     context_length = 100
+    tokenizer = None
 
     def __init__(self) -> None:
         self.has_begun, self.may_end = threading.Event(), threading.Event()
