@@ -328,11 +328,11 @@ describeUnless(
   'of a worker that gets no more memory every client gets an answer, and the next request works',
   () => {
     test('in prefill', async () => {
-      const request = { ...ENDLESS, messages: user('so '.repeat(2000)), max_tokens: 20 };
+      const request = { ...ENDLESS, messages: user('so '.repeat(1200)), max_tokens: 20 };
       const pid = pidOf(TEXT);
-      await limitMemory(pid, 1_000_000);
+      await limitMemory(pid, 0);
       const statuses = await Promise.all(
-        Array.from({ length: 4 }, async () => await statusOf(client.chat.completions.create(request))),
+        Array.from({ length: 2 }, async () => await statusOf(client.chat.completions.create(request))),
       );
       for (const status of statuses) expect([200, 500, 503]).toContain(status);
       await expectRecovery(TEXT, pid);
