@@ -35,13 +35,13 @@ interface Row {
   readonly figures: Figures;
 }
 
-const format = (schema: object): Record<string, unknown> => ({
+const formatOf = (schema: object): Record<string, unknown> => ({
   response_format: { type: 'json_schema', json_schema: { name: 'answer', strict: true, schema } },
 });
 
 const FORMATS: ReadonlyArray<{ readonly name: string; readonly options: Record<string, unknown> }> = [
   { name: 'none', options: {} },
-  { name: 'json_schema', options: format(SCHEMA) },
+  { name: 'json_schema', options: formatOf(SCHEMA) },
 ];
 
 const answerSchema = z.object({
@@ -63,7 +63,7 @@ async function honoursSchemas(server: BenchServer): Promise<boolean> {
       model: server.model,
       messages: [{ role: 'user', content: 'Is it?' }],
       max_tokens: 100,
-      ...format(schema),
+      ...formatOf(schema),
     }),
   });
   const answer = answerSchema.safeParse(await response.json());

@@ -5,132 +5,22 @@
  *
  * Arguments: names of peers; none means all.
  */
+import { ensureTextEnvironment } from '../scripts/lib/text-environment.ts';
 import { testModel } from '../test/support/test-model.ts';
-import { Collector, type Figures } from './lib/collector.ts';
-import { type LoadResult, runLoad } from './lib/load-client.ts';
-import type { BenchServer } from './lib/peer-server.ts';
-import { type RawLoop, type RawRound, startRawLoop } from './lib/raw-loop.ts';
-import { formatTable, writeResult } from './lib/report.ts';
+import { startRawLoop } from './lib/raw-loop.ts';
+import { writeResult } from './lib/report.ts';
+import { measureServing, type ServingResult } from './lib/serving.ts';
 import { withServers } from './lib/with-servers.ts';
 
 const MODEL = 'plain-text';
 const CLIENTS = [1, 8, 32, 64];
 const ROUNDS = 5;
 
-/** How the clients of one round behave. */
-interface Scenario {
-  readonly name: string;
-  readonly requestsPerClient: number;
-  /** Completion tokens asked for, in turn over clients and requests. */
-  readonly maxTokens: readonly number[];
-}
-
-const ALL_AT_ONCE: Scenario = {
-  name: 'all at once: one request a client, 256 new tokens',
-  requestsPerClient: 1,
-  maxTokens: [256],
-};
-
-const SCENARIOS: readonly Scenario[] = [
-  ALL_AT_ONCE,
-  // Unequal, so that after the first requests clients come and go at different times, as people do.
-  {
-    name: 'coming and going: three requests a client one after the other, 112 to 256 new tokens',
-    requestsPerClient: 3,
-    maxTokens: [256, 160, 208, 112],
-  },
-];
-
-interface Row {
-  readonly clients: number;
-  readonly server: string;
-  readonly figures: Figures;
-}
-
-const prompt = (round: number, client: number, request: number): string =>
-  `round ${String(round)} client ${String(client)} request ${String(request)}: tell me something`;
-
-async function runRound(
-  server: BenchServer,
-  scenario: Scenario,
-  clients: number,
-  round: number,
-): Promise<LoadResult> {
-  const { maxTokens, requestsPerClient } = scenario;
-  return await runLoad({
-    port: server.port,
-    model: server.model,
-    clients,
-    requestsPerClient,
-    maxTokens: (client, request) => maxTokens[(client + request) % maxTokens.length] ?? 256,
-    prompt: (client, request) => prompt(round, client, request),
-  });
-}
-
-async function runRawRound(raw: RawLoop, clients: number, round: number): Promise<RawRound> {
-  const prompts = Array.from({ length: clients }, (_, client) => prompt(round, client, 0));
-  return await raw.run(prompts, new Array<number>(clients).fill(ALL_AT_ONCE.maxTokens[0] ?? 256));
-}
-
-/** One round each to warm up, then the servers in turn, and the raw loop among them where it fits the scenario. */
-async function measure(
-  servers: readonly BenchServer[],
-  raw: RawLoop | null,
-  scenario: Scenario,
-  clients: number,
-): Promise<Row[]> {
-  const measured = servers.map((server) => ({ server, collector: new Collector() }));
-  const bare = new Collector();
-  for (let round = -1; round < ROUNDS; round += 1) {
-    for (const { server, collector } of measured) {
-      const result = await runRound(server, scenario, clients, round);
-      if (round >= 0) collector.add(result);
-    }
-    if (raw === null) continue;
-    const result = await runRawRound(raw, clients, round);
-    if (round >= 0) bare.addRaw(result);
-  }
-  const rows = measured.map(({ server, collector }) => ({
-    clients,
-    server: server.name,
-    figures: collector.figures(),
-  }));
-  if (raw !== null) rows.push({ clients, server: 'BatchGenerator alone', figures: bare.figures() });
-  return rows;
-}
-
-const HEADING = ['clients', 'server', 'tok/s', 'mlxfleet is', 'TTFT ms p50', 'p99', 'failed'];
-
-function cells({ clients, server, figures }: Row, rows: readonly Row[]): string[] {
-  const ours = rows.find((row) => row.clients === clients && row.server === 'mlxfleet');
-  const ratio = (ours?.figures.tokensPerSecond ?? Number.NaN) / figures.tokensPerSecond;
-  return [
-    String(clients),
-    server,
-    String(figures.tokensPerSecond),
-    server === 'mlxfleet' ? '' : `${ratio.toFixed(2)}x`,
-    figures.firstTokenMsP50.toFixed(1),
-    figures.firstTokenMsP99.toFixed(1),
-    String(figures.failed),
-  ];
-}
-
-const results: Array<Scenario & { readonly rows: readonly Row[] }> = [];
-const raw = await startRawLoop(await testModel(MODEL));
+let scenarios: ServingResult[] = [];
+const raw = await startRawLoop(await testModel(MODEL), await ensureTextEnvironment());
 await withServers(MODEL, process.argv.slice(2), async (servers) => {
-  for (const scenario of SCENARIOS) {
-    const rows: Row[] = [];
-    for (const clients of CLIENTS) {
-      rows.push(...(await measure(servers, scenario === ALL_AT_ONCE ? raw : null, scenario, clients)));
-    }
-    results.push({ ...scenario, rows });
-    console.log(`Serving ${MODEL}, ${scenario.name}, medians of ${String(ROUNDS)} rounds`);
-    console.log(
-      `${formatTable(
-        HEADING,
-        rows.map((row) => cells(row, rows)),
-      )}\n`,
-    );
-  }
-}).finally(raw.stop);
-await writeResult('serving', { model: MODEL, rounds: ROUNDS, scenarios: results });
+  scenarios = await measureServing(servers, raw, CLIENTS, ROUNDS);
+}).finally(async () => {
+  await raw.stop();
+});
+await writeResult('serving', { model: MODEL, rounds: ROUNDS, scenarios });

@@ -1,4 +1,4 @@
-import { startAgent } from '../../test/support/agent-process.ts';
+import { type AgentProcess, startAgent } from '../../test/support/agent-process.ts';
 import type { TestModel } from '../../test/support/test-model.ts';
 import type { BenchServer } from './peer-server.ts';
 
@@ -7,7 +7,11 @@ export async function startOurs(
   model: TestModel,
   config: Readonly<Record<string, unknown>> = {},
 ): Promise<BenchServer> {
-  const agent = await startAgent({ models: [model], config });
+  return serverOf(await startAgent({ models: [model], config }), model);
+}
+
+/** A running agent as a server of this model. */
+export function serverOf(agent: AgentProcess, model: string): BenchServer {
   return {
     name: 'mlxfleet',
     port: Number(new URL(agent.url).port),

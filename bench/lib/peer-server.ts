@@ -23,7 +23,7 @@ export interface BenchServer {
 /** Another server for the same models: how it is installed, and how it is started with a folder on a port. */
 export interface Peer {
   readonly name: string;
-  readonly command: (folder: string, port: number) => Promise<readonly string[]>;
+  readonly command: (folder: string, port: number) => Promise<readonly string[]> | readonly string[];
 }
 
 /** mlx_lm's own server, in the environment of our worker. */

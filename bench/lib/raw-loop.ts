@@ -3,7 +3,6 @@ import { once } from 'node:events';
 import path from 'node:path';
 import { createInterface } from 'node:readline';
 import { z } from 'zod';
-import { ensureTextEnvironment } from '../../scripts/lib/text-environment.ts';
 
 const roundSchema = z.object({
   tokens: z.number(),
@@ -21,15 +20,13 @@ export interface RawLoop {
 }
 
 /**
- * Starts it with the model in `folder`.
+ * Starts it with the model in `folder` and this interpreter, which has mlx-lm.
  * @throws Error from `run` when the program has ended.
  */
-export async function startRawLoop(folder: string): Promise<RawLoop> {
-  const child = spawn(
-    await ensureTextEnvironment(),
-    [path.join(import.meta.dirname, 'raw_loop.py'), folder],
-    { stdio: ['pipe', 'pipe', 'inherit'] },
-  );
+export async function startRawLoop(folder: string, python: string): Promise<RawLoop> {
+  const child = spawn(python, [path.join(import.meta.dirname, 'raw_loop.py'), folder], {
+    stdio: ['pipe', 'pipe', 'inherit'],
+  });
   const exited = once(child, 'exit');
   const lines = createInterface({ input: child.stdout })[Symbol.asyncIterator]();
   return {

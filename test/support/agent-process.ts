@@ -1,6 +1,6 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { cp, mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { cp, mkdir, mkdtemp, readFile, rm, symlink, writeFile } from 'node:fs/promises';
 import os from 'node:os';
 import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -16,6 +16,10 @@ import { isEmbeddingModel, testModel, type TestModel } from './test-model.ts';
 export interface AgentOptions {
   /** Test models to place under its models root. */
   readonly models: readonly TestModel[];
+  /** Folders of further models, by the id that they are to have. */
+  readonly modelFolders?: Readonly<Record<string, string>>;
+  /** Interpreter of text workers; default: the tests' own environment. */
+  readonly python?: string;
   /** Working directory; default `/`, which nothing may depend on. */
   readonly cwd?: string;
   /** Further fields of shared/config.yaml. */
@@ -46,6 +50,9 @@ export async function startAgent(options: AgentOptions): Promise<AgentProcess> {
   for (const model of options.models) {
     await cp(await testModel(model), path.join(root, 'shared', 'models', model), { recursive: true });
   }
+  for (const [id, folder] of Object.entries(options.modelFolders ?? {})) {
+    await symlink(folder, path.join(root, 'shared', 'models', id));
+  }
   const [port, adminPort] = await freePorts(2);
   const config = { version: 1, api: { port }, admin: { port: adminPort }, ...options.config };
   await writeFile(path.join(root, 'shared', 'config.yaml'), stringify(config));
@@ -57,7 +64,7 @@ export async function startAgent(options: AgentOptions): Promise<AgentProcess> {
       '--root',
       root,
       '--worker-python',
-      await ensureTextEnvironment(),
+      options.python ?? (await ensureTextEnvironment()),
       '--worker-source',
       workerSource,
       ...(await visionArguments(options.models)),

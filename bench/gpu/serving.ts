@@ -1,0 +1,50 @@
+/**
+ * The serving benchmark on a machine with an NVIDIA GPU, with a model that is large enough for real decoding speeds.
+ * See README.md beside it.
+ *
+ * Arguments: folder of the model, Python that has mlx-lm and MLX for CUDA, numbers of clients.
+ */
+import path from 'node:path';
+import { startAgent } from '../../test/support/agent-process.ts';
+import { serverOf } from '../lib/our-server.ts';
+import { type Peer, startPeer } from '../lib/peer-server.ts';
+import { startRawLoop } from '../lib/raw-loop.ts';
+import { writeResult } from '../lib/report.ts';
+import { measureServing } from '../lib/serving.ts';
+
+const ROUNDS = 3;
+
+const [folder = '', python = '', ...clients] = process.argv.slice(2);
+const id = path.basename(folder);
+
+const MLX_LM: Peer = {
+  name: 'mlx_lm.server',
+  command: (model, port) => [
+    python,
+    '-m',
+    'mlx_lm',
+    'server',
+    '--model',
+    model,
+    '--port',
+    String(port),
+    '--log-level',
+    'ERROR',
+  ],
+};
+
+const agent = await startAgent({ models: [], modelFolders: { [id]: folder }, python });
+const ours = serverOf(agent, id);
+try {
+  const theirs = await startPeer(MLX_LM, folder);
+  const raw = await startRawLoop(folder, python);
+  try {
+    const scenarios = await measureServing([ours, theirs], raw, clients.map(Number), ROUNDS);
+    await writeResult(`gpu-serving-${id}`, { model: id, rounds: ROUNDS, scenarios });
+  } finally {
+    await raw.stop();
+    await theirs.stop();
+  }
+} finally {
+  await ours.stop();
+}
