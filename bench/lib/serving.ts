@@ -5,7 +5,7 @@ import type { RawLoop, RawRound } from './raw-loop.ts';
 import { formatTable } from './report.ts';
 
 /** How the clients of one round behave. */
-export interface Scenario {
+interface Scenario {
   readonly name: string;
   readonly requestsPerClient: number;
   /** Completion tokens asked for, in turn over clients and requests. */
@@ -28,7 +28,7 @@ const SCENARIOS: readonly Scenario[] = [
   },
 ];
 
-export interface ServingRow {
+interface ServingRow {
   readonly clients: number;
   readonly server: string;
   readonly figures: Figures;
