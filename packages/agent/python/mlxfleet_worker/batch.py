@@ -24,6 +24,9 @@ from .text import TextModel
 PREFILL_BATCH_SIZE = 8
 STEPS_BETWEEN_EVALUATIONS = 50
 """Unevaluated parts of the caches' graphs would grow for ever (mlx-lm#1672)."""
+MEASURED_TOKENS = (32, 128)
+LONGEST_MEASUREMENT_SECONDS = 0.25
+"""A machine that takes longer than that over so few tokens learns from its first prompts."""
 SECONDS_TO_SAVE = 5.0
 """For prefixes that are not on disk when the worker is told to end: well within the agent's patience."""
 
@@ -97,8 +100,23 @@ class Batch:
         layers = layer_costs(self._generator._generation_batch.prompt_cache)
         while not any(response.finish_reason for response in self._generator.next()[1]):
             pass
+        self._measure_prefill()
         release_buffers()
         self._budget = MemoryBudget(self._memory_limit_bytes, active_bytes(), layers)
+
+    def _measure_prefill(self) -> None:
+        """Have the pacer know what prompts cost before the first one comes: small passes, and only quick ones."""
+        for tokens in MEASURED_TOKENS:
+            for is_warm in (False, True):
+                caches = make_cache(self._model.model, self._kv_bits)
+                begun = time.perf_counter()
+                self._model.model(mx.zeros((1, tokens), dtype=mx.int32), cache=caches)
+                mx.eval([cache.state for cache in caches])
+                seconds = time.perf_counter() - begun
+                if is_warm:
+                    self._pacer.record(tokens, seconds)
+                elif seconds > LONGEST_MEASUREMENT_SECONDS:
+                    return
 
     def room_for(self, request: Request) -> Room:
         """Whether there is memory for one more request; prefixes make way for it."""
@@ -234,7 +252,9 @@ class Batch:
     def _step_with_prefill(self) -> list[GenerationBatch.Response]:
         prefilling = len(self._prefilling)
         decoding = len(self._requests) > prefilling
-        self._generator.prefill_step_size = self._pacer.chunk(prompts=prefilling, decoding=decoding)
+        self._generator.prefill_step_size = self._pacer.chunk(
+            prompts=prefilling, longest=self._prefilling.longest, decoding=decoding
+        )
         with self._generator.stats() as work:
             progress, responses = self._generator.next()
         self._pacer.record(work.prompt_tokens, work.prompt_time)

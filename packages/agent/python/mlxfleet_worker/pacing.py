@@ -10,9 +10,13 @@ LONGEST_PAUSE_SECONDS = 0.25
 """Other streams never wait longer for a chunk, however slow their own steps are."""
 SHORTEST_PAUSE_SECONDS = 0.01
 """Nobody sees a pause of 10 ms."""
+WHOLE_SECONDS = 0.03
+"""Prompts that take no longer are computed in one pass: one such pause is better than three shorter ones."""
 PAUSE_PER_STEP = 1.5
 """A chunk beside decoding takes so many decoding steps: with the step itself, streams keep two fifths of their pace."""
 MINIMUM_CHUNK = 4
+LARGEST_REST = 1.5
+"""A chunk may grow by half so as to be the last."""
 EXPLORING = 3
 """Times the usual chunk: rounding and several prompts leave enough of it to be another size."""
 
@@ -35,15 +39,19 @@ class PrefillPacer:
         fixed, each = self._cost.costs()
         return 1 / (each + fixed / IDLE_TOKENS)
 
-    def chunk(self, *, prompts: int, decoding: bool) -> int:
-        """Tokens of each of `prompts` prompts to process in the next step."""
+    def chunk(self, *, prompts: int, longest: int, decoding: bool) -> int:
+        """Tokens of each of `prompts` prompts to process in the next step; the longest has `longest` tokens left.
+
+        A small rest is not left for another step, which costs as much again as any pass does.
+        """
         if not self._cost.is_known:
             total = float(UNMEASURED_TOKENS)
         elif decoding:
-            total = min(self._beside_decoding(), DECODING_TOKENS)
+            total = self._beside_decoding(prompts * longest)
         else:
             total = min(self._within(IDLE_SECONDS), IDLE_TOKENS)
-        return _round(max(int(total) // max(prompts, 1), MINIMUM_CHUNK))
+        each = max(int(total) // max(prompts, 1), MINIMUM_CHUNK)
+        return longest if each <= longest <= each * LARGEST_REST else _round(each)
 
     def record(self, tokens: int, seconds: float) -> None:
         """Learn from one prefill step."""
@@ -54,16 +62,18 @@ class PrefillPacer:
         known = self._step_seconds
         self._step_seconds = seconds if known is None else known + (min(seconds, known * LARGEST_CHANGE) - known) / 8
 
-    def _beside_decoding(self) -> float:
-        """What the pause has time for, and no less than what takes as long as the pass itself costs.
+    def _beside_decoding(self, tokens: int) -> float:
+        """Of so many tokens what the pause has time for, and no less than what takes as long as the pass itself costs.
 
         Smaller chunks would make others wait almost as long, and more often. While only one size was seen, the next
         chunk is of another, so that what a pass costs and what a token costs can be told apart.
         """
-        within_pause = self._within(self._pause())
+        if tokens <= self._within(WHOLE_SECONDS):
+            return tokens
+        within_pause = min(self._within(self._pause()), DECODING_TOKENS)
         if self._cost.is_separable:
             fixed, each = self._cost.costs()
-            wanted = max(within_pause, fixed / each)
+            wanted = max(within_pause, min(fixed / each, IDLE_TOKENS))
         else:
             wanted = max(within_pause, EXPLORING * self._cost.mean_tokens)
         return min(wanted, self._within(LONGEST_PAUSE_SECONDS))

@@ -44,6 +44,11 @@ class Prefills:
     def __len__(self) -> int:
         return len(self._prefills)
 
+    @property
+    def longest(self) -> int:
+        """The most tokens that any of the prompts has left to compute."""
+        return max((len(each.request.prompt) - each.computed for each in self._prefills.values()), default=0)
+
     def begin(self, uid: int, request: Request, known: int, boundaries: Sequence[Boundary]) -> None:
         """A prompt whose first `known` tokens are there."""
         self._prefills[uid] = Prefill(request, known, known, deque(boundaries))
