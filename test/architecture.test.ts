@@ -22,13 +22,16 @@ test.each(named)('ARCHITECTURE.md: %s exists', async (name) => {
   expect(names.filter((one) => new RegExp(`^${pattern}$`).test(one))).not.toEqual([]);
 });
 
-test.each(['packages/cli/src', 'packages/agent/src', 'packages/protocol/src'])(
-  'ARCHITECTURE.md names the folders of %s',
-  async (folder) => {
-    const entries = await readdir(path.join(checkout, folder), { withFileTypes: true });
-    const folders = entries
-      .filter((entry) => entry.isDirectory() && entry.name !== 'test-support')
-      .map(({ name }) => `${folder}/${name}/`);
-    expect(folders.filter((one) => !named.some((name) => `${name}/`.startsWith(one)))).toEqual([]);
-  },
-);
+test.each([
+  'packages/cli/src',
+  'packages/agent/src',
+  'packages/agent/src/routes',
+  'packages/agent/python/mlxfleet_worker',
+  'packages/protocol/src',
+])('ARCHITECTURE.md names the folders of %s', async (folder) => {
+  const entries = await readdir(path.join(checkout, folder), { withFileTypes: true });
+  const folders = entries
+    .filter((entry) => entry.isDirectory() && !['test-support', '__pycache__'].includes(entry.name))
+    .map(({ name }) => `${folder}/${name}/`);
+  expect(folders.filter((one) => !named.some((name) => `${name}/`.startsWith(one)))).toEqual([]);
+});

@@ -12,6 +12,8 @@ const zodAlone = 'protocol imports zod and nothing else.';
 const agentAlone = 'agent and cli never import each other.';
 const cliAlone = 'cli and agent never import each other.';
 const publicEntry = 'import the protocol by its public entry.';
+const apisApart = 'what two APIs share is in answering/.';
+const noApi = 'answering knows no API.';
 
 /** File in packages/, the line it holds, and what lint says to it. */
 const violations: ReadonlyArray<readonly [file: string, line: string, message: string]> = [
@@ -30,6 +32,20 @@ const violations: ReadonlyArray<readonly [file: string, line: string, message: s
   ['agent/src/by-folder.ts', "import { x } from '../../../packages/cli/src/main.ts';", agentAlone],
   ['agent/src/protocol-inside.ts', "import { x } from '@mlxfleet/protocol/src/host.ts';", publicEntry],
   ['agent/src/protocol-by-path.ts', "import { x } from '../../protocol/src/host.ts';", publicEntry],
+  ['agent/src/routes/openai/across.ts', "import { x } from '../anthropic/messages.ts';", apisApart],
+  ['agent/src/routes/openai/chat/across.ts', "import { x } from '../../anthropic/messages.ts';", apisApart],
+  [
+    'agent/src/routes/anthropic/across.ts',
+    "import type { X } from '../openai/chat/chat-plan.ts';",
+    apisApart,
+  ],
+  ['agent/src/routes/openai/chat/by-name.ts', "import { x } from '@mlxfleet/cli';", agentAlone],
+  [
+    'agent/src/routes/anthropic/inside.ts',
+    "import { x } from '@mlxfleet/protocol/src/host.ts';",
+    publicEntry,
+  ],
+  ['agent/src/answering/upwards.ts', "import { x } from '../routes/parse-body.ts';", noApi],
   ['cli/src/by-name.ts', "import { x } from '@mlxfleet/agent';", cliAlone],
   ['cli/src/by-other-subpath.ts', "import { x } from '@mlxfleet/agent/dist/agent.mjs';", cliAlone],
   ['cli/src/by-subpath.ts', "import { x } from '@mlxfleet/agent/src/main.ts';", cliAlone],
@@ -46,6 +62,7 @@ const allowed: ReadonlyArray<readonly [file: string, line: string]> = [
   ['agent/src/clean.ts', "import { x } from '@mlxfleet/protocol';"],
   ['agent/src/library.ts', "import fastify from 'fastify';"],
   ['agent/src/routes/openai/clean.ts', "import { x } from '../../scheduler/x.ts';"],
+  ['agent/src/routes/anthropic/clean.ts', "import { x } from '../../answering/x.ts';"],
   ['cli/src/clean.ts', "import { x } from '@mlxfleet/protocol';"],
   ['cli/src/agent-client/clean.ts', "import { x } from '../ssh/x.ts';"],
   // A folder of the command line may be called after the agent.
@@ -58,7 +75,7 @@ const lintReport = z.object({
   ),
 });
 
-describe('the arrows between packages', () => {
+describe('the arrows between packages, and between folders of the agent', () => {
   let tree: string;
   /** Complaints about imports, by file in packages/. */
   const complaints = new Map<string, string>();

@@ -6,13 +6,13 @@ import { installBodiesInFlight } from './plugins/bodies-in-flight.ts';
 import { installRateLimit } from './plugins/rate-limit.ts';
 import { countTokens } from './routes/anthropic/count-tokens.ts';
 import { messages } from './routes/anthropic/messages.ts';
-import { chatCompletions } from './routes/openai/chat-completions.ts';
-import { completions } from './routes/openai/completions.ts';
-import { embeddings } from './routes/openai/embeddings.ts';
-import { models } from './routes/openai/models.ts';
-import { operations } from './routes/openai/operations.ts';
+import { chatCompletions } from './routes/openai/chat/chat-completions.ts';
+import { completions } from './routes/openai/completions/completions.ts';
+import { embeddings } from './routes/openai/embeddings/embeddings.ts';
+import { models } from './routes/openai/models/models.ts';
 import { responses } from './routes/openai/responses/responses.ts';
-import { tokenize } from './routes/openai/tokenize.ts';
+import { tokenize } from './routes/openai/tokenize/tokenize.ts';
+import { operations } from './routes/operations/operations.ts';
 import type { AgentServices } from './state/agent-state.ts';
 
 /** Largest body of a request that holds text only. */

@@ -1,9 +1,9 @@
 import { type CountTokens, countTokensRequestSchema, UNSUPPORTED_MESSAGES_OPTIONS } from '@mlxfleet/protocol';
 import type { FastifyInstance } from 'fastify';
+import { askModel } from '../../answering/ask-model.ts';
+import { refuseOptions } from '../../answering/refuse-options.ts';
+import { requireTask } from '../../answering/require-task.ts';
 import type { AgentServices } from '../../state/agent-state.ts';
-import { questionRoute } from '../openai/question-route.ts';
-import { refuseOptions } from '../openai/refuse-options.ts';
-import { requireTask } from '../openai/require-task.ts';
 import { parseBody } from '../parse-body.ts';
 import { sendAnthropicError } from './anthropic-errors.ts';
 import { messagesPrompt } from './messages-plan.ts';
@@ -17,7 +17,7 @@ export function countTokens(app: FastifyInstance, services: AgentServices, bodyL
     refuseOptions(body, UNSUPPORTED_MESSAGES_OPTIONS);
     const question = { type: 'tokenize', prompt: messagesPrompt(body), add_special_tokens: true } as const;
     reply.header('request-id', request.id);
-    return await questionRoute(services, reply, body.model, async (runtime, signal): Promise<CountTokens> => {
+    return await askModel(services, reply, body.model, async (runtime, signal): Promise<CountTokens> => {
       requireTask(runtime, 'generate');
       const { tokens } = await runtime.ask(question, signal);
       return { input_tokens: tokens.length };

@@ -4,8 +4,8 @@ import type {
   AnthropicThinking,
   AnthropicUsage,
 } from '@mlxfleet/protocol';
-import type { AnswerBlock } from '../openai/answer-blocks.ts';
-import type { Finish, PromptCount, Summary } from '../openai/generation.ts';
+import type { AnswerBlock } from '../../answering/answer-blocks.ts';
+import type { Finish, PromptCount, Summary } from '../../answering/generation.ts';
 
 /** Whether reasoning is told, told as an empty block, or not told. */
 export type ThinkingDisplay = 'full' | 'omitted' | 'none';

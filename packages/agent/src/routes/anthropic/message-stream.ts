@@ -1,8 +1,9 @@
 import type { AnthropicEvent, StepOutput } from '@mlxfleet/protocol';
+import { type AnswerBlock, AnswerBlocks, type BlockListener } from '../../answering/answer-blocks.ts';
+import type { ClientGone } from '../../answering/client-gone.ts';
+import type { EventStream } from '../../answering/event-stream.ts';
+import type { AnswerSink, Finish, PromptCount, Summary } from '../../answering/generation.ts';
 import type { ApiError } from '../../api-error.ts';
-import { type AnswerBlock, AnswerBlocks, type BlockListener } from '../openai/answer-blocks.ts';
-import type { EventStream } from '../openai/event-stream.ts';
-import type { AnswerSink, ClientGone, Finish, PromptCount, Summary } from '../openai/generation.ts';
 import { anthropicError } from './anthropic-errors.ts';
 import {
   emptyBlock,

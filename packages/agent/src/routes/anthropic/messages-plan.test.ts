@@ -1,7 +1,7 @@
 import { messagesRequestSchema } from '@mlxfleet/protocol';
 import { describe, expect, test } from 'vitest';
+import type { GenerationPlan } from '../../answering/generation-plan.ts';
 import { ApiError } from '../../api-error.ts';
-import type { GenerationPlan } from '../openai/generation-plan.ts';
 import { messagesPlan } from './messages-plan.ts';
 
 function plan(fields: object): GenerationPlan {

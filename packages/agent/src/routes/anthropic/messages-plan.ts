@@ -5,13 +5,13 @@ import type {
   Prompt,
   ToolChoice,
 } from '@mlxfleet/protocol';
+import { schemaConstraint } from '../../answering/answer-constraint.ts';
+import { type GenerationPlan, generationPlan } from '../../answering/generation-plan.ts';
+import { templateOptions } from '../../answering/template-options.ts';
+import { toolChoiceAmong, toolDefinitions } from '../../answering/tool-use.ts';
 import { ApiError } from '../../api-error.ts';
 import { API_ERRORS } from '../../errors.ts';
 import type { Priority } from '../../scheduler/request-queue.ts';
-import { schemaConstraint } from '../openai/answer-constraint.ts';
-import { templateOptions } from '../openai/chat-prompt.ts';
-import { type GenerationPlan, generationPlan } from '../openai/generation-plan.ts';
-import { toolChoiceAmong, toolDefinitions } from '../openai/tool-use.ts';
 import { templateMessages } from './messages-prompt.ts';
 
 type ChatPrompt = Extract<Prompt, { kind: 'chat' }>;

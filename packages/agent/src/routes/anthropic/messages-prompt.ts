@@ -4,10 +4,10 @@ import type {
   CountTokensRequest,
   UserBlock,
 } from '@mlxfleet/protocol';
+import { imageRefusal } from '../../answering/image-refusal.ts';
+import { TemplateMessages } from '../../answering/template-messages.ts';
 import { ApiError } from '../../api-error.ts';
 import { API_ERRORS } from '../../errors.ts';
-import { imageRefusal } from '../openai/image-refusal.ts';
-import { TemplateMessages } from '../openai/template-messages.ts';
 
 type ToolResult = Extract<UserBlock, { type: 'tool_result' }>;
 

@@ -1,7 +1,7 @@
 import type { ResponseObject, ResponseOutputItem, ResponsesRequest, ResponseUsage } from '@mlxfleet/protocol';
+import type { AnswerBlock } from '../../../answering/answer-blocks.ts';
+import type { Finish, Summary } from '../../../answering/generation.ts';
 import type { ApiError } from '../../../api-error.ts';
-import type { AnswerBlock } from '../answer-blocks.ts';
-import type { Finish, Summary } from '../generation.ts';
 
 /** A response before its first token: what the request said, and what holds where it said nothing. */
 export function newResponse(request: ResponsesRequest, id: string, createdAt: number): ResponseObject {

@@ -1,9 +1,10 @@
 import type { ChoiceLogprob, ResponseEvent, ResponseObject, StepOutput } from '@mlxfleet/protocol';
+import { type AnswerBlock, AnswerBlocks, type BlockListener } from '../../../answering/answer-blocks.ts';
+import type { ClientGone } from '../../../answering/client-gone.ts';
+import type { EventStream } from '../../../answering/event-stream.ts';
+import type { AnswerSink, Finish, Summary } from '../../../answering/generation.ts';
+import type { FinishAnswer } from '../../../answering/whole-blocks.ts';
 import type { ApiError } from '../../../api-error.ts';
-import { type AnswerBlock, AnswerBlocks, type BlockListener } from '../answer-blocks.ts';
-import type { EventStream } from '../event-stream.ts';
-import type { AnswerSink, ClientGone, Finish, Summary } from '../generation.ts';
-import type { FinishAnswer } from '../whole-blocks.ts';
 import { failedResponse, itemId, outputItem, textPart } from './response-object.ts';
 
 /** An event without its number. */

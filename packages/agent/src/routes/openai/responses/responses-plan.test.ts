@@ -1,7 +1,7 @@
 import { responsesRequestSchema } from '@mlxfleet/protocol';
 import { describe, expect, test } from 'vitest';
+import type { GenerationPlan } from '../../../answering/generation-plan.ts';
 import { ApiError } from '../../../api-error.ts';
-import type { GenerationPlan } from '../generation-plan.ts';
 import { responsesPlan } from './responses-plan.ts';
 
 function plan(fields: object, earlier: object[] = []): GenerationPlan {

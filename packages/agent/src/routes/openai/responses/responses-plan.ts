@@ -1,8 +1,8 @@
 import type { Constraint, ResponseInputItem, ResponsesRequest } from '@mlxfleet/protocol';
+import { schemaConstraint } from '../../../answering/answer-constraint.ts';
+import { type GenerationPlan, generationPlan } from '../../../answering/generation-plan.ts';
+import { templateOptions } from '../../../answering/template-options.ts';
 import type { Priority } from '../../../scheduler/request-queue.ts';
-import { schemaConstraint } from '../answer-constraint.ts';
-import { templateOptions } from '../chat-prompt.ts';
-import { type GenerationPlan, generationPlan } from '../generation-plan.ts';
 import { responsesMessages } from './responses-prompt.ts';
 import { responsesTools } from './responses-tools.ts';
 

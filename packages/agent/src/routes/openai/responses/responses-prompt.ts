@@ -1,8 +1,8 @@
 import type { ResponseInputItem, ResponseInputPart } from '@mlxfleet/protocol';
+import { imageRefusal } from '../../../answering/image-refusal.ts';
+import { TemplateMessages } from '../../../answering/template-messages.ts';
 import { ApiError } from '../../../api-error.ts';
 import { API_ERRORS } from '../../../errors.ts';
-import { imageRefusal } from '../image-refusal.ts';
-import { TemplateMessages } from '../template-messages.ts';
 
 type Message = Extract<ResponseInputItem, { role: unknown }>;
 

@@ -1,5 +1,5 @@
 import type { ResponsesRequest, ToolChoice, ToolDefinition } from '@mlxfleet/protocol';
-import { toolChoiceAmong, toolDefinitions } from '../tool-use.ts';
+import { toolChoiceAmong, toolDefinitions } from '../../../answering/tool-use.ts';
 
 export interface ToolUse {
   /** As chat templates take them. */

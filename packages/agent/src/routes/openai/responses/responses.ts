@@ -6,15 +6,15 @@ import {
   UNSUPPORTED_RESPONSES_OPTIONS,
 } from '@mlxfleet/protocol';
 import type { FastifyInstance, FastifyRequest } from 'fastify';
+import { parsePriority } from '../../../answering/generation-plan.ts';
+import { refuseOptions } from '../../../answering/refuse-options.ts';
+import { COMMENT_HEARTBEAT, respond } from '../../../answering/respond.ts';
+import { type FinishAnswer, WholeBlocks } from '../../../answering/whole-blocks.ts';
 import { ApiError } from '../../../api-error.ts';
 import { API_ERRORS } from '../../../errors.ts';
 import { keyOwner } from '../../../plugins/key-owner.ts';
 import type { AgentServices } from '../../../state/agent-state.ts';
 import { parseBody } from '../../parse-body.ts';
-import { parsePriority } from '../generation-plan.ts';
-import { refuseOptions } from '../refuse-options.ts';
-import { COMMENT_HEARTBEAT, respond } from '../respond.ts';
-import { type FinishAnswer, WholeBlocks } from '../whole-blocks.ts';
 import { finishedResponse, newResponse } from './response-object.ts';
 import { ResponseStream } from './response-stream.ts';
 import { responsesInput } from './responses-input.ts';

@@ -1,0 +1,42 @@
+import type { FastifyReply } from 'fastify';
+import { ApiError } from '../api-error.ts';
+import type { ModelRuntime } from '../models/model-runtime.ts';
+import type { AgentServices } from '../state/agent-state.ts';
+import { ClientGone } from './client-gone.ts';
+import { watchEnding } from './request-ending.ts';
+
+/**
+ * Answers a request with one JSON document that a model is asked for. Its client's going away, or the end of its time,
+ * ends the question wherever it is.
+ */
+export async function askModel<Answer>(
+  { config, lifecycle, pool, metrics }: AgentServices,
+  reply: FastifyReply,
+  model: string,
+  ask: (runtime: ModelRuntime, signal: AbortSignal) => Promise<Answer>,
+): Promise<FastifyReply> {
+  lifecycle.refuseWhenDraining();
+  const begun = performance.now();
+  const ending = watchEnding(reply, config.request_timeout_seconds);
+  // Of the models there are: a name that a client made up would be a label, and memory, for ever.
+  let labels: { model_name?: string } = {};
+  try {
+    const runtime = await ending.race(pool.acquire(model));
+    labels = { model_name: runtime.id };
+    lifecycle.refuseWhenDraining();
+    const answer = await ask(runtime, ending.signal);
+    metrics.endToEnd.observe(labels, (performance.now() - begun) / 1000);
+    metrics.success.inc({ ...labels, finished_reason: 'stop' });
+    void reply.send(answer);
+    return reply;
+  } catch (error) {
+    if (error instanceof ClientGone) {
+      metrics.cancelled.inc(labels);
+      return reply.hijack();
+    }
+    if (error instanceof ApiError) metrics.failures.inc({ ...labels, code: error.code.toLowerCase() });
+    throw error;
+  } finally {
+    ending.release();
+  }
+}

@@ -1,0 +1,132 @@
+import type { OutgoingHttpHeaders } from 'node:http';
+import type { FastifyReply, FastifyRequest } from 'fastify';
+import { ApiError } from '../api-error.ts';
+import { API_ERRORS } from '../errors.ts';
+import type { ModelRuntime } from '../models/model-runtime.ts';
+import { cacheScope } from '../plugins/key-owner.ts';
+import type { AgentServices } from '../state/agent-state.ts';
+import { ClientGone } from './client-gone.ts';
+import { EventStream } from './event-stream.ts';
+import { type AnswerSink, Generation } from './generation.ts';
+import type { GenerationPlan } from './generation-plan.ts';
+import { watchEnding } from './request-ending.ts';
+import { requireTask } from './require-task.ts';
+
+/** Collects an answer that is sent whole. */
+export interface WholeSink extends AnswerSink {
+  /** The body as JSON; rejects with what ended the request. */
+  readonly outcome: Promise<string>;
+}
+
+/** One request of any API that generates: what it asks for, and how its answer looks. */
+export interface Answering {
+  readonly plan: GenerationPlan;
+  /** Names the request towards its worker and in the log. */
+  readonly id: string;
+  readonly stream: boolean;
+  /** Said in streams while there is nothing to tell: an event, or a comment, without meaning. */
+  readonly heartbeat: string;
+  /** Further headers of the answer. */
+  readonly headers?: OutgoingHttpHeaders;
+  whole(): WholeSink;
+  streamed(stream: EventStream): AnswerSink;
+}
+
+/** A comment, which clients of server-sent events skip. */
+export const COMMENT_HEARTBEAT = ': waiting\n\n';
+
+/**
+ * Generates and sends an answer, as a stream or whole. Its client's going away, or the end of its time, ends the request
+ * wherever it is.
+ */
+export async function respond(
+  services: AgentServices,
+  request: FastifyRequest,
+  reply: FastifyReply,
+  answering: Answering,
+): Promise<FastifyReply> {
+  const { config, lifecycle, pool, metrics } = services;
+  const { plan, id } = answering;
+  lifecycle.refuseWhenDraining();
+  refuseTooMany(plan, config.queue_depth + config.max_batch_size);
+  const ending = watchEnding(reply, config.request_timeout_seconds);
+  const begin: Begin = (runtime, sink) => {
+    const generation = new Generation(runtime, plan, sink, metrics);
+    ending.onEnd((reason) => {
+      if (reason instanceof ApiError) generation.fail(reason);
+      else generation.cancel();
+    });
+    generation.start(id, cacheScope(request, config.api.key_hashes));
+    return generation;
+  };
+  try {
+    const runtime = await ending.race(pool.acquire(plan.model));
+    lifecycle.refuseWhenDraining();
+    requireTask(runtime, 'generate');
+    if (answering.stream) await stream(runtime, services, reply, answering, begin);
+    else await whole(runtime, reply, answering, begin);
+    request.log.info({ model: plan.model, id, stream: answering.stream }, 'answered');
+    return reply;
+  } catch (error) {
+    if (!(error instanceof ClientGone)) throw error;
+    request.log.info({ model: plan.model, id }, 'the client went away');
+    return reply.hijack();
+  } finally {
+    ending.release();
+  }
+}
+
+type Begin = (runtime: ModelRuntime, sink: AnswerSink) => Generation;
+
+async function whole(
+  runtime: ModelRuntime,
+  reply: FastifyReply,
+  answering: Answering,
+  begin: Begin,
+): Promise<void> {
+  const collected = answering.whole();
+  begin(runtime, collected);
+  const json = await collected.outcome;
+  void reply.headers({ ...answering.headers, 'content-type': 'application/json; charset=utf-8' }).send(json);
+}
+
+async function stream(
+  runtime: ModelRuntime,
+  services: AgentServices,
+  reply: FastifyReply,
+  answering: Answering,
+  begin: Begin,
+): Promise<void> {
+  let generation: Generation | null = null;
+  const events = new EventStream({
+    response: reply.raw,
+    headers: answering.headers ?? {},
+    heartbeatMs: services.heartbeatMs,
+    heartbeat: answering.heartbeat,
+    onBegin: () => {
+      // Fastify would have sent what hooks have set.
+      for (const [name, value] of Object.entries(reply.getHeaders())) {
+        if (value !== undefined) reply.raw.setHeader(name, value);
+      }
+      reply.hijack();
+    },
+    onOverflow: (error) => generation?.fail(error),
+  });
+  try {
+    generation = begin(runtime, answering.streamed(events));
+    await events.outcome;
+  } finally {
+    events.quieten();
+  }
+}
+
+/** More than this could never be queued, whenever it came. */
+function refuseTooMany(plan: GenerationPlan, most: number): void {
+  const choices = plan.prompts.length * plan.choicesPerPrompt;
+  if (choices <= most) return;
+  throw new ApiError(
+    API_ERRORS.INVALID_VALUE,
+    `The request asks for ${String(choices)} completions, and one request may have ${String(most)}.`,
+    { param: plan.prompts.length > 1 ? 'prompt' : 'n' },
+  );
+}

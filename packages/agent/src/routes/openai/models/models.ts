@@ -1,0 +1,28 @@
+import type { Model, ModelList } from '@mlxfleet/protocol';
+import type { FastifyInstance } from 'fastify';
+import { ApiError } from '../../../api-error.ts';
+import { API_ERRORS } from '../../../errors.ts';
+import type { ModelLocation } from '../../../models/catalog.ts';
+import { isModelId } from '../../../models/model-id.ts';
+import type { AgentServices } from '../../../state/agent-state.ts';
+
+/** `GET /v1/models` and `/v1/models/{id}`; ids of a hub hold a slash. */
+export function models(app: FastifyInstance, { pool }: AgentServices): void {
+  app.get('/v1/models', async (): Promise<ModelList> => {
+    const locations = await pool.list();
+    return { object: 'list', data: locations.map(describe) };
+  });
+
+  app.get<{ Params: { '*': string } }>('/v1/models/*', async (request): Promise<Model> => {
+    const id = request.params['*'];
+    const location = await pool.find(id);
+    if (location !== null) return describe(location);
+    const name = isModelId(id) ? `The model '${id}' is not on this host.` : 'This is not the id of a model.';
+    throw new ApiError(API_ERRORS.MODEL_NOT_FOUND, name, { param: 'model' });
+  });
+}
+
+function describe({ id, createdAt }: ModelLocation): Model {
+  const owner = id.includes('/') ? id.slice(0, id.indexOf('/')) : 'mlxfleet';
+  return { id, object: 'model', created: createdAt, owned_by: owner };
+}

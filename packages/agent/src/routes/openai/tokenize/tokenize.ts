@@ -1,0 +1,64 @@
+import {
+  type Detokenization,
+  detokenizeRequestSchema,
+  type Prompt,
+  type Tokenization,
+  type TokenizeRequest,
+  tokenizeRequestSchema,
+  UNSUPPORTED_TOKENIZE_OPTIONS,
+} from '@mlxfleet/protocol';
+import type { FastifyInstance } from 'fastify';
+import { askModel } from '../../../answering/ask-model.ts';
+import { refuseOptions } from '../../../answering/refuse-options.ts';
+import { ApiError } from '../../../api-error.ts';
+import { API_ERRORS } from '../../../errors.ts';
+import type { AgentServices } from '../../../state/agent-state.ts';
+import { parseBody } from '../../parse-body.ts';
+import { chatPrompt } from '../chat/chat-prompt.ts';
+
+/** `POST /v1/tokenize` and `/v1/detokenize`. */
+export function tokenize(app: FastifyInstance, services: AgentServices, bodyLimit: number): void {
+  app.post('/v1/tokenize', { bodyLimit, config: { modelWork: true } }, async (request, reply) => {
+    const body = parseBody(tokenizeRequestSchema, request.body);
+    refuseOptions(body, UNSUPPORTED_TOKENIZE_OPTIONS);
+    const prompt = tokenizePrompt(body);
+    // A chat's prompt is whole as the template renders it.
+    const special = body.messages != null || (body.add_special_tokens ?? true);
+    const question = { type: 'tokenize', prompt, add_special_tokens: special } as const;
+    return await askModel(services, reply, body.model, async (runtime, signal): Promise<Tokenization> => {
+      const { tokens } = await runtime.ask(question, signal);
+      return { tokens, count: tokens.length };
+    });
+  });
+
+  app.post(
+    '/v1/detokenize',
+    { bodyLimit, config: { modelWork: true, tokenLists: true } },
+    async (request, reply) => {
+      const body = parseBody(detokenizeRequestSchema, request.body);
+      return await askModel(services, reply, body.model, async (runtime, signal): Promise<Detokenization> => {
+        const { text } = await runtime.ask({ type: 'detokenize', tokens: body.tokens }, signal);
+        return { text };
+      });
+    },
+  );
+}
+
+function tokenizePrompt(body: TokenizeRequest): Prompt {
+  const { input, messages, add_special_tokens: special } = body;
+  if (input != null && messages != null) {
+    throw new ApiError(API_ERRORS.INVALID_VALUE, "'input' and 'messages' exclude each other.", {
+      param: 'messages',
+    });
+  }
+  if (messages != null && special === true) {
+    throw new ApiError(
+      API_ERRORS.UNSUPPORTED_PARAMETER,
+      "'add_special_tokens' is about 'input': the model's template says what stands around 'messages'.",
+      { param: 'add_special_tokens' },
+    );
+  }
+  if (messages != null) return chatPrompt({ ...body, messages });
+  if (input != null) return { kind: 'text', text: input };
+  throw new ApiError(API_ERRORS.MISSING_REQUIRED_PARAMETER, "'input' is required.", { param: 'input' });
+}
