@@ -137,7 +137,7 @@ test('README names every command of the command line', () => {
 });
 
 test('docs/admin-api.md names every metric', () => {
-  const source = read('packages/agent/src/state/metrics.ts');
+  const source = read('packages/agent/src/metrics/metrics.ts');
   const metrics = Array.from(source.matchAll(/'((?:vllm:|mlxfleet_)\w+)'/g), ([, name = '']) => name);
   expect(metrics.length).toBeGreaterThan(10);
   const page = read('docs/admin-api.md');

@@ -14,6 +14,9 @@ const cliAlone = 'cli and agent never import each other.';
 const publicEntry = 'import the protocol by its public entry.';
 const apisApart = 'what two APIs share is in answering/.';
 const noApi = 'answering knows no API.';
+const noModels = 'memory, queueing, metrics and workers know no models and no requests.';
+const noStatus = 'models know neither the status nor the requests.';
+const noRequests = 'what is told of the agent knows no requests.';
 
 /** File in packages/, the line it holds, and what lint says to it. */
 const violations: ReadonlyArray<readonly [file: string, line: string, message: string]> = [
@@ -46,6 +49,14 @@ const violations: ReadonlyArray<readonly [file: string, line: string, message: s
     publicEntry,
   ],
   ['agent/src/answering/upwards.ts', "import { x } from '../routes/parse-body.ts';", noApi],
+  ['agent/src/memory/upwards.ts', "import { x } from '../models/model-pool.ts';", noModels],
+  ['agent/src/scheduler/upwards.ts', "import type { X } from '../models/catalog.ts';", noModels],
+  ['agent/src/workers/upwards.ts', "import { x } from '../agent-services.ts';", noModels],
+  ['agent/src/metrics/upwards.ts', "import { x } from '../status/status.ts';", noModels],
+  ['agent/src/models/upwards.ts', "import { x } from '../status/status.ts';", noStatus],
+  ['agent/src/models/deep/upwards.ts', "import type { X } from '../../agent-services.ts';", noStatus],
+  ['agent/src/models/sideways.ts', "import { x } from '../routes/parse-body.ts';", noStatus],
+  ['agent/src/status/upwards.ts', "import { x } from '../routes/admin/reads.ts';", noRequests],
   ['cli/src/by-name.ts', "import { x } from '@mlxfleet/agent';", cliAlone],
   ['cli/src/by-other-subpath.ts', "import { x } from '@mlxfleet/agent/dist/agent.mjs';", cliAlone],
   ['cli/src/by-subpath.ts', "import { x } from '@mlxfleet/agent/src/main.ts';", cliAlone],
@@ -63,6 +74,8 @@ const allowed: ReadonlyArray<readonly [file: string, line: string]> = [
   ['agent/src/library.ts', "import fastify from 'fastify';"],
   ['agent/src/routes/openai/clean.ts', "import { x } from '../../scheduler/x.ts';"],
   ['agent/src/routes/anthropic/clean.ts', "import { x } from '../../answering/x.ts';"],
+  ['agent/src/models/clean.ts', "import { x } from '../memory/x.ts';"],
+  ['agent/src/status/clean.ts', "import { x } from '../models/x.ts';"],
   ['cli/src/clean.ts', "import { x } from '@mlxfleet/protocol';"],
   ['cli/src/agent-client/clean.ts', "import { x } from '../ssh/x.ts';"],
   // A folder of the command line may be called after the agent.

@@ -1,4 +1,5 @@
 import type { FastifyInstance } from 'fastify';
+import type { AgentServices } from './agent-services.ts';
 import { baseApp } from './base-app.ts';
 import { installAdmission } from './plugins/admission.ts';
 import { installApiKey } from './plugins/api-key.ts';
@@ -13,7 +14,6 @@ import { models } from './routes/openai/models/models.ts';
 import { responses } from './routes/openai/responses/responses.ts';
 import { tokenize } from './routes/openai/tokenize/tokenize.ts';
 import { operations } from './routes/operations/operations.ts';
-import type { AgentServices } from './state/agent-state.ts';
 
 /** Largest body of a request that holds text only. */
 const TEXT_BODY_BYTES = 16 * 1024 * 1024;

@@ -6,8 +6,8 @@ import { CodedError } from '@mlxfleet/protocol';
 import { type Agent, startAgent } from './agent.ts';
 import { readConfig } from './config/read-config.ts';
 import { PROCESS_ERRORS } from './errors.ts';
-import { createLog } from './state/log.ts';
-import { findRelease, type Release } from './state/release.ts';
+import { findRelease, type Release } from './lifecycle/release.ts';
+import { createLog } from './logs/log.ts';
 import { VERSION } from './version.ts';
 
 const HELP = `mlxfleet agent ${VERSION}: serves the models of this host

@@ -1,10 +1,10 @@
 import type { OutgoingHttpHeaders } from 'node:http';
 import type { FastifyReply, FastifyRequest } from 'fastify';
+import type { AgentServices } from '../agent-services.ts';
 import { ApiError } from '../api-error.ts';
 import { API_ERRORS } from '../errors.ts';
 import type { ModelRuntime } from '../models/model-runtime.ts';
 import { cacheScope } from '../plugins/key-owner.ts';
-import type { AgentServices } from '../state/agent-state.ts';
 import { ClientGone } from './client-gone.ts';
 import { EventStream } from './event-stream.ts';
 import { type AnswerSink, Generation } from './generation.ts';

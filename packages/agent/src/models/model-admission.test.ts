@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import pino from 'pino';
 import { afterAll, describe, expect, test } from 'vitest';
-import type { Resident } from '../scheduler/memory-room.ts';
+import type { Resident } from '../memory/memory-room.ts';
 import type { Applicant } from './model-admission.ts';
 import { ModelAdmission } from './model-admission.ts';
 import type { ModelSettings } from './model-settings.ts';

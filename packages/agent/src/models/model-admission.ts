@@ -1,10 +1,10 @@
 import type { Logger } from 'pino';
 import { ApiError } from '../api-error.ts';
 import { API_ERRORS } from '../errors.ts';
-import type { MemoryEstimate } from '../scheduler/memory-estimate.ts';
-import { type MemoryReading, reserveBytes } from '../scheduler/memory-pressure.ts';
-import { planRoom, type Resident } from '../scheduler/memory-room.ts';
-import { memoryShare } from '../scheduler/memory-share.ts';
+import type { MemoryEstimate } from '../memory/memory-estimate.ts';
+import { type MemoryReading, reserveBytes } from '../memory/memory-pressure.ts';
+import { planRoom, type Resident } from '../memory/memory-room.ts';
+import { memoryShare } from '../memory/memory-share.ts';
 import type { ModelLocation } from './catalog.ts';
 import { modelNeeds } from './model-needs.ts';
 import type { ModelSettings } from './model-settings.ts';

@@ -1,8 +1,8 @@
 import type { LoadFrame, WorkerRequest } from '@mlxfleet/protocol';
 import type { Logger } from 'pino';
 import type { ApiError } from '../api-error.ts';
-import type { Metrics } from '../state/metrics.ts';
-import { LogFile } from '../workers/log-file.ts';
+import { LogFile } from '../logs/log-file.ts';
+import type { Metrics } from '../metrics/metrics.ts';
 import type { MemoryReturn } from '../workers/memory-return.ts';
 import { Worker } from '../workers/worker.ts';
 import type { WorkerListener } from '../workers/worker-listener.ts';

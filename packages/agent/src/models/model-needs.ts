@@ -1,6 +1,6 @@
 import { stat } from 'node:fs/promises';
 import path from 'node:path';
-import { estimateMemory, type MemoryEstimate } from '../scheduler/memory-estimate.ts';
+import { estimateMemory, type MemoryEstimate } from '../memory/memory-estimate.ts';
 import type { ModelLocation } from './catalog.ts';
 import { readModelConfig } from './model-files.ts';
 import type { ModelSettings } from './model-settings.ts';

@@ -1,6 +1,7 @@
 import { existsSync, mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { afterEach, describe, expect, test } from 'vitest';
+import type { MemoryReading, Pressure } from '../memory/memory-pressure.ts';
 import {
   chat,
   eventually,
@@ -9,7 +10,6 @@ import {
   type TestAgent,
   type TestAgentOptions,
 } from '../test-support/test-agent.ts';
-import type { MemoryReading, Pressure } from '../scheduler/memory-pressure.ts';
 
 const CHAT = '/v1/chat/completions';
 

@@ -1,8 +1,8 @@
 import type { AdminWorker, ModelStatus, WorkerRequest, WorkerStatus } from '@mlxfleet/protocol';
 import type { ApiError } from '../api-error.ts';
+import type { Resident } from '../memory/memory-room.ts';
+import type { Throughput } from '../metrics/throughput.ts';
 import type { Job } from '../scheduler/job.ts';
-import type { Resident } from '../scheduler/memory-room.ts';
-import type { Throughput } from '../state/throughput.ts';
 import type { ModelLocation } from './catalog.ts';
 import { JobDispatch } from './job-dispatch.ts';
 import { modelUnloaded } from './model-errors.ts';

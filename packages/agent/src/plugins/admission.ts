@@ -1,5 +1,5 @@
 import type { FastifyInstance } from 'fastify';
-import type { AgentServices } from '../state/agent-state.ts';
+import type { AgentServices } from '../agent-services.ts';
 import { makesModelWork } from './route-config.ts';
 
 /** Refuses new work at the door, before its body is read, while the agent drains or the machine is short of memory. */

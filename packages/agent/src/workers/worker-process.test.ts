@@ -2,14 +2,7 @@ import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { DownloadProcess } from '../models/download-process.ts';
 import { type WorkerCommand, WorkerProcess } from './worker-process.ts';
-
-/** Where Python looks for a module first, as a failure of the download. */
-const DOWNLOAD = `
-import json, sys
-print(json.dumps({"event": "failed", "reason": "failed", "message": sys.path[0]}))
-`;
 
 let command: WorkerCommand;
 beforeAll(() => {
@@ -18,7 +11,6 @@ beforeAll(() => {
   mkdirSync(folder);
   writeFileSync(path.join(folder, '__init__.py'), '');
   writeFileSync(path.join(folder, '__main__.py'), 'import sys\nprint(sys.path[0])\n');
-  writeFileSync(path.join(folder, 'download.py'), DOWNLOAD);
   command = { python: 'python3', source, environment: {} };
 });
 afterAll(() => {
@@ -39,9 +31,4 @@ test('a worker takes no module from the folder that it runs in', async () => {
   expect(worker.pid).not.toBeNull();
   expect(await ended.promise).toBe('exit code 0');
   expect(output.trim()).toBe(command.source);
-});
-
-test('nor does a download', async () => {
-  const download = new DownloadProcess(command, 'org/name', 20_000);
-  await expect(download.done).rejects.toThrow(command.source);
 });

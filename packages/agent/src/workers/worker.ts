@@ -7,7 +7,7 @@ import {
   type WorkerState,
 } from '@mlxfleet/protocol';
 import type { Logger } from 'pino';
-import type { LogFile } from './log-file.ts';
+import type { LogFile } from '../logs/log-file.ts';
 import type { MemoryReturn } from './memory-return.ts';
 import type { FrameOf, WorkerListener } from './worker-listener.ts';
 import { type WorkerCommand, WorkerProcess } from './worker-process.ts';

@@ -1,6 +1,6 @@
 import { type AdminDrainResponse, adminDrainRequestSchema } from '@mlxfleet/protocol';
 import type { FastifyInstance } from 'fastify';
-import type { AgentServices } from '../../state/agent-state.ts';
+import type { AgentServices } from '../../agent-services.ts';
 import { parseBody } from '../parse-body.ts';
 
 /** `POST /admin/drain` and `/admin/resume`. */

@@ -1,7 +1,7 @@
 import { type AdminLoadResponse, adminLoadRequestSchema } from '@mlxfleet/protocol';
 import type { FastifyInstance } from 'fastify';
+import type { AgentServices } from '../../agent-services.ts';
 import { ApiError } from '../../api-error.ts';
-import type { AgentServices } from '../../state/agent-state.ts';
 import { parseBody } from '../parse-body.ts';
 
 /** `POST /admin/load`: answers when the model is ready. The load goes on when the client does not wait for it. */

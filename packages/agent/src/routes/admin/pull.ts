@@ -2,6 +2,7 @@ import { Readable } from 'node:stream';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { type AdminPullEvent, adminPullRequestSchema } from '@mlxfleet/protocol';
 import type { FastifyInstance } from 'fastify';
+import type { AgentServices } from '../../agent-services.ts';
 import type { ApiError } from '../../api-error.ts';
 import { diskBytes } from '../../models/disk-bytes.ts';
 import { downloadFailed, DownloadFailure } from '../../models/download-failure.ts';
@@ -9,7 +10,6 @@ import type { Download } from '../../models/downloader.ts';
 import { asApiError } from '../../models/model-errors.ts';
 import { weightlessModel } from '../../models/model-not-found.ts';
 import type { ModelPool, Pull } from '../../models/model-pool.ts';
-import type { AgentServices } from '../../state/agent-state.ts';
 import { parseBody } from '../parse-body.ts';
 
 /** Milliseconds between two lines: a person looks at them, and they show that the connection lives. */

@@ -6,11 +6,11 @@ import {
   PROTOCOL_VERSION,
 } from '@mlxfleet/protocol';
 import type { FastifyInstance } from 'fastify';
-import type { AgentServices } from '../../state/agent-state.ts';
-import { readModels } from '../../state/known-models.ts';
-import { activeRuntimes, readStatus } from '../../state/status.ts';
+import type { AgentServices } from '../../agent-services.ts';
+import { readModels } from '../../status/known-models.ts';
+import { readMetrics } from '../../status/read-metrics.ts';
+import { activeRuntimes, readStatus } from '../../status/status.ts';
 import { VERSION } from '../../version.ts';
-import { readMetrics } from '../read-metrics.ts';
 
 /** `GET /admin/health`, `/admin/status`, `/admin/models`, `/admin/workers` and `/admin/metrics`. */
 export function adminReads(app: FastifyInstance, services: AgentServices): void {

@@ -1,8 +1,8 @@
 import { type AdminUnloadResponse, adminUnloadRequestSchema } from '@mlxfleet/protocol';
 import type { FastifyInstance } from 'fastify';
+import type { AgentServices } from '../../agent-services.ts';
 import { ApiError } from '../../api-error.ts';
 import { API_ERRORS } from '../../errors.ts';
-import type { AgentServices } from '../../state/agent-state.ts';
 import { parseBody } from '../parse-body.ts';
 
 /** `POST /admin/unload`: answers when the worker has ended. */

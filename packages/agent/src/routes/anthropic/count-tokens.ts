@@ -1,9 +1,9 @@
 import { type CountTokens, countTokensRequestSchema, UNSUPPORTED_MESSAGES_OPTIONS } from '@mlxfleet/protocol';
 import type { FastifyInstance } from 'fastify';
+import type { AgentServices } from '../../agent-services.ts';
 import { askModel } from '../../answering/ask-model.ts';
 import { refuseOptions } from '../../answering/refuse-options.ts';
 import { requireTask } from '../../answering/require-task.ts';
-import type { AgentServices } from '../../state/agent-state.ts';
 import { parseBody } from '../parse-body.ts';
 import { sendAnthropicError } from './anthropic-errors.ts';
 import { messagesPrompt } from './messages-plan.ts';

@@ -1,11 +1,11 @@
 import { randomBytes } from 'node:crypto';
 import { messagesRequestSchema, UNSUPPORTED_MESSAGES_OPTIONS } from '@mlxfleet/protocol';
 import type { FastifyInstance } from 'fastify';
+import type { AgentServices } from '../../agent-services.ts';
 import { parsePriority } from '../../answering/generation-plan.ts';
 import { refuseOptions } from '../../answering/refuse-options.ts';
 import { respond } from '../../answering/respond.ts';
 import { WholeBlocks } from '../../answering/whole-blocks.ts';
-import type { AgentServices } from '../../state/agent-state.ts';
 import { parseBody } from '../parse-body.ts';
 import { sendAnthropicError } from './anthropic-errors.ts';
 import { finishedMessage, newMessage, thinkingDisplay } from './message-object.ts';

@@ -1,6 +1,6 @@
 import type { FastifyInstance } from 'fastify';
-import type { AgentServices } from '../../state/agent-state.ts';
-import { readMetrics } from '../read-metrics.ts';
+import type { AgentServices } from '../../agent-services.ts';
+import { readMetrics } from '../../status/read-metrics.ts';
 
 /** `GET /health` (the process answers), `/ready` (it can serve) and `/metrics` (Prometheus). */
 export function operations(app: FastifyInstance, services: AgentServices): void {

@@ -1,8 +1,8 @@
 import { randomBytes } from 'node:crypto';
 import type { FastifyReply, FastifyRequest } from 'fastify';
+import type { AgentServices } from '../../../agent-services.ts';
 import type { GenerationPlan } from '../../../answering/generation-plan.ts';
 import { COMMENT_HEARTBEAT, respond } from '../../../answering/respond.ts';
-import type { AgentServices } from '../../../state/agent-state.ts';
 import type { AnswerFormat, FormatOptions } from './answer-format.ts';
 import { StreamedAnswer } from './streamed-answer.ts';
 import { WholeAnswer } from './whole-answer.ts';

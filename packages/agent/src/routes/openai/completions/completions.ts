@@ -1,8 +1,8 @@
 import { completionRequestSchema, UNSUPPORTED_COMPLETION_OPTIONS } from '@mlxfleet/protocol';
 import type { FastifyInstance } from 'fastify';
+import type { AgentServices } from '../../../agent-services.ts';
 import { parsePriority } from '../../../answering/generation-plan.ts';
 import { refuseOptions } from '../../../answering/refuse-options.ts';
-import type { AgentServices } from '../../../state/agent-state.ts';
 import { parseBody } from '../../parse-body.ts';
 import { answer } from '../choices/answer.ts';
 import { completionFormat } from './completions-format.ts';

@@ -1,10 +1,10 @@
 import type { Model, ModelList } from '@mlxfleet/protocol';
 import type { FastifyInstance } from 'fastify';
+import type { AgentServices } from '../../../agent-services.ts';
 import { ApiError } from '../../../api-error.ts';
 import { API_ERRORS } from '../../../errors.ts';
 import type { ModelLocation } from '../../../models/catalog.ts';
 import { isModelId } from '../../../models/model-id.ts';
-import type { AgentServices } from '../../../state/agent-state.ts';
 
 /** `GET /v1/models` and `/v1/models/{id}`; ids of a hub hold a slash. */
 export function models(app: FastifyInstance, { pool }: AgentServices): void {

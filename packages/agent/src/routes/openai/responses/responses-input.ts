@@ -1,7 +1,7 @@
 import type { ResponseInputItem, ResponsesRequest } from '@mlxfleet/protocol';
 import { ApiError } from '../../../api-error.ts';
 import { API_ERRORS } from '../../../errors.ts';
-import type { ResponseStore } from '../../../state/response-store.ts';
+import type { ResponseStore } from '../../../responses/response-store.ts';
 import { responseOfItem } from './response-object.ts';
 import type { ResponsesInput } from './responses-plan.ts';
 

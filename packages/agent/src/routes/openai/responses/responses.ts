@@ -6,6 +6,7 @@ import {
   UNSUPPORTED_RESPONSES_OPTIONS,
 } from '@mlxfleet/protocol';
 import type { FastifyInstance, FastifyRequest } from 'fastify';
+import type { AgentServices } from '../../../agent-services.ts';
 import { parsePriority } from '../../../answering/generation-plan.ts';
 import { refuseOptions } from '../../../answering/refuse-options.ts';
 import { COMMENT_HEARTBEAT, respond } from '../../../answering/respond.ts';
@@ -13,7 +14,6 @@ import { type FinishAnswer, WholeBlocks } from '../../../answering/whole-blocks.
 import { ApiError } from '../../../api-error.ts';
 import { API_ERRORS } from '../../../errors.ts';
 import { keyOwner } from '../../../plugins/key-owner.ts';
-import type { AgentServices } from '../../../state/agent-state.ts';
 import { parseBody } from '../../parse-body.ts';
 import { finishedResponse, newResponse } from './response-object.ts';
 import { ResponseStream } from './response-stream.ts';

@@ -8,11 +8,11 @@ import {
   UNSUPPORTED_TOKENIZE_OPTIONS,
 } from '@mlxfleet/protocol';
 import type { FastifyInstance } from 'fastify';
+import type { AgentServices } from '../../../agent-services.ts';
 import { askModel } from '../../../answering/ask-model.ts';
 import { refuseOptions } from '../../../answering/refuse-options.ts';
 import { ApiError } from '../../../api-error.ts';
 import { API_ERRORS } from '../../../errors.ts';
-import type { AgentServices } from '../../../state/agent-state.ts';
 import { parseBody } from '../../parse-body.ts';
 import { chatPrompt } from '../chat/chat-prompt.ts';
 

@@ -1,9 +1,9 @@
 import { type AdminStatus, type ModelStatus, PROTOCOL_VERSION, type WorkerStatus } from '@mlxfleet/protocol';
+import type { AgentServices } from '../agent-services.ts';
 import type { ModelLocation } from '../models/catalog.ts';
 import type { ModelRuntime } from '../models/model-runtime.ts';
 import type { ModelSettings } from '../models/model-settings.ts';
 import { VERSION } from '../version.ts';
-import type { AgentServices } from './agent-state.ts';
 
 interface ListedModel {
   readonly location: ModelLocation;

@@ -1,11 +1,11 @@
 import type { AgentConfig } from '@mlxfleet/protocol';
 import type { Logger } from 'pino';
-import type { ModelPool } from '../models/model-pool.ts';
-import type { Lifecycle } from './lifecycle.ts';
-import type { MemoryGuard } from './memory-guard.ts';
-import type { Metrics } from './metrics.ts';
-import type { ResponseStore } from './response-store.ts';
-import type { Throughput } from './throughput.ts';
+import type { Lifecycle } from './lifecycle/lifecycle.ts';
+import type { MemoryGuard } from './memory/memory-guard.ts';
+import type { Metrics } from './metrics/metrics.ts';
+import type { Throughput } from './metrics/throughput.ts';
+import type { ModelPool } from './models/model-pool.ts';
+import type { ResponseStore } from './responses/response-store.ts';
 
 /** What the agent knows of itself and its host from the start. */
 interface AgentFacts {

@@ -1,4 +1,4 @@
-import type { MemoryStall } from '../scheduler/memory-pressure.ts';
+import type { MemoryStall } from './memory-pressure.ts';
 
 /** What systems say of their memory, from text to numbers. Anything else is left to `system-memory.ts`. */
 

@@ -1,9 +1,9 @@
 import pino from 'pino';
 import { afterEach, expect, test, vi } from 'vitest';
-import type { MemoryReading, Pressure } from '../scheduler/memory-pressure.ts';
-import type { Resident } from '../scheduler/memory-room.ts';
-import type { GuardAction } from '../scheduler/pressure-policy.ts';
 import { MemoryGuard } from './memory-guard.ts';
+import type { MemoryReading, Pressure } from './memory-pressure.ts';
+import type { Resident } from './memory-room.ts';
+import type { GuardAction } from './pressure-policy.ts';
 
 const GB = 1e9;
 const MODEL: Resident = {

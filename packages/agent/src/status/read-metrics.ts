@@ -1,4 +1,4 @@
-import type { AgentServices } from '../state/agent-state.ts';
+import type { AgentServices } from '../agent-services.ts';
 
 const PRESSURES = ['normal', 'warn', 'critical'] as const;
 

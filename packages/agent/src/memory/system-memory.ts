@@ -3,7 +3,7 @@ import { readFile } from 'node:fs/promises';
 import os from 'node:os';
 import path from 'node:path';
 import { promisify } from 'node:util';
-import type { MemoryReading } from '../scheduler/memory-pressure.ts';
+import type { MemoryReading } from './memory-pressure.ts';
 import {
   availableFromMeminfo,
   availableFromVmStat,

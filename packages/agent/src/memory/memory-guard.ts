@@ -1,9 +1,9 @@
 import type { Logger } from 'pino';
 import { ApiError } from '../api-error.ts';
 import { API_ERRORS } from '../errors.ts';
-import type { MemoryReading, Pressure } from '../scheduler/memory-pressure.ts';
-import type { Resident } from '../scheduler/memory-room.ts';
-import { CALM, guard, type GuardAction, type GuardState } from '../scheduler/pressure-policy.ts';
+import type { MemoryReading, Pressure } from './memory-pressure.ts';
+import type { Resident } from './memory-room.ts';
+import { CALM, guard, type GuardAction, type GuardState } from './pressure-policy.ts';
 
 export interface MemoryGuardOptions {
   readonly read: () => Promise<MemoryReading>;
