@@ -25,6 +25,7 @@ test.each(named)('ARCHITECTURE.md: %s exists', async (name) => {
 test.each([
   'packages/cli/src',
   'packages/agent/src',
+  'packages/agent/src/models',
   'packages/agent/src/routes',
   'packages/agent/python/mlxfleet_worker',
   'packages/protocol/src',

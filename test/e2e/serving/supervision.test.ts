@@ -6,7 +6,7 @@ import type { WorkerState } from '@mlxfleet/protocol';
 import OpenAI, { APIError } from 'openai';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { startTestAgent, type TestAgent } from '../../../packages/agent/src/test-support/test-agent.ts';
-import type { ModelRuntime } from '../../../packages/agent/src/models/model-runtime.ts';
+import type { ModelRuntime } from '../../../packages/agent/src/models/runtime/model-runtime.ts';
 import { WORKER_TIMES, type WorkerTimes } from '../../../packages/agent/src/workers/worker-times.ts';
 import { workerSource } from '../../../scripts/lib/paths.ts';
 import { ensureTextEnvironment } from '../../../scripts/lib/text-environment.ts';

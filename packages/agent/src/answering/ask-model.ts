@@ -1,7 +1,7 @@
 import type { FastifyReply } from 'fastify';
 import type { AgentServices } from '../agent-services.ts';
 import { ApiError } from '../api-error.ts';
-import type { ModelRuntime } from '../models/model-runtime.ts';
+import type { ModelRuntime } from '../models/runtime/model-runtime.ts';
 import { ClientGone } from './client-gone.ts';
 import { watchEnding } from './request-ending.ts';
 

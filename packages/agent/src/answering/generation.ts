@@ -1,7 +1,7 @@
 import type { ResponseTimings, StepOutput, Usage } from '@mlxfleet/protocol';
 import type { ApiError } from '../api-error.ts';
 import type { Metrics } from '../metrics/metrics.ts';
-import type { ModelRuntime } from '../models/model-runtime.ts';
+import type { ModelRuntime } from '../models/runtime/model-runtime.ts';
 import { ClientGone } from './client-gone.ts';
 import { frames, type GenerationPlan } from './generation-plan.ts';
 

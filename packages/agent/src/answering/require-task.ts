@@ -1,7 +1,7 @@
 import { ApiError } from '../api-error.ts';
 import { API_ERRORS } from '../errors.ts';
-import type { ModelRuntime } from '../models/model-runtime.ts';
-import type { ModelTask } from '../models/model-task.ts';
+import type { ModelTask } from '../models/catalog/model-task.ts';
+import type { ModelRuntime } from '../models/runtime/model-runtime.ts';
 
 const WHAT_IT_DOES: Readonly<Record<ModelTask, string>> = {
   generate: "generates text and gives no vectors: '/v1/embeddings' takes embedding models",

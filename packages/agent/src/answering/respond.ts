@@ -3,7 +3,7 @@ import type { FastifyReply, FastifyRequest } from 'fastify';
 import type { AgentServices } from '../agent-services.ts';
 import { ApiError } from '../api-error.ts';
 import { API_ERRORS } from '../errors.ts';
-import type { ModelRuntime } from '../models/model-runtime.ts';
+import type { ModelRuntime } from '../models/runtime/model-runtime.ts';
 import { cacheScope } from '../plugins/key-owner.ts';
 import { ClientGone } from './client-gone.ts';
 import { EventStream } from './event-stream.ts';

@@ -1,7 +1,7 @@
 import type { AdminModel, ModelStatus } from '@mlxfleet/protocol';
 import type { AgentServices } from '../agent-services.ts';
-import type { ModelLocation } from '../models/catalog.ts';
-import { diskBytes } from '../models/disk-bytes.ts';
+import type { ModelLocation } from '../models/catalog/catalog.ts';
+import { diskBytes } from '../models/catalog/disk-bytes.ts';
 import { listModels, unloaded } from './status.ts';
 
 /** `GET /admin/models`: what is on disk or loaded, what the configuration names, and what is being fetched. */

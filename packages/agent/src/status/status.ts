@@ -1,8 +1,8 @@
 import { type AdminStatus, type ModelStatus, PROTOCOL_VERSION, type WorkerStatus } from '@mlxfleet/protocol';
 import type { AgentServices } from '../agent-services.ts';
-import type { ModelLocation } from '../models/catalog.ts';
-import type { ModelRuntime } from '../models/model-runtime.ts';
+import type { ModelLocation } from '../models/catalog/catalog.ts';
 import type { ModelSettings } from '../models/model-settings.ts';
+import type { ModelRuntime } from '../models/runtime/model-runtime.ts';
 import { VERSION } from '../version.ts';
 
 interface ListedModel {

@@ -4,12 +4,12 @@ import { type AdminPullEvent, adminPullRequestSchema } from '@mlxfleet/protocol'
 import type { FastifyInstance } from 'fastify';
 import type { AgentServices } from '../../agent-services.ts';
 import type { ApiError } from '../../api-error.ts';
-import { diskBytes } from '../../models/disk-bytes.ts';
-import { downloadFailed, DownloadFailure } from '../../models/download-failure.ts';
-import type { Download } from '../../models/downloader.ts';
-import { asApiError } from '../../models/model-errors.ts';
-import { weightlessModel } from '../../models/model-not-found.ts';
+import { diskBytes } from '../../models/catalog/disk-bytes.ts';
+import { weightlessModel } from '../../models/catalog/model-not-found.ts';
+import { downloadFailed, DownloadFailure } from '../../models/downloads/download-failure.ts';
+import type { Download } from '../../models/downloads/downloader.ts';
 import type { ModelPool, Pull } from '../../models/model-pool.ts';
+import { asApiError } from '../../models/runtime/model-errors.ts';
 import { parseBody } from '../parse-body.ts';
 
 /** Milliseconds between two lines: a person looks at them, and they show that the connection lives. */

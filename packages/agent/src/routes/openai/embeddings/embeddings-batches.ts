@@ -1,5 +1,5 @@
 import { ApiError } from '../../../api-error.ts';
-import type { AnswerTo, Question } from '../../../models/questions.ts';
+import type { AnswerTo, Question } from '../../../models/runtime/questions.ts';
 
 type EmbedQuestion = Extract<Question, { type: 'embed' }>;
 

@@ -3,8 +3,8 @@ import type { FastifyInstance } from 'fastify';
 import type { AgentServices } from '../../../agent-services.ts';
 import { ApiError } from '../../../api-error.ts';
 import { API_ERRORS } from '../../../errors.ts';
-import type { ModelLocation } from '../../../models/catalog.ts';
-import { isModelId } from '../../../models/model-id.ts';
+import type { ModelLocation } from '../../../models/catalog/catalog.ts';
+import { isModelId } from '../../../models/catalog/model-id.ts';
 
 /** `GET /v1/models` and `/v1/models/{id}`; ids of a hub hold a slash. */
 export function models(app: FastifyInstance, { pool }: AgentServices): void {

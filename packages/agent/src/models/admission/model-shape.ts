@@ -1,4 +1,4 @@
-import type { LayerCache, ModelShape } from '../memory/memory-estimate.ts';
+import type { LayerCache, ModelShape } from '../../memory/memory-estimate.ts';
 
 /**
  * The shape of a model from its config.json, in the spellings of the families that mlx-lm loads. A foreign file: whatever it

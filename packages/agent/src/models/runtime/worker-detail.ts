@@ -1,5 +1,5 @@
 import type { AdminWorker, WorkerStatus } from '@mlxfleet/protocol';
-import { MOST_FAILURES } from '../workers/worker-transition.ts';
+import { MOST_FAILURES } from '../../workers/worker-transition.ts';
 import type { WorkerView } from './model-status.ts';
 import type { PrefixUse } from './prefix-use.ts';
 

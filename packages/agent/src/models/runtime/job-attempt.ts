@@ -1,4 +1,4 @@
-import type { Job } from '../scheduler/job.ts';
+import type { Job } from '../../scheduler/job.ts';
 
 /** A job in the hands of a worker, perhaps for the second time. */
 export interface JobAttempt {

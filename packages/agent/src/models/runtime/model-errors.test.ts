@@ -1,6 +1,6 @@
 import os from 'node:os';
 import { expect, test } from 'vitest';
-import type { ModelLocation } from './catalog.ts';
+import type { ModelLocation } from '../catalog/catalog.ts';
 import { loadFailed, workerBroken } from './model-errors.ts';
 
 const LOCATION: ModelLocation = {

@@ -1,13 +1,13 @@
 import type { Logger } from 'pino';
-import { ApiError } from '../api-error.ts';
-import { API_ERRORS } from '../errors.ts';
-import type { MemoryEstimate } from '../memory/memory-estimate.ts';
-import { type MemoryReading, reserveBytes } from '../memory/memory-pressure.ts';
-import { planRoom, type Resident } from '../memory/memory-room.ts';
-import { memoryShare } from '../memory/memory-share.ts';
-import type { ModelLocation } from './catalog.ts';
+import { ApiError } from '../../api-error.ts';
+import { API_ERRORS } from '../../errors.ts';
+import type { MemoryEstimate } from '../../memory/memory-estimate.ts';
+import { type MemoryReading, reserveBytes } from '../../memory/memory-pressure.ts';
+import { planRoom, type Resident } from '../../memory/memory-room.ts';
+import { memoryShare } from '../../memory/memory-share.ts';
+import type { ModelLocation } from '../catalog/catalog.ts';
+import type { ModelSettings } from '../model-settings.ts';
 import { modelNeeds } from './model-needs.ts';
-import type { ModelSettings } from './model-settings.ts';
 import type { PrefixDisk } from './prefix-disk.ts';
 import type { Reservation } from './reservation.ts';
 

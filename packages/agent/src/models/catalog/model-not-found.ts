@@ -1,5 +1,5 @@
-import { ApiError } from '../api-error.ts';
-import { API_ERRORS } from '../errors.ts';
+import { ApiError } from '../../api-error.ts';
+import { API_ERRORS } from '../../errors.ts';
 import type { ModelCatalog } from './catalog.ts';
 import { isModelId } from './model-id.ts';
 

@@ -1,5 +1,5 @@
-import { ApiError } from '../api-error.ts';
-import { API_ERRORS } from '../errors.ts';
+import { ApiError } from '../../api-error.ts';
+import { API_ERRORS } from '../../errors.ts';
 
 /**
  * What kept a model from being fetched. unknown: the hub does not have it, or does not give it. unreachable: no hub

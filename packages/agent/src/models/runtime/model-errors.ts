@@ -1,8 +1,8 @@
 import os from 'node:os';
 import type { WorkerReply } from '@mlxfleet/protocol';
-import { ApiError } from '../api-error.ts';
-import { API_ERRORS } from '../errors.ts';
-import type { ModelLocation } from './catalog.ts';
+import { ApiError } from '../../api-error.ts';
+import { API_ERRORS } from '../../errors.ts';
+import type { ModelLocation } from '../catalog/catalog.ts';
 import { publicReason } from './public-reason.ts';
 
 /** Seconds after which other requests of the batch may have ended and left their memory. */

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import type { Job } from '../scheduler/job.ts';
+import type { Job } from '../../scheduler/job.ts';
 import { afterCrash } from './job-attempt.ts';
 
 const JOB: Job = {

@@ -1,16 +1,16 @@
 import type { AdminWorker, ModelStatus, WorkerRequest, WorkerStatus } from '@mlxfleet/protocol';
-import type { ApiError } from '../api-error.ts';
-import type { Resident } from '../memory/memory-room.ts';
-import type { Throughput } from '../metrics/throughput.ts';
-import type { Job } from '../scheduler/job.ts';
-import type { ModelLocation } from './catalog.ts';
+import type { ApiError } from '../../api-error.ts';
+import type { Resident } from '../../memory/memory-room.ts';
+import type { Throughput } from '../../metrics/throughput.ts';
+import type { Job } from '../../scheduler/job.ts';
+import type { Reservation } from '../admission/reservation.ts';
+import type { ModelLocation } from '../catalog/catalog.ts';
 import { JobDispatch } from './job-dispatch.ts';
 import { modelUnloaded } from './model-errors.ts';
 import { ModelLife, type ModelLifeOptions, type ModelWork } from './model-life.ts';
 import { modelStatus, workerStatus } from './model-status.ts';
 import { NO_PREFIX_USE, type PrefixUse, used } from './prefix-use.ts';
 import { type AnswerTo, type Question, Questions } from './questions.ts';
-import type { Reservation } from './reservation.ts';
 import { workerDetail } from './worker-detail.ts';
 
 export interface ModelRuntimeOptions extends Omit<ModelLifeOptions, 'work' | 'reserve'> {

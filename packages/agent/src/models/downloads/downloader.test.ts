@@ -3,12 +3,12 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import pino from 'pino';
 import { afterAll, expect, test } from 'vitest';
-import { chat, eventually, startTestAgent } from '../test-support/test-agent.ts';
-import { ModelCatalog } from './catalog.ts';
+import { chat, eventually, startTestAgent } from '../../test-support/test-agent.ts';
+import { ModelCatalog } from '../catalog/catalog.ts';
+import { weightBytes } from '../catalog/weight-files.ts';
 import { Downloader } from './downloader.ts';
-import { weightBytes } from './weight-files.ts';
 
-const CHECKOUT = path.resolve(import.meta.dirname, '../../../..');
+const CHECKOUT = path.resolve(import.meta.dirname, '../../../../..');
 const FAKE_WORKER = path.join(CHECKOUT, 'test/fakes/fake-worker.mjs');
 const cache = mkdtempSync(path.join(tmpdir(), 'cache-'));
 afterAll(() => {

@@ -1,7 +1,7 @@
 import type { LoadFrame } from '@mlxfleet/protocol';
-import type { ModelLocation } from './catalog.ts';
-import type { ModelSettings } from './model-settings.ts';
-import type { LoadLimits } from './reservation.ts';
+import type { LoadLimits } from '../admission/reservation.ts';
+import type { ModelLocation } from '../catalog/catalog.ts';
+import type { ModelSettings } from '../model-settings.ts';
 
 /** What a worker is told to load, and within which limits. */
 export function loadFrame(location: ModelLocation, settings: ModelSettings, limits: LoadLimits): LoadFrame {

@@ -1,7 +1,7 @@
 import type { Logger } from 'pino';
-import { ApiError } from '../api-error.ts';
-import { API_ERRORS } from '../errors.ts';
-import type { WorkerCommand } from '../workers/worker-process.ts';
+import { ApiError } from '../../api-error.ts';
+import { API_ERRORS } from '../../errors.ts';
+import type { WorkerCommand } from '../../workers/worker-process.ts';
 import { DownloadFailure, notDownloaded } from './download-failure.ts';
 import { DownloadProcess, type DownloadProgress } from './download-process.ts';
 

@@ -3,10 +3,10 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import pino from 'pino';
 import { afterAll, describe, expect, test } from 'vitest';
-import type { Resident } from '../memory/memory-room.ts';
+import type { Resident } from '../../memory/memory-room.ts';
+import type { ModelSettings } from '../model-settings.ts';
 import type { Applicant } from './model-admission.ts';
 import { ModelAdmission } from './model-admission.ts';
-import type { ModelSettings } from './model-settings.ts';
 import { PrefixDisk } from './prefix-disk.ts';
 
 const root = mkdtempSync(path.join(tmpdir(), 'admission-'));

@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto';
 import { readdir, rm, stat, statfs } from 'node:fs/promises';
 import path from 'node:path';
 import type { PrefixCacheSettings } from '@mlxfleet/protocol';
-import { fileNameOf } from './model-id.ts';
+import { fileNameOf } from '../catalog/model-id.ts';
 
 /** With less free space than this, prefixes are kept in memory only: a small disk has better uses. */
 const SMALL_DISK_BYTES = 20e9;

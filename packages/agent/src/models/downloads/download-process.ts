@@ -1,6 +1,6 @@
 import { type ChildProcessByStdio, spawn } from 'node:child_process';
 import type { Readable, Writable } from 'node:stream';
-import type { WorkerCommand } from '../workers/worker-process.ts';
+import type { WorkerCommand } from '../../workers/worker-process.ts';
 import { DownloadFailure, isFailureReason } from './download-failure.ts';
 
 export interface DownloadProgress {

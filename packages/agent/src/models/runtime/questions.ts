@@ -1,7 +1,7 @@
 import type { WorkerReply, WorkerRequest } from '@mlxfleet/protocol';
-import { ApiError } from '../api-error.ts';
-import { API_ERRORS } from '../errors.ts';
-import type { AnswerFrame, FrameOf } from '../workers/worker-listener.ts';
+import { ApiError } from '../../api-error.ts';
+import { API_ERRORS } from '../../errors.ts';
+import type { AnswerFrame, FrameOf } from '../../workers/worker-listener.ts';
 import { queueFull, requestError, workerCrashed } from './model-errors.ts';
 
 /** Frames that are answered by one reply, and their replies. */

@@ -1,11 +1,11 @@
 import { stat } from 'node:fs/promises';
 import path from 'node:path';
-import { estimateMemory, type MemoryEstimate } from '../memory/memory-estimate.ts';
-import type { ModelLocation } from './catalog.ts';
-import { readModelConfig } from './model-files.ts';
-import type { ModelSettings } from './model-settings.ts';
+import { estimateMemory, type MemoryEstimate } from '../../memory/memory-estimate.ts';
+import type { ModelLocation } from '../catalog/catalog.ts';
+import { readModelConfig } from '../catalog/model-files.ts';
+import { weightBytes } from '../catalog/weight-files.ts';
+import type { ModelSettings } from '../model-settings.ts';
 import { modelShape } from './model-shape.ts';
-import { weightBytes } from './weight-files.ts';
 
 /** What a model is thought to take, from its files and its settings. */
 export async function modelNeeds(

@@ -1,15 +1,15 @@
 import { readFileSync } from 'node:fs';
 import path from 'node:path';
 import { afterEach, describe, expect, test } from 'vitest';
-import { readEvents } from '../test-support/read-events.ts';
+import { readEvents } from '../../test-support/read-events.ts';
 import {
   chat,
   eventually,
   startTestAgent,
   type TestAgent,
   type TestAgentOptions,
-} from '../test-support/test-agent.ts';
-import { WORKER_TIMES } from '../workers/worker-times.ts';
+} from '../../test-support/test-agent.ts';
+import { WORKER_TIMES } from '../../workers/worker-times.ts';
 import type { ModelRuntime } from './model-runtime.ts';
 
 const CHAT = '/v1/chat/completions';

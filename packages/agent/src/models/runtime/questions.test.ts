@@ -1,7 +1,7 @@
 import type { WorkerRequest } from '@mlxfleet/protocol';
 import { describe, expect, test } from 'vitest';
-import { ApiError } from '../api-error.ts';
-import { API_ERRORS } from '../errors.ts';
+import { ApiError } from '../../api-error.ts';
+import { API_ERRORS } from '../../errors.ts';
 import { type Question, Questions, type QuestionsOptions } from './questions.ts';
 
 const TOKENIZE = {

@@ -1,4 +1,4 @@
-import { field } from '../field.ts';
+import { field } from '../../field.ts';
 
 /** What a model is for: to go on with a text, or to turn one into a vector. */
 export type ModelTask = 'generate' | 'embed';

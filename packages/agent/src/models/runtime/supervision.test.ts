@@ -4,15 +4,15 @@ import os from 'node:os';
 import path from 'node:path';
 import { adminStatusSchema } from '@mlxfleet/protocol';
 import { afterEach, describe, expect, test } from 'vitest';
-import { readEvents } from '../test-support/read-events.ts';
+import { readEvents } from '../../test-support/read-events.ts';
 import {
   chat,
   eventually,
   startTestAgent,
   type TestAgent,
   type TestAgentOptions,
-} from '../test-support/test-agent.ts';
-import { WORKER_TIMES, type WorkerTimes } from '../workers/worker-times.ts';
+} from '../../test-support/test-agent.ts';
+import { WORKER_TIMES, type WorkerTimes } from '../../workers/worker-times.ts';
 import type { ModelRuntime } from './model-runtime.ts';
 
 const CHAT = '/v1/chat/completions';

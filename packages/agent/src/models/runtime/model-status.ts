@@ -1,6 +1,6 @@
 import type { ModelState, ModelStatus, WorkerStatus } from '@mlxfleet/protocol';
-import type { ApiError } from '../api-error.ts';
-import type { Worker } from '../workers/worker.ts';
+import type { ApiError } from '../../api-error.ts';
+import type { Worker } from '../../workers/worker.ts';
 
 /** What can be seen of a worker from outside. */
 export type WorkerView = Pick<

@@ -1,19 +1,19 @@
 import type { LoadFrame, WorkerRequest } from '@mlxfleet/protocol';
 import type { Logger } from 'pino';
-import type { ApiError } from '../api-error.ts';
-import { LogFile } from '../logs/log-file.ts';
-import type { Metrics } from '../metrics/metrics.ts';
-import type { MemoryReturn } from '../workers/memory-return.ts';
-import { Worker } from '../workers/worker.ts';
-import type { WorkerListener } from '../workers/worker-listener.ts';
-import type { WorkerCommand } from '../workers/worker-process.ts';
-import type { WorkerTimes } from '../workers/worker-times.ts';
-import type { ModelLocation } from './catalog.ts';
+import type { ApiError } from '../../api-error.ts';
+import { LogFile } from '../../logs/log-file.ts';
+import type { Metrics } from '../../metrics/metrics.ts';
+import type { MemoryReturn } from '../../workers/memory-return.ts';
+import { Worker } from '../../workers/worker.ts';
+import type { WorkerListener } from '../../workers/worker-listener.ts';
+import type { WorkerCommand } from '../../workers/worker-process.ts';
+import type { WorkerTimes } from '../../workers/worker-times.ts';
+import type { Reservation } from '../admission/reservation.ts';
+import type { ModelLocation } from '../catalog/catalog.ts';
+import type { ModelSettings } from '../model-settings.ts';
 import { loadFrame } from './load-frame.ts';
 import { asApiError, loadFailed, repeated, workerBroken } from './model-errors.ts';
-import type { ModelSettings } from './model-settings.ts';
 import type { WorkerView } from './model-status.ts';
-import type { Reservation } from './reservation.ts';
 
 /** What the life of a model asks, and tells, those who have work for it. */
 export interface ModelWork extends Pick<

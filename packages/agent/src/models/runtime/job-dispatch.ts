@@ -1,12 +1,12 @@
 import type { StepOutput, WorkerRequest } from '@mlxfleet/protocol';
 import type { Logger } from 'pino';
-import { ApiError } from '../api-error.ts';
-import { API_ERRORS } from '../errors.ts';
-import type { Throughput } from '../metrics/throughput.ts';
-import type { Job } from '../scheduler/job.ts';
-import { LONGEST_WAIT_MS, RequestQueue } from '../scheduler/request-queue.ts';
-import { ServiceTimes } from '../scheduler/service-times.ts';
-import type { FrameOf } from '../workers/worker-listener.ts';
+import { ApiError } from '../../api-error.ts';
+import { API_ERRORS } from '../../errors.ts';
+import type { Throughput } from '../../metrics/throughput.ts';
+import type { Job } from '../../scheduler/job.ts';
+import { LONGEST_WAIT_MS, RequestQueue } from '../../scheduler/request-queue.ts';
+import { ServiceTimes } from '../../scheduler/service-times.ts';
+import type { FrameOf } from '../../workers/worker-listener.ts';
 import { afterCrash, type JobAttempt } from './job-attempt.ts';
 import { queueFull, requestError, workerCrashed } from './model-errors.ts';
 
