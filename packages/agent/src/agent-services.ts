@@ -2,13 +2,15 @@ import type { AgentConfig } from '@mlxfleet/protocol';
 import type { Logger } from 'pino';
 import type { Lifecycle } from './lifecycle/lifecycle.ts';
 import type { MemoryGuard } from './memory/memory-guard.ts';
+import type { MemoryReading } from './memory/memory-pressure.ts';
+import type { MemoryVerdict } from './memory/memory-verdict.ts';
 import type { Metrics } from './metrics/metrics.ts';
 import type { Throughput } from './metrics/throughput.ts';
 import type { ModelPool } from './models/model-pool.ts';
 import type { ResponseStore } from './responses/response-store.ts';
 
 /** What the agent knows of itself and its host from the start. */
-interface AgentFacts {
+export interface AgentFacts {
   /** Release id; null outside a release folder. */
   readonly release: string | null;
   readonly machineType: string;
@@ -26,6 +28,9 @@ export interface AgentServices {
   readonly lifecycle: Lifecycle;
   readonly pool: ModelPool;
   readonly guard: MemoryGuard;
+  readonly verdict: MemoryVerdict;
+  /** The memory of this machine right now. */
+  readonly readMemory: () => Promise<MemoryReading>;
   readonly metrics: Metrics;
   readonly throughput: Throughput;
   readonly responses: ResponseStore;

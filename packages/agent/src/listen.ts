@@ -1,11 +1,20 @@
 import { chmod, rm } from 'node:fs/promises';
 import net from 'node:net';
-import { CodedError } from '@mlxfleet/protocol';
+import { type AgentConfig, CodedError, isLoopbackAddress } from '@mlxfleet/protocol';
 import type { FastifyInstance } from 'fastify';
 import { PROCESS_ERRORS } from './errors.ts';
 
 /** How long a live agent may take to accept a connection on its socket. */
 const SOCKET_PROBE_MS = 1000;
+
+/** @throws CodedError BIND_UNPROTECTED when anybody on the network could use the API. */
+export function refuseUnprotectedBind({ api }: AgentConfig): void {
+  if (isLoopbackAddress(api.bind) || api.key_hashes.length > 0 || api.anonymous) return;
+  throw new CodedError(
+    PROCESS_ERRORS.BIND_UNPROTECTED,
+    `the API would listen on ${api.bind} and ask nobody for a key`,
+  );
+}
 
 /**
  * Listens on a TCP port; 0 takes a free one.

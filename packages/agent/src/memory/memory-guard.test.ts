@@ -3,6 +3,7 @@ import { afterEach, expect, test, vi } from 'vitest';
 import { MemoryGuard } from './memory-guard.ts';
 import type { MemoryReading, Pressure } from './memory-pressure.ts';
 import type { Resident } from './memory-room.ts';
+import { MemoryVerdict } from './memory-verdict.ts';
 import type { GuardAction } from './pressure-policy.ts';
 
 const GB = 1e9;
@@ -25,7 +26,9 @@ class Scene {
   readonly actions: GuardAction[] = [];
   readonly logged: string[] = [];
   reads = 0;
+  readonly verdict = new MemoryVerdict();
   readonly guard = new MemoryGuard({
+    verdict: this.verdict,
     read: async () => this.#read(),
     residents: () => this.residents,
     limitBytes: 10 * GB,
@@ -56,19 +59,19 @@ test('acts, refuses when nothing is left to do, and takes in again when it has e
   await scene.look('critical', 0);
   expect(scene.actions).toEqual([{ kind: 'shrink', id: 'm', keepBytes: 0 }]);
   scene.residents = [{ ...MODEL, cacheBytes: 0, prefixBytes: 0, busy: true }];
-  expect(() => scene.guard.refuseWhenShort()).not.toThrow();
+  expect(() => scene.verdict.refuseWhenShort()).not.toThrow();
   await scene.look('critical', 2000);
-  expect([scene.guard.pressure, scene.guard.refusal]).toEqual([
+  expect([scene.verdict.pressure, scene.verdict.refusal]).toEqual([
     'critical',
     expect.stringContaining('2.0 GB'),
   ]);
-  expect(() => scene.guard.refuseWhenShort()).toThrow(
+  expect(() => scene.verdict.refuseWhenShort()).toThrow(
     expect.objectContaining({ code: 'MEMORY_EXHAUSTED', status: 503, retryAfter: 10 }),
   );
   await scene.look('normal', 1000);
-  expect(scene.guard.refusal).not.toBeNull();
+  expect(scene.verdict.refusal).not.toBeNull();
   await scene.look('normal', 10_000);
-  expect(() => scene.guard.refuseWhenShort()).not.toThrow();
+  expect(() => scene.verdict.refuseWhenShort()).not.toThrow();
   const said = scene.logged.map((line) => String(Object(JSON.parse(line))['msg']));
   expect(said).toEqual([
     'memory pressure',
@@ -84,7 +87,7 @@ test('a machine that cannot be read keeps the last verdict, and is told of once'
   scene.residents = [];
   await scene.look('critical', 0);
   for (let count = 0; count < 3; count += 1) await scene.look('unreadable', 60_000);
-  expect(scene.guard.refusal).not.toBeNull();
+  expect(scene.verdict.refusal).not.toBeNull();
   expect(scene.logged.filter((line) => line.includes('cannot be read'))).toHaveLength(1);
 });
 

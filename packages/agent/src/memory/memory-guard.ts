@@ -1,9 +1,8 @@
 import type { Logger } from 'pino';
-import { ApiError } from '../api-error.ts';
-import { API_ERRORS } from '../errors.ts';
-import type { MemoryReading, Pressure } from './memory-pressure.ts';
+import type { MemoryReading } from './memory-pressure.ts';
 import type { Resident } from './memory-room.ts';
-import { CALM, guard, type GuardAction, type GuardState } from './pressure-policy.ts';
+import type { MemoryVerdict } from './memory-verdict.ts';
+import { guard, type GuardAction, type GuardState } from './pressure-policy.ts';
 
 export interface MemoryGuardOptions {
   readonly read: () => Promise<MemoryReading>;
@@ -13,6 +12,8 @@ export interface MemoryGuardOptions {
   /** Steady clock, milliseconds. */
   readonly now: () => number;
   readonly log: Logger;
+  /** Where each judgement is put down. */
+  readonly verdict: MemoryVerdict;
   /** Carries out one decision; it must not throw. */
   readonly act: (action: GuardAction) => void;
 }
@@ -21,12 +22,10 @@ export interface MemoryGuardOptions {
 const LOOK_MS = 2000;
 /** Looks are rarer by so much when nothing is at stake: on a Mac each is two programs. */
 const IDLE_TICKS = 5;
-const RETRY_SECONDS = 10;
 
-/** Looks at the memory of the machine again and again, and carries out what the policy decides. The only writer of it. */
+/** Looks at the memory of the machine again and again, and carries out what the policy decides. */
 export class MemoryGuard {
   readonly #options: MemoryGuardOptions;
-  #state: GuardState = CALM;
   #timer: NodeJS.Timeout | null = null;
   #isBlind = false;
   #isLooking = false;
@@ -34,26 +33,6 @@ export class MemoryGuard {
 
   constructor(options: MemoryGuardOptions) {
     this.#options = options;
-  }
-
-  get pressure(): Pressure {
-    return this.#state.pressure;
-  }
-
-  /** Why no model may be loaded; null when one may. */
-  get loadObstacle(): string | null {
-    if (this.#state.refusal !== null) return `the host is short of memory, ${this.#state.refusal}`;
-    return this.#state.pressure === 'critical' ? 'the host is critically short of memory' : null;
-  }
-
-  /** Why nothing new is taken in; null while it is. */
-  get refusal(): string | null {
-    return this.#state.refusal;
-  }
-
-  /** The figures right now. */
-  async read(): Promise<MemoryReading> {
-    return await this.#options.read();
   }
 
   start(): void {
@@ -72,7 +51,7 @@ export class MemoryGuard {
 
   async #tick(): Promise<void> {
     this.#skipped += 1;
-    const isAtStake = this.#state.pressure !== 'normal' || this.#options.residents().length > 0;
+    const isAtStake = this.#options.verdict.pressure !== 'normal' || this.#options.residents().length > 0;
     if (this.#isLooking || (!isAtStake && this.#skipped < IDLE_TICKS)) return;
     this.#skipped = 0;
     this.#isLooking = true;
@@ -87,7 +66,7 @@ export class MemoryGuard {
 
   /** Looks once. Never rejects: without figures the last verdict stays. */
   async look(): Promise<void> {
-    const { read, residents, limitBytes, now, act, log } = this.#options;
+    const { read, residents, limitBytes, now, act, log, verdict } = this.#options;
     let reading: MemoryReading;
     try {
       reading = await read();
@@ -97,9 +76,9 @@ export class MemoryGuard {
       this.#isBlind = true;
       return;
     }
-    const before = this.#state;
+    const before = verdict.state;
     const { state, actions } = guard(before, { reading, residents: residents(), limitBytes, now: now() });
-    this.#state = state;
+    verdict.judge(state);
     this.#tell(before, reading);
     for (const action of actions) {
       log.warn({ ...action, pressure: state.pressure }, 'memory is short');
@@ -107,18 +86,9 @@ export class MemoryGuard {
     }
   }
 
-  /** @throws ApiError MEMORY_EXHAUSTED while nothing new is taken in. */
-  refuseWhenShort(): void {
-    const { refusal } = this.#state;
-    if (refusal === null) return;
-    throw new ApiError(API_ERRORS.MEMORY_EXHAUSTED, `This host is short of memory: ${refusal}.`, {
-      retryAfter: RETRY_SECONDS,
-    });
-  }
-
   #tell(before: GuardState, { availableBytes, stall }: MemoryReading): void {
-    const { log } = this.#options;
-    const { pressure, refusal } = this.#state;
+    const { log, verdict } = this.#options;
+    const { pressure, refusal } = verdict;
     if (pressure !== before.pressure) {
       log.info({ from: before.pressure, to: pressure, availableBytes, stall }, 'memory pressure');
     }

@@ -140,7 +140,7 @@ describe('a machine short of memory', () => {
     ]);
     await eventually(async () => {
       await feel('critical');
-      return agent.services.guard.refusal !== null;
+      return agent.services.verdict.refusal !== null;
     }, 'it refuses');
     const refused = await ask('kept');
     expect([refused.status, refused.headers.get('retry-after'), await refused.json()]).toMatchObject([

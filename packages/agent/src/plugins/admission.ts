@@ -5,7 +5,7 @@ import { makesModelWork } from './route-config.ts';
 /** Refuses new work at the door, before its body is read, while the agent drains or the machine is short of memory. */
 export function installAdmission(
   app: FastifyInstance,
-  { lifecycle, guard }: Pick<AgentServices, 'lifecycle' | 'guard'>,
+  { lifecycle, verdict }: Pick<AgentServices, 'lifecycle' | 'verdict'>,
 ): void {
   app.addHook('onRoute', ({ method, url, config }) => {
     if ([method].flat().includes('POST') && config?.modelWork === undefined) {
@@ -15,6 +15,6 @@ export function installAdmission(
   app.addHook('onRequest', async (request) => {
     if (!makesModelWork(request)) return;
     lifecycle.refuseWhenDraining();
-    guard.refuseWhenShort();
+    verdict.refuseWhenShort();
   });
 }

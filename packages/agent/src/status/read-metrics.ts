@@ -3,7 +3,8 @@ import type { AgentServices } from '../agent-services.ts';
 const PRESSURES = ['normal', 'warn', 'critical'] as const;
 
 /** The Prometheus exposition of both APIs. */
-export async function readMetrics({ facts, guard, metrics, pool }: AgentServices): Promise<string> {
+export async function readMetrics(services: AgentServices): Promise<string> {
+  const { facts, metrics, pool, readMemory, verdict } = services;
   return await metrics.read({
     models: () =>
       pool.runtimes.map((runtime) => {
@@ -22,10 +23,10 @@ export async function readMetrics({ facts, guard, metrics, pool }: AgentServices
         };
       }),
     memory: async () => ({
-      availableBytes: (await guard.read()).availableBytes,
+      availableBytes: (await readMemory()).availableBytes,
       limitBytes: facts.memoryLimitBytes,
     }),
-    pressure: () => PRESSURES.indexOf(guard.pressure),
-    refusing: () => guard.refusal !== null,
+    pressure: () => PRESSURES.indexOf(verdict.pressure),
+    refusing: () => verdict.refusal !== null,
   });
 }

@@ -32,8 +32,8 @@ export function activeRuntimes({ pool }: AgentServices): ModelRuntime[] {
 
 /** `GET /admin/status`. */
 export async function readStatus(services: AgentServices): Promise<AdminStatus> {
-  const { config, facts, guard, lifecycle, ports, pool, throughput } = services;
-  const [listed, reading] = await Promise.all([listModels(services), guard.read()]);
+  const { config, facts, lifecycle, ports, pool, throughput, verdict } = services;
+  const [listed, reading] = await Promise.all([listModels(services), services.readMemory()]);
   const { runtimes } = pool;
   const models = listed.map(({ status }) => status);
   const workers = activeRuntimes(services).map((runtime) => runtime.workerStatus());
@@ -67,8 +67,8 @@ export async function readStatus(services: AgentServices): Promise<AdminStatus> 
       total_bytes: facts.totalMemoryBytes,
       used_bytes: Math.max(0, facts.totalMemoryBytes - reading.availableBytes),
       available_bytes: reading.availableBytes,
-      pressure: guard.pressure,
-      refusal: guard.refusal,
+      pressure: verdict.pressure,
+      refusal: verdict.refusal,
     },
     config: {
       machine_type: facts.machineType,

@@ -3,7 +3,8 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { agentConfigSchema } from '@mlxfleet/protocol';
 import pino from 'pino';
-import { type Agent, type AgentOptions, startAgent } from '../agent.ts';
+import { type Agent, startAgent } from '../agent.ts';
+import type { AgentOptions } from '../lifecycle/agent-options.ts';
 import { WORKER_TIMES } from '../workers/worker-times.ts';
 
 const FAKE_WORKER = path.resolve(import.meta.dirname, '../../../../test/fakes/fake-worker.mjs');

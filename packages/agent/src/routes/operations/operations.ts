@@ -10,7 +10,7 @@ export function operations(app: FastifyInstance, services: AgentServices): void 
 
   app.get('/ready', open, async () => {
     services.lifecycle.refuseUnlessReady();
-    services.guard.refuseWhenShort();
+    services.verdict.refuseWhenShort();
     return { status: 'ready' };
   });
 

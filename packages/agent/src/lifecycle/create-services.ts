@@ -1,0 +1,59 @@
+import path from 'node:path';
+import type { AgentServices } from '../agent-services.ts';
+import { MemoryGuard } from '../memory/memory-guard.ts';
+import { MemoryVerdict } from '../memory/memory-verdict.ts';
+import { readSystemMemory } from '../memory/system-memory.ts';
+import { createMetrics } from '../metrics/metrics.ts';
+import { Throughput } from '../metrics/throughput.ts';
+import type { ModelPool } from '../models/model-pool.ts';
+import { ResponseStore } from '../responses/response-store.ts';
+import { agentFacts } from './agent-facts.ts';
+import type { AgentOptions } from './agent-options.ts';
+import type { Folders } from './folders.ts';
+import { Lifecycle } from './lifecycle.ts';
+import { makePool, type PoolServices } from './make-pool.ts';
+
+const HEARTBEAT_MS = 15_000;
+
+/**
+ * Everything that the agent works with, not yet at work.
+ * @throws CodedError ROOT_UNUSABLE.
+ */
+export async function createServices(options: AgentOptions, folders: Folders): Promise<AgentServices> {
+  const { config, log } = options;
+  const first: PoolServices = {
+    config,
+    log,
+    facts: await agentFacts(options, folders),
+    now: options.now ?? (() => performance.now()),
+    readMemory: options.readMemory ?? readSystemMemory,
+    metrics: createMetrics(),
+    throughput: new Throughput(),
+    verdict: new MemoryVerdict(),
+  };
+  const pool = await makePool(options, folders, first);
+  return {
+    ...first,
+    pool,
+    guard: makeGuard(first, pool),
+    lifecycle: new Lifecycle(),
+    responses: new ResponseStore({ folder: path.join(folders.shared, 'state'), log }),
+    heartbeatMs: options.heartbeatMs ?? HEARTBEAT_MS,
+    ports: { main: 0, admin: 0 },
+  };
+}
+
+function makeGuard({ facts, log, readMemory, verdict }: PoolServices, pool: ModelPool): MemoryGuard {
+  return new MemoryGuard({
+    read: readMemory,
+    residents: () => pool.residents(),
+    limitBytes: facts.memoryLimitBytes,
+    now: () => performance.now(),
+    log,
+    verdict,
+    act: (action) => {
+      if (action.kind === 'shrink') pool.shrink(action.id, action.keepBytes);
+      else void pool.evict(action.id, 'pressure');
+    },
+  });
+}
