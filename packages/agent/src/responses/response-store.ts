@@ -1,8 +1,7 @@
-import { chmodSync, closeSync, mkdirSync, openSync, rmSync } from 'node:fs';
-import path from 'node:path';
-import { DatabaseSync, type StatementSync } from 'node:sqlite';
+import type { DatabaseSync } from 'node:sqlite';
 import { type ResponseInputItem, responseInputItemSchema, type ResponseObject } from '@mlxfleet/protocol';
 import type { Logger } from 'pino';
+import { openResponseDatabase } from './open-response-database.ts';
 
 /** What a store may hold. Whatever was not used for longest goes first. */
 export interface StoreLimits {
@@ -48,26 +47,6 @@ export interface ResponseStoreOptions {
   readonly now?: () => number;
 }
 
-const FILE = 'responses.sqlite';
-/** A file with another one is of another release, and is begun anew. */
-const SCHEMA_VERSION = 1;
-
-const SCHEMA = `
-  CREATE TABLE responses (
-    id TEXT PRIMARY KEY,
-    owner TEXT NOT NULL,
-    previous TEXT,
-    used_at INTEGER NOT NULL,
-    bytes INTEGER NOT NULL,
-    input TEXT NOT NULL,
-    output TEXT NOT NULL,
-    -- The rest of the response.
-    response TEXT NOT NULL
-  );
-  CREATE INDEX responses_by_use ON responses (used_at);
-  PRAGMA user_version = ${String(SCHEMA_VERSION)};
-`;
-
 /** The conversation that ends with a response, the newest first. */
 const CHAIN = `
   WITH RECURSIVE chain (id, previous, depth) AS (
@@ -88,9 +67,7 @@ export class ResponseStore {
   readonly #log: Logger;
   readonly #limits: StoreLimits;
   readonly #now: () => number;
-  readonly #insert: StatementSync;
-  readonly #oldest: StatementSync;
-  readonly #remove: StatementSync;
+  readonly #statements: ReturnType<typeof prepareStatements>;
   #count: number;
   #bytes: number;
 
@@ -98,15 +75,9 @@ export class ResponseStore {
     this.#log = options.log;
     this.#limits = { ...LIMITS, ...options.limits };
     this.#now = options.now ?? (() => Date.now());
-    this.#database = open(options.folder, options.log);
-    this.#insert = this.#database.prepare(
-      'INSERT INTO responses VALUES (:id, :owner, :previous, :usedAt, :bytes, :input, :output, :response)',
-    );
-    this.#oldest = this.#database.prepare(
-      'SELECT id, bytes, used_at FROM responses ORDER BY used_at, rowid LIMIT 1',
-    );
-    this.#remove = this.#database.prepare('DELETE FROM responses WHERE id = :id');
-    const totals = this.#database.prepare('SELECT count(*) AS n, sum(bytes) AS b FROM responses').get();
+    this.#database = openResponseDatabase(options.folder, options.log);
+    this.#statements = prepareStatements(this.#database);
+    const totals = this.#statements.totals.get();
     this.#count = Number(totals?.['n'] ?? 0);
     this.#bytes = Number(totals?.['b'] ?? 0);
     this.#shrink();
@@ -122,7 +93,7 @@ export class ResponseStore {
     const bytes = Object.values(texts).reduce((sum, text) => sum + Buffer.byteLength(text), 0);
     try {
       const { id, previous_response_id: previous } = response;
-      this.#insert.run({ id, owner, previous, usedAt: this.#now(), bytes, ...texts });
+      this.#statements.insert.run({ id, owner, previous, usedAt: this.#now(), bytes, ...texts });
       this.#count += 1;
       this.#bytes += bytes;
       this.#shrink();
@@ -133,9 +104,7 @@ export class ResponseStore {
 
   /** Null for an unknown one, and for one of another owner. */
   get(id: string, owner: string): unknown {
-    const row = this.#database
-      .prepare('SELECT output, response FROM responses WHERE id = :id AND owner = :owner')
-      .get({ id, owner });
+    const row = this.#statements.response.get({ id, owner });
     if (row === undefined) return null;
     const response: unknown = JSON.parse(String(row['response']));
     const output: unknown = JSON.parse(String(row['output']));
@@ -144,17 +113,13 @@ export class ResponseStore {
 
   /** What a response put out, as items to go on from; null as of `get`. */
   output(id: string, owner: string): ResponseInputItem[] | null {
-    const row = this.#database
-      .prepare('SELECT output FROM responses WHERE id = :id AND owner = :owner')
-      .get({ id, owner });
+    const row = this.#statements.output.get({ id, owner });
     return row === undefined ? null : parseItems(row['output']);
   }
 
   /** Whether there was one of this owner. Later responses of the conversation stay, and cannot be gone on from. */
   delete(id: string, owner: string): boolean {
-    const row = this.#database
-      .prepare('DELETE FROM responses WHERE id = :id AND owner = :owner RETURNING bytes')
-      .get({ id, owner });
+    const row = this.#statements.removeOwn.get({ id, owner });
     if (row === undefined) return false;
     this.#count -= 1;
     this.#bytes -= Number(row['bytes']);
@@ -165,22 +130,12 @@ export class ResponseStore {
 
   /** The items of all responses up to this one. Its whole conversation counts as used. */
   conversation(id: string, owner: string): StoredConversation {
-    const summary = this.#database
-      .prepare(
-        `${CHAIN} SELECT sum(length(input) + length(output)) AS length,
-           max(CASE WHEN depth = (SELECT max(depth) FROM chain) THEN chain.previous END) AS beyond
-         FROM chain JOIN responses USING (id)`,
-      )
-      .get({ id, owner });
-    if (summary?.['length'] == null) return { missing: 'unknown' };
+    const summary = this.#statements.chainSummary.get({ id, owner });
+    if (summary?.['bytes'] == null) return { missing: 'unknown' };
     if (summary['beyond'] !== null) return { missing: 'incomplete' };
-    if (Number(summary['length']) > this.#limits.conversationBytes) return { missing: 'too-long' };
-    const rows = this.#database
-      .prepare(`${CHAIN} SELECT input, output FROM chain JOIN responses USING (id) ORDER BY depth DESC`)
-      .all({ id, owner });
-    this.#database
-      .prepare(`${CHAIN} UPDATE responses SET used_at = :now WHERE id IN (SELECT id FROM chain)`)
-      .run({ id, owner, now: this.#now() });
+    if (Number(summary['bytes']) > this.#limits.conversationBytes) return { missing: 'too-long' };
+    const rows = this.#statements.chainItems.all({ id, owner });
+    this.#statements.chainUsed.run({ id, owner, now: this.#now() });
     return { items: rows.flatMap((row) => parseItems(row['input']).concat(parseItems(row['output']))) };
   }
 
@@ -192,11 +147,11 @@ export class ResponseStore {
   #shrink(): void {
     const { count, bytes, ageMs } = this.#limits;
     for (;;) {
-      const row = this.#oldest.get();
+      const row = this.#statements.oldest.get();
       if (row === undefined) return;
       const isOld = Number(row['used_at']) < this.#now() - ageMs;
       if (!isOld && this.#count <= count && this.#bytes <= bytes) return;
-      this.#remove.run({ id: String(row['id']) });
+      this.#statements.remove.run({ id: String(row['id']) });
       this.#count -= 1;
       this.#bytes -= Number(row['bytes']);
     }
@@ -207,48 +162,29 @@ function parseItems(text: unknown): ResponseInputItem[] {
   return responseInputItemSchema.array().parse(JSON.parse(String(text)));
 }
 
-/** A file that cannot be used is begun anew: it holds nothing that a client could not send again. */
-function open(folder: string, log: Logger): DatabaseSync {
-  const file = path.join(folder, FILE);
-  try {
-    mkdirSync(folder, { recursive: true, mode: 0o700 });
-    return openFile(file);
-  } catch (error) {
-    log.warn({ err: error, file }, 'the stored responses cannot be read and are begun anew');
-  }
-  try {
-    for (const ending of ['', '-wal', '-shm']) rmSync(file + ending, { force: true });
-    return openFile(file);
-  } catch (error) {
-    log.error({ err: error, file }, 'responses cannot be stored on disk and last until the agent stops');
-    return prepare(new DatabaseSync(':memory:'));
-  }
-}
-
-function openFile(file: string): DatabaseSync {
-  // SQLite gives its further files the mode of this one.
-  closeSync(openSync(file, 'a', 0o600));
-  chmodSync(file, 0o600);
-  const database = new DatabaseSync(file);
-  try {
-    return prepare(database);
-  } catch (error) {
-    database.close();
-    throw error;
-  }
-}
-
-function prepare(database: DatabaseSync): DatabaseSync {
-  // The write-ahead log: a commit is one write, without waiting for the disk. A power cut may take the last responses,
-  // and never the file.
-  database.exec(`
-    PRAGMA busy_timeout = 1000;
-    PRAGMA journal_mode = WAL;
-    PRAGMA synchronous = NORMAL;
-    PRAGMA secure_delete = ON;
-  `);
-  const version = database.prepare('PRAGMA user_version').get()?.['user_version'];
-  if (version === SCHEMA_VERSION) return database;
-  database.exec(`DROP TABLE IF EXISTS responses; ${SCHEMA}`);
-  return database;
+/** Every statement of the store, read by SQLite once. */
+function prepareStatements(database: DatabaseSync) {
+  const ownOne = 'FROM responses WHERE id = :id AND owner = :owner';
+  return {
+    totals: database.prepare('SELECT count(*) AS n, sum(bytes) AS b FROM responses'),
+    insert: database.prepare(
+      'INSERT INTO responses VALUES (:id, :owner, :previous, :usedAt, :bytes, :input, :output, :response)',
+    ),
+    oldest: database.prepare('SELECT id, bytes, used_at FROM responses ORDER BY used_at, rowid LIMIT 1'),
+    remove: database.prepare('DELETE FROM responses WHERE id = :id'),
+    response: database.prepare(`SELECT output, response ${ownOne}`),
+    output: database.prepare(`SELECT output ${ownOne}`),
+    removeOwn: database.prepare(`DELETE ${ownOne} RETURNING bytes`),
+    chainSummary: database.prepare(
+      `${CHAIN} SELECT sum(length(input) + length(output)) AS bytes,
+         max(CASE WHEN depth = (SELECT max(depth) FROM chain) THEN chain.previous END) AS beyond
+       FROM chain JOIN responses USING (id)`,
+    ),
+    chainItems: database.prepare(
+      `${CHAIN} SELECT input, output FROM chain JOIN responses USING (id) ORDER BY depth DESC`,
+    ),
+    chainUsed: database.prepare(
+      `${CHAIN} UPDATE responses SET used_at = :now WHERE id IN (SELECT id FROM chain)`,
+    ),
+  };
 }
