@@ -237,6 +237,14 @@ describe('bounds', () => {
     expect(texts(store, 'a')).toHaveLength(2);
     expect(texts(store, 'c')).toBe('too-long');
   });
+
+  test('by the bytes of a conversation, of which a letter may have several', () => {
+    const store = open({ conversationBytes: 500 });
+    store.put({ owner: 'o', response: response('a', null, 'a'.repeat(200)), input: [] });
+    store.put({ owner: 'o', response: response('b', null, '語'.repeat(200)), input: [] });
+    expect(store.conversation('a', 'o')).toHaveProperty('items');
+    expect(store.conversation('b', 'o')).toEqual({ missing: 'too-long' });
+  });
 });
 
 describe('trouble', () => {

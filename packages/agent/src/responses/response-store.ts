@@ -176,7 +176,7 @@ function prepareStatements(database: DatabaseSync) {
     output: database.prepare(`SELECT output ${ownOne}`),
     removeOwn: database.prepare(`DELETE ${ownOne} RETURNING bytes`),
     chainSummary: database.prepare(
-      `${CHAIN} SELECT sum(length(input) + length(output)) AS bytes,
+      `${CHAIN} SELECT sum(octet_length(input) + octet_length(output)) AS bytes,
          max(CASE WHEN depth = (SELECT max(depth) FROM chain) THEN chain.previous END) AS beyond
        FROM chain JOIN responses USING (id)`,
     ),
