@@ -13,7 +13,8 @@ import type { ModelLocation } from '../catalog/catalog.ts';
 import type { ModelSettings } from '../model-settings.ts';
 import { loadFrame } from './load-frame.ts';
 import { asApiError, loadFailed, repeated, workerBroken } from './model-errors.ts';
-import type { WorkerView } from './model-status.ts';
+import type { LifeView, WorkerView } from './model-view.ts';
+import { Waiters } from './waiters.ts';
 
 /** What the life of a model asks, and tells, those who have work for it. */
 export interface ModelWork extends Pick<
@@ -49,13 +50,13 @@ export interface ModelLifeOptions {
 const LOG_LINES_TOLD = 20;
 
 /** Loading and unloading of one model: its memory, its worker, and who waits for them. The only writer of all three. */
-export class ModelLife {
+export class ModelLife implements LifeView {
   readonly #id: string;
   readonly #options: ModelLifeOptions;
   readonly #worker: Worker;
   readonly #logFile: LogFile;
-  readonly #loadWaiters = new Set<PromiseWithResolvers<void>>();
-  readonly #stopWaiters = new Set<() => void>();
+  readonly #loadWaiters = new Waiters();
+  readonly #stopWaiters = new Waiters();
   #reserving = false;
   #reservation: Reservation | null = null;
   /** What it may count on: the estimate, and once it is loaded what it really took and what it may add to that. */
@@ -81,7 +82,6 @@ export class ModelLife {
     });
   }
 
-  /** Whether it holds, or is about to hold, a process. */
   get isActive(): boolean {
     return (this.#worker.state !== 'stopped' && this.#worker.state !== 'broken') || this.#reserving;
   }
@@ -90,7 +90,6 @@ export class ModelLife {
     return this.#worker.state === 'ready';
   }
 
-  /** Whether requests can be sent to it now. */
   get takesWork(): boolean {
     return this.isReady && !this.#unloading;
   }
@@ -111,22 +110,18 @@ export class ModelLife {
     return this.#worker;
   }
 
-  /** The last lines of its worker's log, oldest first; they stay when it has ended. */
   get lastLog(): string[] {
     return this.#logFile.lastLines(LOG_LINES_TOLD);
   }
 
-  /** Bytes that it may count on. */
   get floorBytes(): number {
     return this.#floorBytes;
   }
 
-  /** Bytes that MLX may use in its worker; null while there is none. */
   get memoryLimitBytes(): number | null {
     return this.#reservation?.limits.memoryLimitBytes ?? null;
   }
 
-  /** Tokens of prompt and completion; null before the first load. */
   get contextLength(): number | null {
     return this.#contextLength;
   }
@@ -159,11 +154,10 @@ export class ModelLife {
   /** Resolves when the model is ready. What failed before is tried again at once. */
   async load(): Promise<void> {
     if (this.takesWork) return;
-    const waiter = Promise.withResolvers<void>();
-    this.#loadWaiters.add(waiter);
+    const loaded = this.#loadWaiters.wait();
     this.#loadError = null;
     this.ensureStarted(true);
-    await waiter.promise;
+    await loaded;
   }
 
   /** Lets the worker end as soon as nothing runs in it any more. */
@@ -175,12 +169,11 @@ export class ModelLife {
   /** Resolves when the worker has ended; answers whether there was one. `onBegin` ends what must not finish first. */
   async unload(onBegin: () => void): Promise<boolean> {
     if (this.#worker.state === 'stopped') return false;
-    const { promise, resolve } = Promise.withResolvers<void>();
-    this.#stopWaiters.add(resolve);
+    const stopped = this.#stopWaiters.wait();
     this.#unloading = true;
     onBegin();
     this.stopWhenIdle();
-    await promise;
+    await stopped;
     return true;
   }
 
@@ -196,7 +189,7 @@ export class ModelLife {
   }
 
   failLoadWaiters(error: ApiError): void {
-    for (const waiter of this.#takeLoadWaiters()) waiter.reject(error);
+    this.#loadWaiters.reject(error);
   }
 
   /** Ends the worker without grace. */
@@ -210,7 +203,7 @@ export class ModelLife {
         this.#contextLength = loaded.context_length;
         this.#floorBytes = loaded.memory_bytes + (this.#reservation?.growthBytes ?? 0);
         this.#loadError = null;
-        for (const waiter of this.#takeLoadWaiters()) waiter.resolve();
+        this.#loadWaiters.resolve();
         work.ready();
       },
       loadFailed: (message, details, mayRetry) => {
@@ -234,8 +227,7 @@ export class ModelLife {
         this.#unloading = false;
         this.#forgetReservation();
         this.#logFile.close();
-        for (const resolve of this.#stopWaiters) resolve();
-        this.#stopWaiters.clear();
+        this.#stopWaiters.resolve();
         if (work.isWaiting() || this.#loadWaiters.size > 0) this.ensureStarted();
       },
       cooledDown: () => {
@@ -279,11 +271,5 @@ export class ModelLife {
     this.#loadError = error;
     this.failLoadWaiters(error);
     this.#options.work.loadFailed(error);
-  }
-
-  #takeLoadWaiters(): PromiseWithResolvers<void>[] {
-    const waiters = [...this.#loadWaiters];
-    this.#loadWaiters.clear();
-    return waiters;
   }
 }

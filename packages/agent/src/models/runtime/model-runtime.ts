@@ -8,7 +8,15 @@ import type { ModelLocation } from '../catalog/catalog.ts';
 import { JobDispatch } from './job-dispatch.ts';
 import { modelUnloaded } from './model-errors.ts';
 import { ModelLife, type ModelLifeOptions, type ModelWork } from './model-life.ts';
+import {
+  type ModelMemory,
+  modelMemory,
+  modelResident,
+  type ModelSpeculation,
+  modelSpeculation,
+} from './model-memory.ts';
 import { modelStatus, workerStatus } from './model-status.ts';
+import type { ModelView } from './model-view.ts';
 import { NO_PREFIX_USE, type PrefixUse, used } from './prefix-use.ts';
 import { type AnswerTo, type Question, Questions } from './questions.ts';
 import { workerDetail } from './worker-detail.ts';
@@ -19,24 +27,6 @@ export interface ModelRuntimeOptions extends Omit<ModelLifeOptions, 'work' | 're
   readonly now: () => number;
   /** Makes room for the model and answers what it may count on; rejects with an ApiError when there is none. */
   readonly reserve: (runtime: ModelRuntime) => Promise<Reservation>;
-}
-
-/** Bytes that a loaded model holds by its worker's last account. */
-export interface ModelMemory {
-  /** In use by MLX arrays, in MLX's buffer cache, and the highest use so far. */
-  readonly activeBytes: number;
-  readonly cacheBytes: number;
-  readonly peakBytes: number;
-  /** Kept prefixes of prompts, a part of the active bytes. */
-  readonly prefixCacheBytes: number;
-  /** Kept prefixes on disk. */
-  readonly prefixDiskBytes: number;
-}
-
-/** Tokens that speculation has guessed since the model was loaded, and how many of them were right. */
-export interface ModelSpeculation {
-  readonly draftedTokens: number;
-  readonly acceptedTokens: number;
 }
 
 /** One model of this host: brings its requests and its worker together, and keeps account of its use. */
@@ -191,73 +181,41 @@ export class ModelRuntime {
     }
   }
 
-  /** For the eviction policy; null while it holds no memory. */
   resident(): Resident | null {
-    if (!this.isActive) return null;
-    const { counters, memoryBytes } = this.#life.worker;
-    const prefixBytes = counters?.prefix_cache_bytes ?? 0;
-    return {
-      id: this.id,
-      floorBytes: this.#life.floorBytes,
-      heldBytes: memoryBytes ?? 0,
-      cacheBytes: prefixBytes + (counters?.cache_memory_bytes ?? 0),
-      prefixBytes,
-      loading: this.#life.isLoading,
-      busy: !this.#life.takesWork || this.runningCount + this.waitingCount > 0,
-      pinned: this.#pinned,
-      lastUsed: this.#lastUsed,
-    };
+    return modelResident(this.#view());
   }
 
-  /** Null while not loaded, or not yet known. */
   memory(): ModelMemory | null {
-    const { counters } = this.#life.worker;
-    if (counters === null || !this.isReady) return null;
-    return {
-      activeBytes: counters.active_memory_bytes,
-      cacheBytes: counters.cache_memory_bytes,
-      peakBytes: counters.peak_memory_bytes,
-      prefixCacheBytes: counters.prefix_cache_bytes,
-      prefixDiskBytes: counters.prefix_disk_bytes,
-    };
+    return modelMemory(this.#view());
   }
 
-  /** Null while not loaded, or not yet known. */
   speculation(): ModelSpeculation | null {
-    const { counters } = this.#life.worker;
-    if (counters === null || !this.isReady) return null;
-    return { draftedTokens: counters.drafted_tokens, acceptedTokens: counters.accepted_tokens };
+    return modelSpeculation(this.#view());
   }
 
   status(): ModelStatus {
-    const { worker, isReserving, isUnloading, loadError, contextLength } = this.#life;
-    return modelStatus({
-      id: this.id,
-      worker,
-      isReserving,
-      isUnloading,
-      loadError,
-      contextLength,
-      isPinned: this.#pinned,
-      idleTimeoutMs: this.#options.settings.idleTimeoutMs,
-      lastUsedAt: this.#lastUsedAt,
-      requests: { running: this.runningCount, waiting: this.waitingCount },
-    });
+    return modelStatus(this.#view());
   }
 
   workerStatus(): WorkerStatus {
-    return workerStatus(this.id, this.#life.worker, this.#life.lastLog);
+    return workerStatus(this.#view());
   }
 
-  /** Its worker as `GET /admin/workers` tells of it. */
   workerDetail(): AdminWorker {
-    return workerDetail({
-      status: this.workerStatus(),
+    return workerDetail(this.#view());
+  }
+
+  #view(): ModelView {
+    return {
+      id: this.id,
+      life: this.#life,
+      isPinned: this.#pinned,
+      idleTimeoutMs: this.#options.settings.idleTimeoutMs,
+      lastUsed: this.#lastUsed,
+      lastUsedAt: this.#lastUsedAt,
       requests: { running: this.runningCount, waiting: this.waitingCount },
-      worker: this.#life.worker,
-      memoryLimitBytes: this.#life.memoryLimitBytes,
       prefixUse: this.#prefixUse,
-    });
+    };
   }
 
   #work(): ModelWork {

@@ -1,21 +1,6 @@
 import { expect, test } from 'vitest';
-import type { WorkerView } from './model-status.ts';
-import { NO_PREFIX_USE } from './prefix-use.ts';
+import { modelView } from '../../test-support/model-view.ts';
 import { workerDetail } from './worker-detail.ts';
-
-const WORKER: WorkerView = {
-  state: 'stopped',
-  healthy: false,
-  pid: null,
-  restarts: 0,
-  restSeconds: 0,
-  failures: 0,
-  lastExit: null,
-  lastCrash: null,
-  memoryBytes: null,
-  counters: null,
-  stalledSeconds: null,
-};
 
 test.each([
   [
@@ -39,20 +24,6 @@ test.each([
     { state: 'open', failures: 6 },
   ],
 ] as const)('the circuit of %j', (worker, circuit) => {
-  const detail = workerDetail({
-    status: {
-      model: 'm',
-      state: worker.state,
-      healthy: false,
-      pid: null,
-      restarts: 0,
-      last_exit: null,
-      last_log: [],
-    },
-    requests: { running: 0, waiting: 0 },
-    worker: { ...WORKER, ...worker },
-    memoryLimitBytes: null,
-    prefixUse: NO_PREFIX_USE,
-  });
+  const detail = workerDetail(modelView({ worker }));
   expect(detail.circuit).toMatchObject(circuit);
 });

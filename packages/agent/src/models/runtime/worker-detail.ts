@@ -1,24 +1,16 @@
-import type { AdminWorker, WorkerStatus } from '@mlxfleet/protocol';
+import type { AdminWorker } from '@mlxfleet/protocol';
 import { MOST_FAILURES } from '../../workers/worker-transition.ts';
-import type { WorkerView } from './model-status.ts';
-import type { PrefixUse } from './prefix-use.ts';
-
-export interface WorkerDetailParts {
-  readonly status: WorkerStatus;
-  readonly requests: AdminWorker['requests'];
-  readonly worker: WorkerView;
-  /** Bytes that MLX may use in it. */
-  readonly memoryLimitBytes: number | null;
-  readonly prefixUse: PrefixUse;
-}
+import { workerStatus } from './model-status.ts';
+import type { ModelView, WorkerView } from './model-view.ts';
 
 /** A worker with everything that is known of it. Its counters are of its last answer to a ping, of the last few seconds. */
-export function workerDetail(parts: WorkerDetailParts): AdminWorker {
-  const { worker, memoryLimitBytes } = parts;
+export function workerDetail(view: ModelView): AdminWorker {
+  const { life, prefixUse, requests } = view;
+  const { worker } = life;
   const { counters, lastCrash } = worker;
   return {
-    ...parts.status,
-    requests: parts.requests,
+    ...workerStatus(view),
+    requests,
     circuit: circuit(worker),
     last_crash: lastCrash && {
       at: lastCrash.at.toISOString(),
@@ -30,14 +22,14 @@ export function workerDetail(parts: WorkerDetailParts): AdminWorker {
       peak_bytes: counters.peak_memory_bytes,
       cache_bytes: counters.cache_memory_bytes,
     },
-    memory_limit_bytes: memoryLimitBytes,
+    memory_limit_bytes: life.memoryLimitBytes,
     prefix_cache: counters && {
       memory_bytes: counters.prefix_cache_bytes,
       disk_bytes: counters.prefix_disk_bytes,
-      prompts: parts.prefixUse.prompts,
-      hits: parts.prefixUse.hits,
-      prompt_tokens: parts.prefixUse.promptTokens,
-      cached_tokens: parts.prefixUse.cachedTokens,
+      prompts: prefixUse.prompts,
+      hits: prefixUse.hits,
+      prompt_tokens: prefixUse.promptTokens,
+      cached_tokens: prefixUse.cachedTokens,
     },
     speculation: counters && {
       drafted_tokens: counters.drafted_tokens,

@@ -1,0 +1,38 @@
+import { describe, expect, test } from 'vitest';
+import { modelView } from '../../test-support/model-view.ts';
+import { modelMemory, modelResident, modelSpeculation } from './model-memory.ts';
+
+describe('what the policies of memory see', () => {
+  test('nothing of a model without a process', () => {
+    expect(modelResident(modelView())).toBeNull();
+  });
+
+  test('a model of which nothing is known yet holds nothing and is busy', () => {
+    const view = modelView({ life: { isActive: true, isLoading: true, floorBytes: 5 }, lastUsed: 7 });
+    expect(modelResident(view)).toEqual({
+      id: 'm',
+      floorBytes: 5,
+      heldBytes: 0,
+      cacheBytes: 0,
+      prefixBytes: 0,
+      loading: true,
+      busy: true,
+      pinned: false,
+      lastUsed: 7,
+    });
+  });
+
+  test.each([
+    [{ running: 0, waiting: 0 }, false],
+    [{ running: 1, waiting: 0 }, true],
+    [{ running: 0, waiting: 1 }, true],
+  ])('with requests %o a model is busy: %j', (requests, busy) => {
+    const view = modelView({ life: { isActive: true, isReady: true, takesWork: true }, requests });
+    expect(modelResident(view)?.busy).toBe(busy);
+  });
+});
+
+test('a worker that has told nothing yet has neither memory nor speculation', () => {
+  const view = modelView({ life: { isReady: true } });
+  expect([modelMemory(view), modelSpeculation(view)]).toEqual([null, null]);
+});
