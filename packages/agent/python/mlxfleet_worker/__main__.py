@@ -20,8 +20,12 @@ from .embedding_engine import EmbeddingEngine
 from .embedding_preparation import EmbeddingPreparation
 from .embedding_request import EmbeddingRequest
 from .engine import Engine, EngineBrokenError
-from .errors import RequestError
-from .frames import (
+from .log import log, log_exception
+from .preparation import Preparation
+from .preparing_thread import PreparingThread
+from .request import Registry, Request
+from .wire.errors import RequestError
+from .wire.frames import (
     PROTOCOL_VERSION,
     CancelFrame,
     DetokenizeFrame,
@@ -34,11 +38,7 @@ from .frames import (
     TokenizeFrame,
     parse_frame,
 )
-from .log import log, log_exception
-from .preparation import Preparation
-from .preparing_thread import PreparingThread
-from .replies import ReplyChannel
-from .request import Registry, Request
+from .wire.replies import ReplyChannel
 
 REPLY_DESCRIPTOR = 3
 LIBRARIES = ("mlx", "mlx-lm", "mlx-vlm", "transformers", "tokenizers")

@@ -6,9 +6,9 @@ from typing import Any
 
 from .chat.format import ChatFormat
 from .common_length import common_length
-from .errors import RequestError
-from .frames import NO_TOOLS, ToolChoice
-from .prompts import Beginnings, ChatPrompt
+from .wire.errors import RequestError
+from .wire.frames import NO_TOOLS, ToolChoice
+from .wire.prompts import Beginnings, ChatPrompt
 
 SYSTEM_ROLES = ("system", "developer")
 MOST_REMEMBERED = 16

@@ -9,11 +9,11 @@ from .embedding_passes import PassBudget, Passes, Work
 from .embedding_request import EmbeddingRequest
 from .embedding_vectors import encode_vector
 from .engine import MAX_FAILED_STEPS, SECONDS_BEFORE_RELEASE, EngineBrokenError
-from .errors import FailureKind, RequestError
-from .frames import LoadFrame, ShrinkFrame
 from .log import log, log_exception
-from .replies import ReplyChannel
 from .request import Registry
+from .wire.errors import FailureKind, RequestError
+from .wire.frames import LoadFrame, ShrinkFrame
+from .wire.replies import ReplyChannel
 
 if TYPE_CHECKING:
     import numpy

@@ -4,12 +4,12 @@ from typing import TYPE_CHECKING
 
 from .embedding_engine import EmbeddingEngine
 from .embedding_request import EmbeddingRequest
-from .errors import RequestError
-from .frames import DetokenizeFrame, TokenizeFrame
 from .overlong import least_tokens
 from .preparing_thread import PreparingThread
-from .replies import ReplyChannel
 from .request import Registry
+from .wire.errors import RequestError
+from .wire.frames import DetokenizeFrame, TokenizeFrame
+from .wire.replies import ReplyChannel
 
 if TYPE_CHECKING:
     from .embedding_model import EmbeddingModel

@@ -3,7 +3,7 @@
 from typing import Any
 
 from .embedding_passes import Work
-from .frames import EmbedFrame
+from .wire.frames import EmbedFrame
 
 
 class EmbeddingRequest:

@@ -7,12 +7,12 @@ from collections import deque
 from typing import TYPE_CHECKING, Any
 
 from .admission import Room
-from .errors import RequestError
-from .frames import LoadFrame, ShrinkFrame
 from .log import log, log_exception
 from .outbox import Outbox
-from .replies import ReplyChannel
 from .request import Registry, Request
+from .wire.errors import RequestError
+from .wire.frames import LoadFrame, ShrinkFrame
+from .wire.replies import ReplyChannel
 
 if TYPE_CHECKING:
     from .batch import Batch, NewToken

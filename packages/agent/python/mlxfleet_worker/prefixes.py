@@ -7,8 +7,8 @@ from .caches.fingerprint import model_fingerprint
 from .caches.layout import Layout
 from .caches.prefix_cache import PrefixCache
 from .caches.quantized import make_cache
-from .frames import LoadFrame
 from .text import TextModel
+from .wire.frames import LoadFrame
 
 
 def open_prefix_cache(frame: LoadFrame, model: TextModel) -> PrefixCache | None:

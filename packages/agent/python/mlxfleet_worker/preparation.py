@@ -3,13 +3,13 @@
 from typing import TYPE_CHECKING
 
 from .engine import Engine
-from .errors import RequestError
-from .frames import DetokenizeFrame, GenerateFrame, TokenizeFrame
 from .overlong import least_tokens, longest_text
 from .preparing_thread import PreparingThread
-from .prompts import ChatPrompt
-from .replies import ReplyChannel
 from .request import Registry, Request
+from .wire.errors import RequestError
+from .wire.frames import DetokenizeFrame, GenerateFrame, TokenizeFrame
+from .wire.prompts import ChatPrompt
+from .wire.replies import ReplyChannel
 
 if TYPE_CHECKING:
     from .text import TextModel

@@ -5,12 +5,12 @@ import time
 from collections.abc import Callable
 from typing import Any, NoReturn
 
-from .errors import RequestError
-from .frames import DetokenizeFrame, TokenizeFrame
 from .log import log
-from .replies import ReplyChannel
 from .request import Registry, Tracked
 from .tokenizing import answer
+from .wire.errors import RequestError
+from .wire.frames import DetokenizeFrame, TokenizeFrame
+from .wire.replies import ReplyChannel
 
 Task = Tracked | TokenizeFrame | DetokenizeFrame
 

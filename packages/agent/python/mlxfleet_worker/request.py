@@ -3,9 +3,9 @@
 import threading
 from typing import TYPE_CHECKING, Any, Protocol
 
-from .frames import GenerateFrame
-from .prompts import Beginnings
 from .stopping import StopTexts
+from .wire.frames import GenerateFrame
+from .wire.prompts import Beginnings
 
 if TYPE_CHECKING:
     from .chat.answer import AnswerReader

@@ -4,9 +4,9 @@ import time
 from dataclasses import dataclass
 
 from .drafting import Drafter, DraftModel, PromptLookup
-from .frames import SpeculationSettings
 from .payoff import Payoff
 from .text import TextModel
+from .wire.frames import SpeculationSettings
 
 
 @dataclass(slots=True)

@@ -15,11 +15,11 @@ from .chat.forced_calls import tool_grammar
 from .chat.format import ChatFormat
 from .constraints.grammar import Grammar, GrammarFactory
 from .detokenizer import DetokenizerFactory
-from .errors import RequestError
-from .frames import NO_TOOLS, GenerateFrame, ToolChoice
 from .plain_reader import PlainReader
-from .prompts import Beginnings, ChatPrompt, Prompt, TextPrompt
 from .token_names import TokenNames
+from .wire.errors import RequestError
+from .wire.frames import NO_TOOLS, GenerateFrame, ToolChoice
+from .wire.prompts import Beginnings, ChatPrompt, Prompt, TextPrompt
 
 UNKNOWN_CONTEXT_LENGTH = 8192
 """For models that name no longest context, such as those without attention."""

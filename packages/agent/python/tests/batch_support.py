@@ -9,10 +9,10 @@ from mlx import nn
 from caches_support import VOCABULARY
 from mlxfleet_worker.batch import Batch
 from mlxfleet_worker.caches.prefix_cache import PrefixCache
-from mlxfleet_worker.frames import GenerateFrame
-from mlxfleet_worker.parameters import Sampling
-from mlxfleet_worker.prompts import Beginnings, TokensPrompt
 from mlxfleet_worker.request import Request
+from mlxfleet_worker.wire.frames import GenerateFrame
+from mlxfleet_worker.wire.parameters import Sampling
+from mlxfleet_worker.wire.prompts import Beginnings, TokensPrompt
 
 GREEDY = Sampling(temperature=0)
 

@@ -13,7 +13,7 @@ from mlxfleet_worker.chat.answer import AnswerReader
 from mlxfleet_worker.chat.deltas import AnswerDelta
 from mlxfleet_worker.chat.format import ChatFormat
 from mlxfleet_worker.detokenizer import DetokenizerFactory
-from mlxfleet_worker.frames import ToolChoice
+from mlxfleet_worker.wire.frames import ToolChoice
 
 WEATHER = {
     "type": "function",

@@ -6,7 +6,7 @@ import threading
 from collections.abc import Callable
 from typing import Any
 
-from mlxfleet_worker.replies import ReplyChannel
+from mlxfleet_worker.wire.replies import ReplyChannel
 
 
 def replies_to(send: Callable[[ReplyChannel], Any]) -> list[dict[str, Any]]:

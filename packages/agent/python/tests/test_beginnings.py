@@ -8,8 +8,8 @@ import pytest
 from chat_answers import TOOLS, load_chat
 from mlxfleet_worker.beginnings import MOST_REMEMBERED, BeginningsFinder
 from mlxfleet_worker.chat.format import ChatFormat
-from mlxfleet_worker.frames import NO_TOOLS, ToolChoice
-from mlxfleet_worker.prompts import Beginnings, ChatPrompt
+from mlxfleet_worker.wire.frames import NO_TOOLS, ToolChoice
+from mlxfleet_worker.wire.prompts import Beginnings, ChatPrompt
 
 FAMILIES = ("qwen3", "qwen3_thinking", "llama3", "mistral_v3", "gemma3", "gpt_oss", "deepseek")
 SYSTEM = {"role": "system", "content": "Answer in one word, and never in Latin."}

@@ -19,9 +19,9 @@ from chat_draws import (
     weather,
 )
 from mlxfleet_worker.chat.answer_grammar import answer_grammar
-from mlxfleet_worker.errors import RequestError
-from mlxfleet_worker.frames import NO_TOOLS
-from mlxfleet_worker.prompts import ChatPrompt
+from mlxfleet_worker.wire.errors import RequestError
+from mlxfleet_worker.wire.frames import NO_TOOLS
+from mlxfleet_worker.wire.prompts import ChatPrompt
 
 SCHEMA = {"type": "object", "properties": {"a": {"type": "integer"}}, "required": ["a"], "additionalProperties": False}
 ARGUMENTS = {"city": "Oslo", "unit": "c"}

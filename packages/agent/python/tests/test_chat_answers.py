@@ -13,7 +13,7 @@ from mlxfleet_worker.chat.answer import AnswerReader
 from mlxfleet_worker.chat.parsed_calls import parse_calls
 from mlxfleet_worker.chat.syntax import ParsedCalls
 from mlxfleet_worker.detokenizer import DetokenizerFactory
-from mlxfleet_worker.frames import NO_TOOLS
+from mlxfleet_worker.wire.frames import NO_TOOLS
 
 BAR = "\uff5c"
 LODZ = ("get_weather", '{"city":"Łódź 🙂","days":2}')

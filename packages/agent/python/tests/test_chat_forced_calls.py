@@ -11,8 +11,8 @@ from chat_answers import CLOCK, load_chat
 from chat_draws import FAMILIES, PARSED, REASONING, accepts, check_weather, close_factories, drawn_answers, weather
 from mlxfleet_worker.chat.forced_calls import tool_grammar
 from mlxfleet_worker.chat.format import ChatFormat
-from mlxfleet_worker.errors import RequestError
-from mlxfleet_worker.frames import NO_TOOLS, ToolChoice
+from mlxfleet_worker.wire.errors import RequestError
+from mlxfleet_worker.wire.frames import NO_TOOLS, ToolChoice
 
 REQUIRED, NAMED, AUTO = ToolChoice("required"), ToolChoice("named", "get_weather"), ToolChoice("auto")
 NESTED = {

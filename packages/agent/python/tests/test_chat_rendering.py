@@ -13,9 +13,9 @@ from chat_answers import CLOCK, TOOLS, WEATHER, load_chat
 from mlxfleet_worker.chat.format import ChatFormat
 from mlxfleet_worker.chat.history import short_id
 from mlxfleet_worker.chat.time_limit import TimeLimitError, time_limit
-from mlxfleet_worker.errors import RequestError
-from mlxfleet_worker.frames import NO_TOOLS, ToolChoice
-from mlxfleet_worker.prompts import ChatPrompt, parse_prompt
+from mlxfleet_worker.wire.errors import RequestError
+from mlxfleet_worker.wire.frames import NO_TOOLS, ToolChoice
+from mlxfleet_worker.wire.prompts import ChatPrompt, parse_prompt
 
 Message = dict[str, Any]
 FIRST_ID, SECOND_ID = "call_0123456789abcdef01234567", "call_89abcdef0123456789abcdef"

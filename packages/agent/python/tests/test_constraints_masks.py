@@ -12,8 +12,8 @@ from constraints_support import feed, make_byte_level, make_factory, make_senten
 from mlxfleet_worker.constraints import masks
 from mlxfleet_worker.constraints.grammar import GrammarFactory
 from mlxfleet_worker.constraints.masks import apply_masks, prepare_masks
-from mlxfleet_worker.errors import RequestError
-from mlxfleet_worker.frames import JsonConstraint
+from mlxfleet_worker.wire.errors import RequestError
+from mlxfleet_worker.wire.frames import JsonConstraint
 
 PADDING = 45
 

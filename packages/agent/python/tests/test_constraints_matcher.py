@@ -9,7 +9,7 @@ import pytest
 from constraints_support import feed, make_factory
 from mlxfleet_worker.constraints.grammar import Grammar, GrammarFactory
 from mlxfleet_worker.constraints.matcher import Matcher
-from mlxfleet_worker.frames import JsonConstraint
+from mlxfleet_worker.wire.frames import JsonConstraint
 
 END = 2
 SMALL = {

@@ -12,7 +12,7 @@ from mlx_lm import load
 
 from constraints_support import RandomSchema, complete, keywords, make_factory
 from mlxfleet_worker.constraints.grammar import GrammarFactory
-from mlxfleet_worker.frames import JsonConstraint
+from mlxfleet_worker.wire.frames import JsonConstraint
 
 SCHEMAS = 200
 ROWS = 50

@@ -11,8 +11,8 @@ import pytest
 from constraints_support import make_factory
 from mlxfleet_worker.constraints.grammar import GrammarFactory
 from mlxfleet_worker.constraints.schema import schema_text
-from mlxfleet_worker.errors import RequestError
-from mlxfleet_worker.frames import JsonConstraint
+from mlxfleet_worker.wire.errors import RequestError
+from mlxfleet_worker.wire.frames import JsonConstraint
 
 STRING = {"type": "string"}
 MAX_SECONDS = 15

@@ -7,7 +7,7 @@ import mlx.core as mx
 import mlx_lm
 
 from constraints_support import complete, make_factory
-from mlxfleet_worker.frames import JsonConstraint
+from mlxfleet_worker.wire.frames import JsonConstraint
 
 SCHEMA = {
     "type": "object",

@@ -11,7 +11,7 @@ import pytest
 from constraints_support import make_factory
 from mlxfleet_worker.constraints.grammar import GrammarFactory
 from mlxfleet_worker.constraints.texts import DATE, TIME, make_exact
-from mlxfleet_worker.frames import JsonConstraint
+from mlxfleet_worker.wire.frames import JsonConstraint
 
 
 @pytest.fixture(scope="module")

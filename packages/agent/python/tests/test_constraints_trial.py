@@ -14,8 +14,8 @@ import pytest
 from constraints_support import make_factory
 from mlxfleet_worker.constraints import trial
 from mlxfleet_worker.constraints.trial import Trials, TrialUnavailableError
-from mlxfleet_worker.errors import RequestError
-from mlxfleet_worker.frames import JsonConstraint
+from mlxfleet_worker.wire.errors import RequestError
+from mlxfleet_worker.wire.frames import JsonConstraint
 
 GRAMMAR = 'start: "a"'
 

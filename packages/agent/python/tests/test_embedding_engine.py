@@ -12,9 +12,9 @@ import pytest
 from mlxfleet_worker.embedding_engine import EmbeddingEngine
 from mlxfleet_worker.embedding_request import EmbeddingRequest
 from mlxfleet_worker.engine import EngineBrokenError
-from mlxfleet_worker.frames import EmbedFrame, ShrinkFrame
-from mlxfleet_worker.replies import ReplyChannel
 from mlxfleet_worker.request import Registry
+from mlxfleet_worker.wire.frames import EmbedFrame, ShrinkFrame
+from mlxfleet_worker.wire.replies import ReplyChannel
 from worker_process import Frame
 
 POISON = 666

@@ -6,8 +6,8 @@ import threading
 
 import pytest
 
-from mlxfleet_worker.errors import RequestError
-from mlxfleet_worker.frames import (
+from mlxfleet_worker.wire.errors import RequestError
+from mlxfleet_worker.wire.frames import (
     CancelFrame,
     FrameError,
     GenerateFrame,
@@ -16,9 +16,9 @@ from mlxfleet_worker.frames import (
     TokenizeFrame,
     parse_frame,
 )
-from mlxfleet_worker.parameters import Sampling, parse_sampling
-from mlxfleet_worker.prompts import ChatPrompt, TextPrompt, TokensPrompt
-from mlxfleet_worker.replies import ReplyChannel
+from mlxfleet_worker.wire.parameters import Sampling, parse_sampling
+from mlxfleet_worker.wire.prompts import ChatPrompt, TextPrompt, TokensPrompt
+from mlxfleet_worker.wire.replies import ReplyChannel
 from worker_process import Frame, generate_frame
 
 

@@ -4,10 +4,10 @@ from typing import Any
 
 import pytest
 
-from mlxfleet_worker.frames import GenerateFrame, parse_frame
 from mlxfleet_worker.outbox import HOLD_SECONDS, Outbox
-from mlxfleet_worker.replies import ReplyChannel
 from mlxfleet_worker.request import Request
+from mlxfleet_worker.wire.frames import GenerateFrame, parse_frame
+from mlxfleet_worker.wire.replies import ReplyChannel
 
 QUICK = HOLD_SECONDS / 8.5
 

@@ -8,10 +8,10 @@ from mlx_lm.utils import load_tokenizer
 
 from mlxfleet_worker.embedding_preparation import rows_of
 from mlxfleet_worker.embedding_request import EmbeddingRequest
-from mlxfleet_worker.errors import RequestError
-from mlxfleet_worker.frames import EmbedFrame
 from mlxfleet_worker.overlong import CHARACTERS_PER_TOKEN, least_tokens, longest_text
-from mlxfleet_worker.prompts import ChatPrompt, TextPrompt, TokensPrompt
+from mlxfleet_worker.wire.errors import RequestError
+from mlxfleet_worker.wire.frames import EmbedFrame
+from mlxfleet_worker.wire.prompts import ChatPrompt, TextPrompt, TokensPrompt
 from worker_process import WorkerProcess, generate_frame
 
 CONTEXT = 200

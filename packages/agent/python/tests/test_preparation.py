@@ -10,11 +10,11 @@ import pytest
 from reply_reader import replies_to
 
 from mlxfleet_worker.engine import Engine
-from mlxfleet_worker.frames import GenerateFrame, parse_frame
 from mlxfleet_worker.preparation import Preparation, may_have_grammar
-from mlxfleet_worker.prompts import Prompt
-from mlxfleet_worker.replies import ReplyChannel
 from mlxfleet_worker.request import Registry, Request
+from mlxfleet_worker.wire.frames import GenerateFrame, parse_frame
+from mlxfleet_worker.wire.prompts import Prompt
+from mlxfleet_worker.wire.replies import ReplyChannel
 from worker_process import generate_frame
 
 

@@ -10,12 +10,12 @@ import pytest
 
 from mlxfleet_worker.batch import Batch, NewToken
 from mlxfleet_worker.engine import Engine, EngineBrokenError
-from mlxfleet_worker.frames import GenerateFrame
-from mlxfleet_worker.parameters import Sampling
-from mlxfleet_worker.prompts import TokensPrompt
-from mlxfleet_worker.replies import ReplyChannel
 from mlxfleet_worker.request import Registry, Request
 from mlxfleet_worker.text import TextModel
+from mlxfleet_worker.wire.frames import GenerateFrame
+from mlxfleet_worker.wire.parameters import Sampling
+from mlxfleet_worker.wire.prompts import TokensPrompt
+from mlxfleet_worker.wire.replies import ReplyChannel
 from worker_process import Frame
 
 

@@ -2,8 +2,8 @@
 
 from reply_reader import replies_to
 
-from mlxfleet_worker.errors import RequestError
-from mlxfleet_worker.replies import LONGEST_FRAME, ReplyChannel
+from mlxfleet_worker.wire.errors import RequestError
+from mlxfleet_worker.wire.replies import LONGEST_FRAME, ReplyChannel
 
 
 def test_a_reply_that_is_too_long_ends_its_own_request_only() -> None:

@@ -3,9 +3,9 @@
 import mlx.core as mx
 import pytest
 
-from mlxfleet_worker.errors import RequestError
-from mlxfleet_worker.parameters import Sampling
 from mlxfleet_worker.sampling import SamplerPool, logits_processors, replace_rows
+from mlxfleet_worker.wire.errors import RequestError
+from mlxfleet_worker.wire.parameters import Sampling
 
 VOCABULARY = 8
 

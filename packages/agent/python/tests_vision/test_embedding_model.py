@@ -10,9 +10,9 @@ import pytest
 
 from bert_reference import BertReference, unit
 from mlxfleet_worker.embedding_model import EmbeddingModel
-from mlxfleet_worker.errors import RequestError
-from mlxfleet_worker.prompts import ChatPrompt, TextPrompt, TokensPrompt
 from mlxfleet_worker.tokenizing import detokenize, tokenize
+from mlxfleet_worker.wire.errors import RequestError
+from mlxfleet_worker.wire.prompts import ChatPrompt, TextPrompt, TokensPrompt
 
 TEXTS = ["Zebra.", "A man is playing a guitar on a stage.", "Zürich — 東京 🎸", "   "]
 

@@ -3,7 +3,7 @@
 from typing import Any
 
 from ..detokenizer import Detokenizer
-from ..frames import ToolChoice
+from ..wire.frames import ToolChoice
 from .deltas import AnswerDelta, Collector
 from .format import ChatFormat
 from .splitter import Part

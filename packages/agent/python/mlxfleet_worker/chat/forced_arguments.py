@@ -5,7 +5,7 @@ import re
 from dataclasses import dataclass
 from typing import Any
 
-from ..errors import RequestError
+from ..wire.errors import RequestError
 from .grammar import ANY_TEXT, GrammarWriter, either, members, pattern, quoted
 
 COMBINATORS = ("$ref", "allOf", "anyOf", "oneOf", "if", "patternProperties", "not")

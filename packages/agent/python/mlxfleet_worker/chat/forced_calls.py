@@ -7,8 +7,8 @@ import json
 from collections.abc import Callable
 from typing import Any
 
-from ..errors import RequestError
-from ..frames import ToolChoice
+from ..wire.errors import RequestError
+from ..wire.frames import ToolChoice
 from .forced_arguments import Tags, Tool, gemma_arguments, json_arguments, python_arguments, tagged_arguments
 from .format import ChatFormat
 from .grammar import ANY_TEXT, GrammarWriter, either, quoted

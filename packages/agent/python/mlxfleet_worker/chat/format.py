@@ -4,9 +4,9 @@ from typing import Any
 
 from mlx_lm.tokenizer_utils import TokenizerWrapper
 
-from ..errors import RequestError
-from ..frames import ToolChoice
-from ..prompts import ChatPrompt
+from ..wire.errors import RequestError
+from ..wire.frames import ToolChoice
+from ..wire.prompts import ChatPrompt
 from .deltas import Collector
 from .harmony import HarmonySplitter
 from .history import Message, check_history, shape_history

@@ -5,7 +5,7 @@ import json
 from dataclasses import dataclass
 from typing import Any
 
-from ..errors import RequestError
+from ..wire.errors import RequestError
 from .json_reader import repair_json
 
 Message = dict[str, Any]

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from ..errors import RequestError
+from ..wire.errors import RequestError
 from .template import ChatTemplate
 
 EFFORTS = ("none", "minimal", "low", "medium", "high", "xhigh")

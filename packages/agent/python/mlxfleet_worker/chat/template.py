@@ -7,7 +7,7 @@ from jinja2 import TemplateError, meta, nodes
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 from mlx_lm.tokenizer_utils import TokenizerWrapper
 
-from ..errors import RequestError
+from ..wire.errors import RequestError
 from .time_limit import TimeLimitError, time_limit
 
 SECONDS_FOR_A_PROMPT = 10.0

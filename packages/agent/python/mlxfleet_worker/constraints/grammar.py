@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 from llguidance import LLMatcher
 
-from ..errors import RequestError
-from ..frames import JsonConstraint
+from ..wire.errors import RequestError
+from ..wire.frames import JsonConstraint
 from .grammar_cache import GrammarCache
 from .limits import MAX_GRAMMAR_CHARACTERS, parser_limits
 from .matcher import Matcher

@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING
 
 from llguidance import LLMatcher
 
-from ..errors import RequestError
+from ..wire.errors import RequestError
 from .vocabulary import Vocabulary
 
 if TYPE_CHECKING:

@@ -4,7 +4,7 @@ import json
 from copy import deepcopy
 from typing import Any
 
-from ..errors import RequestError
+from ..wire.errors import RequestError
 from .completable import incompletable_reason
 from .limits import MAX_SCHEMA_CHARACTERS, MAX_SCHEMA_DEPTH
 from .subschemas import all_schemas
