@@ -16,14 +16,16 @@ from importlib.metadata import PackageNotFoundError, version
 from importlib.util import find_spec
 from typing import Any, NoReturn
 
-from .embedding_engine import EmbeddingEngine
-from .embedding_preparation import EmbeddingPreparation
-from .embedding_request import EmbeddingRequest
-from .engine import Engine, EngineBrokenError
+from .embedding.engine import EmbeddingEngine
+from .embedding.preparation import EmbeddingPreparation
+from .embedding.request import EmbeddingRequest
+from .engine import Engine
 from .log import log, log_exception
 from .preparation import Preparation
-from .preparing_thread import PreparingThread
-from .request import Registry, Request
+from .request import Request
+from .serving.limits import EngineBrokenError
+from .serving.preparing_thread import PreparingThread
+from .serving.registry import Registry
 from .wire.errors import RequestError
 from .wire.frames import (
     PROTOCOL_VERSION,
@@ -188,13 +190,13 @@ class Worker:
         """Import the libraries, which takes seconds, and say that they are there."""
         import mlx.core as mx
 
-        from .memory import memory_counters
+        from .serving.memory import memory_counters
 
         # Each environment has one of the two libraries.
         if find_spec("mlx_lm") is not None:
             from . import batch  # noqa: F401  (the import is the point)
         if find_spec("mlx_vlm") is not None:
-            from . import embedding_model  # noqa: F401
+            from .embedding import model  # noqa: F401
 
         self._memory_counters = memory_counters
         self._replies.send(

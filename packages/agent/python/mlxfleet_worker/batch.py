@@ -12,14 +12,15 @@ from .caches.batching import Batching, find_batching
 from .caches.prefix_cache import Kind, PrefixCache
 from .caches.quantized import make_cache
 from .generation import RowWishes, make_generator
-from .logprobs import TokenLogprobs
-from .memory import active_bytes, layer_costs, release_buffers, set_wired_limit
+from .layer_costs import layer_costs
 from .pacing import PrefillPacer
 from .prefills import LEAST_SHARED, Prefills, cut
 from .request import Request
 from .sampling import SamplerPool, logits_processors
+from .serving.memory import active_bytes, release_buffers, set_wired_limit
 from .speculation import Speculation
 from .text import TextModel
+from .tokens.logprobs import TokenLogprobs
 
 PREFILL_BATCH_SIZE = 8
 STEPS_BETWEEN_EVALUATIONS = 50

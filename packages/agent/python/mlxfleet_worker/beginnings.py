@@ -5,7 +5,7 @@ from collections import OrderedDict
 from typing import Any
 
 from .chat.format import ChatFormat
-from .common_length import common_length
+from .tokens.common_length import common_length
 from .wire.errors import RequestError
 from .wire.frames import NO_TOOLS, ToolChoice
 from .wire.prompts import Beginnings, ChatPrompt

@@ -9,7 +9,9 @@ from typing import TYPE_CHECKING, Any
 from .admission import Room
 from .log import log, log_exception
 from .outbox import Outbox
-from .request import Registry, Request
+from .request import Request
+from .serving.limits import MAX_FAILED_STEPS, SECONDS_BEFORE_RELEASE, EngineBrokenError
+from .serving.registry import Registry
 from .wire.errors import RequestError
 from .wire.frames import LoadFrame, ShrinkFrame
 from .wire.replies import ReplyChannel
@@ -19,14 +21,6 @@ if TYPE_CHECKING:
     from .caches.prefix_cache import PrefixCache
     from .speculation import Speculation
     from .text import TextModel
-
-MAX_FAILED_STEPS = 3
-SECONDS_BEFORE_RELEASE = 1.0
-"""Idle time after which unused buffers go back to the system: long enough not to slow one request after the other."""
-
-
-class EngineBrokenError(Exception):
-    """The worker cannot go on and must end."""
 
 
 class Engine:
@@ -57,8 +51,8 @@ class Engine:
     def load(self, frame: LoadFrame) -> "TextModel":
         """Load the model and announce it. Raises whatever went wrong."""
         from .batch import Batch
-        from .memory import memory_counters, set_memory_limits
         from .prefixes import open_prefix_cache
+        from .serving.memory import memory_counters, set_memory_limits
         from .speculation import make_speculation
         from .text import TextModel
 

@@ -13,9 +13,9 @@ from mlx_lm.sample_utils import Sampler
 from .caches.layout import leaf_caches
 from .constraints.masks import prepare_masks
 from .constraints.matcher import Matcher
-from .logprobs import StepLogprobs, TokenLogprobs
 from .sampling import SeededSampler, replace_rows
 from .speculation import Speculation
+from .tokens.logprobs import StepLogprobs, TokenLogprobs
 
 
 @dataclass(slots=True)

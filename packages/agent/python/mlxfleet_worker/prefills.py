@@ -6,8 +6,8 @@ from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from .caches.prefix_cache import Boundary
-from .common_length import common_length
 from .request import Request
+from .tokens.common_length import common_length
 
 LEAST_SHARED = 128
 """Tokens of prefill that make it worth waiting for another prompt: fewer are computed beside it at little cost."""

@@ -3,9 +3,10 @@
 from typing import TYPE_CHECKING
 
 from .engine import Engine
-from .overlong import least_tokens, longest_text
-from .preparing_thread import PreparingThread
-from .request import Registry, Request
+from .request import Request
+from .serving.preparing_thread import PreparingThread
+from .serving.registry import Registry
+from .tokens.overlong import least_tokens, longest_text
 from .wire.errors import RequestError
 from .wire.frames import DetokenizeFrame, GenerateFrame, TokenizeFrame
 from .wire.prompts import ChatPrompt

@@ -14,9 +14,9 @@ from .chat.answer_grammar import answer_grammar
 from .chat.forced_calls import tool_grammar
 from .chat.format import ChatFormat
 from .constraints.grammar import Grammar, GrammarFactory
-from .detokenizer import DetokenizerFactory
 from .plain_reader import PlainReader
-from .token_names import TokenNames
+from .tokens.detokenizer import DetokenizerFactory
+from .tokens.token_names import TokenNames
 from .wire.errors import RequestError
 from .wire.frames import NO_TOOLS, GenerateFrame, ToolChoice
 from .wire.prompts import Beginnings, ChatPrompt, Prompt, TextPrompt

@@ -12,7 +12,7 @@ from mlx_lm.utils import load_tokenizer
 from mlxfleet_worker.chat.answer import AnswerReader
 from mlxfleet_worker.chat.deltas import AnswerDelta
 from mlxfleet_worker.chat.format import ChatFormat
-from mlxfleet_worker.detokenizer import DetokenizerFactory
+from mlxfleet_worker.tokens.detokenizer import DetokenizerFactory
 from mlxfleet_worker.wire.frames import ToolChoice
 
 WEATHER = {

@@ -12,7 +12,7 @@ from chat_answers import AUTO, TOOLS, Answer, load_chat, put_together, read_piec
 from mlxfleet_worker.chat.answer import AnswerReader
 from mlxfleet_worker.chat.parsed_calls import parse_calls
 from mlxfleet_worker.chat.syntax import ParsedCalls
-from mlxfleet_worker.detokenizer import DetokenizerFactory
+from mlxfleet_worker.tokens.detokenizer import DetokenizerFactory
 from mlxfleet_worker.wire.frames import NO_TOOLS
 
 BAR = "\uff5c"

@@ -7,7 +7,7 @@ import pytest
 from mlx_lm.tokenizer_utils import TokenizerWrapper
 from mlx_lm.utils import load_tokenizer
 
-from mlxfleet_worker.detokenizer import DetokenizerFactory, LibraryDetokenizer
+from mlxfleet_worker.tokens.detokenizer import DetokenizerFactory, LibraryDetokenizer
 
 TEXTS = ["plain words", "Ünïcödé 漢字 🙂👩‍👩‍👧", "tabs\tand\nlines", "العربية", "  two spaces", "a\u0301"]
 

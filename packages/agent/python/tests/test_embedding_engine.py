@@ -9,10 +9,10 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 import pytest
 
-from mlxfleet_worker.embedding_engine import EmbeddingEngine
-from mlxfleet_worker.embedding_request import EmbeddingRequest
-from mlxfleet_worker.engine import EngineBrokenError
-from mlxfleet_worker.request import Registry
+from mlxfleet_worker.embedding.engine import EmbeddingEngine
+from mlxfleet_worker.embedding.request import EmbeddingRequest
+from mlxfleet_worker.serving.limits import EngineBrokenError
+from mlxfleet_worker.serving.registry import Registry
 from mlxfleet_worker.wire.frames import EmbedFrame, ShrinkFrame
 from mlxfleet_worker.wire.replies import ReplyChannel
 from worker_process import Frame

@@ -4,7 +4,7 @@ import random
 
 import pytest
 
-from mlxfleet_worker.embedding_passes import FIRST_TOKENS, MOST_TOKENS, PassBudget, Passes, Work
+from mlxfleet_worker.embedding.passes import FIRST_TOKENS, MOST_TOKENS, PassBudget, Passes, Work
 
 
 def work(owner: str, *lengths: int) -> list[Work]:

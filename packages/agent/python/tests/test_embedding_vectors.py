@@ -5,7 +5,7 @@ import base64
 import numpy as np
 import pytest
 
-from mlxfleet_worker.embedding_vectors import encode_vector
+from mlxfleet_worker.embedding.vectors import encode_vector
 
 
 def decoded(vector: list[float], dimensions: int | None = None) -> np.ndarray:

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from mlxfleet_worker.embedding_request import EmbeddingRequest
+from mlxfleet_worker.embedding.request import EmbeddingRequest
 from mlxfleet_worker.wire.frames import EmbedFrame, FrameError, parse_frame
 from worker_process import Frame, WorkerProcess, generate_frame
 

@@ -6,9 +6,9 @@ from types import SimpleNamespace
 import pytest
 from mlx_lm.utils import load_tokenizer
 
-from mlxfleet_worker.embedding_preparation import rows_of
-from mlxfleet_worker.embedding_request import EmbeddingRequest
-from mlxfleet_worker.overlong import CHARACTERS_PER_TOKEN, least_tokens, longest_text
+from mlxfleet_worker.embedding.preparation import rows_of
+from mlxfleet_worker.embedding.request import EmbeddingRequest
+from mlxfleet_worker.tokens.overlong import CHARACTERS_PER_TOKEN, least_tokens, longest_text
 from mlxfleet_worker.wire.errors import RequestError
 from mlxfleet_worker.wire.frames import EmbedFrame
 from mlxfleet_worker.wire.prompts import ChatPrompt, TextPrompt, TokensPrompt

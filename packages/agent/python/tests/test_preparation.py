@@ -11,7 +11,8 @@ from reply_reader import replies_to
 
 from mlxfleet_worker.engine import Engine
 from mlxfleet_worker.preparation import Preparation, may_have_grammar
-from mlxfleet_worker.request import Registry, Request
+from mlxfleet_worker.request import Request
+from mlxfleet_worker.serving.registry import Registry
 from mlxfleet_worker.wire.frames import GenerateFrame, parse_frame
 from mlxfleet_worker.wire.prompts import Prompt
 from mlxfleet_worker.wire.replies import ReplyChannel

@@ -9,8 +9,10 @@ from pathlib import Path
 import pytest
 
 from mlxfleet_worker.batch import Batch, NewToken
-from mlxfleet_worker.engine import Engine, EngineBrokenError
-from mlxfleet_worker.request import Registry, Request
+from mlxfleet_worker.engine import Engine
+from mlxfleet_worker.request import Request
+from mlxfleet_worker.serving.limits import EngineBrokenError
+from mlxfleet_worker.serving.registry import Registry
 from mlxfleet_worker.text import TextModel
 from mlxfleet_worker.wire.frames import GenerateFrame
 from mlxfleet_worker.wire.parameters import Sampling

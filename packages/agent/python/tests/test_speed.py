@@ -2,7 +2,7 @@
 
 import pytest
 
-from mlxfleet_worker.speed import SpeedEstimate
+from mlxfleet_worker.serving.speed import SpeedEstimate
 
 
 def test_nothing_is_known_before_the_first_measurement() -> None:

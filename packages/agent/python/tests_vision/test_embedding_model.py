@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 
 from bert_reference import BertReference, unit
-from mlxfleet_worker.embedding_model import EmbeddingModel
-from mlxfleet_worker.tokenizing import detokenize, tokenize
+from mlxfleet_worker.embedding.model import EmbeddingModel
+from mlxfleet_worker.tokens.tokenizing import detokenize, tokenize
 from mlxfleet_worker.wire.errors import RequestError
 from mlxfleet_worker.wire.prompts import ChatPrompt, TextPrompt, TokensPrompt
 

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from ..detokenizer import Detokenizer
+from ..tokens.detokenizer import Detokenizer
 from ..wire.frames import ToolChoice
 from .deltas import AnswerDelta, Collector
 from .format import ChatFormat

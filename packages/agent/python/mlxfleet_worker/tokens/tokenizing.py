@@ -2,11 +2,11 @@
 
 from typing import Any, Protocol
 
-from .log import log
-from .wire.errors import RequestError
-from .wire.frames import DetokenizeFrame, TokenizeFrame, ToolChoice
-from .wire.prompts import Prompt, TextPrompt
-from .wire.replies import ReplyChannel
+from ..log import log
+from ..wire.errors import RequestError
+from ..wire.frames import DetokenizeFrame, TokenizeFrame, ToolChoice
+from ..wire.prompts import Prompt, TextPrompt
+from ..wire.replies import ReplyChannel
 
 MOST_TOKENS = 1_000_000
 """Tokens in one answer, and in one question: as many as the longest contexts have. With ids of six digits they fill

@@ -11,9 +11,9 @@ from mlx_vlm.embedding_loader import load_embedding_model
 from mlx_vlm.models.pooling import read_pooling_config
 from transformers import AutoTokenizer
 
-from .wire.errors import RequestError
-from .wire.frames import NO_TOOLS, ToolChoice
-from .wire.prompts import ChatPrompt, Prompt, TextPrompt
+from ..wire.errors import RequestError
+from ..wire.frames import NO_TOOLS, ToolChoice
+from ..wire.prompts import ChatPrompt, Prompt, TextPrompt
 
 UNKNOWN_CONTEXT_LENGTH = 512
 """For models that name no longest input: what most of them were trained with."""

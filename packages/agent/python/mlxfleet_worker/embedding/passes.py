@@ -6,7 +6,7 @@ from collections.abc import Hashable, Iterator
 from heapq import heappop, heappush
 from typing import NamedTuple
 
-from .speed import SpeedEstimate
+from ..serving.speed import SpeedEstimate
 
 FIRST_TOKENS = 256
 MOST_TOKENS = 8192

@@ -5,20 +5,20 @@ import time
 from collections import deque
 from typing import TYPE_CHECKING
 
-from .embedding_passes import PassBudget, Passes, Work
-from .embedding_request import EmbeddingRequest
-from .embedding_vectors import encode_vector
-from .engine import MAX_FAILED_STEPS, SECONDS_BEFORE_RELEASE, EngineBrokenError
-from .log import log, log_exception
-from .request import Registry
-from .wire.errors import FailureKind, RequestError
-from .wire.frames import LoadFrame, ShrinkFrame
-from .wire.replies import ReplyChannel
+from ..log import log, log_exception
+from ..serving.limits import MAX_FAILED_STEPS, SECONDS_BEFORE_RELEASE, EngineBrokenError
+from ..serving.registry import Registry
+from ..wire.errors import FailureKind, RequestError
+from ..wire.frames import LoadFrame, ShrinkFrame
+from ..wire.replies import ReplyChannel
+from .passes import PassBudget, Passes, Work
+from .request import EmbeddingRequest
+from .vectors import encode_vector
 
 if TYPE_CHECKING:
     import numpy
 
-    from .embedding_model import EmbeddingModel
+    from .model import EmbeddingModel
 
 
 class EmbeddingEngine:
@@ -45,8 +45,8 @@ class EmbeddingEngine:
 
     def load(self, frame: LoadFrame) -> "EmbeddingModel":
         """Load the model and announce it. Raises whatever went wrong."""
-        from .embedding_model import EmbeddingModel
-        from .memory import memory_counters, release_buffers, set_memory_limits, set_wired_limit
+        from ..serving.memory import memory_counters, release_buffers, set_memory_limits, set_wired_limit
+        from .model import EmbeddingModel
 
         if frame.adapter_path is not None:
             raise ValueError("embedding models take no adapters")
@@ -167,7 +167,7 @@ class EmbeddingEngine:
         self.running = len(self._requests)
 
     def _release_buffers(self) -> None:
-        from .memory import release_buffers
+        from ..serving.memory import release_buffers
 
         release_buffers()
 

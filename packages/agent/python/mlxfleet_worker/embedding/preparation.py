@@ -2,17 +2,17 @@
 
 from typing import TYPE_CHECKING
 
-from .embedding_engine import EmbeddingEngine
-from .embedding_request import EmbeddingRequest
-from .overlong import least_tokens
-from .preparing_thread import PreparingThread
-from .request import Registry
-from .wire.errors import RequestError
-from .wire.frames import DetokenizeFrame, TokenizeFrame
-from .wire.replies import ReplyChannel
+from ..serving.preparing_thread import PreparingThread
+from ..serving.registry import Registry
+from ..tokens.overlong import least_tokens
+from ..wire.errors import RequestError
+from ..wire.frames import DetokenizeFrame, TokenizeFrame
+from ..wire.replies import ReplyChannel
+from .engine import EmbeddingEngine
+from .request import EmbeddingRequest
 
 if TYPE_CHECKING:
-    from .embedding_model import EmbeddingModel
+    from .model import EmbeddingModel
 
 TEXTS_AT_ONCE = 32
 """Texts tokenized together, between two looks at whether the request was cancelled."""

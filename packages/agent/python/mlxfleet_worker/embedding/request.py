@@ -2,8 +2,8 @@
 
 from typing import Any
 
-from .embedding_passes import Work
-from .wire.frames import EmbedFrame
+from ..wire.frames import EmbedFrame
+from .passes import Work
 
 
 class EmbeddingRequest:

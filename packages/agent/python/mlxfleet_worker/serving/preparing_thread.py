@@ -5,12 +5,12 @@ import time
 from collections.abc import Callable
 from typing import Any, NoReturn
 
-from .log import log
-from .request import Registry, Tracked
-from .tokenizing import answer
-from .wire.errors import RequestError
-from .wire.frames import DetokenizeFrame, TokenizeFrame
-from .wire.replies import ReplyChannel
+from ..log import log
+from ..tokens.tokenizing import answer
+from ..wire.errors import RequestError
+from ..wire.frames import DetokenizeFrame, TokenizeFrame
+from ..wire.replies import ReplyChannel
+from .registry import Registry, Tracked
 
 Task = Tracked | TokenizeFrame | DetokenizeFrame
 

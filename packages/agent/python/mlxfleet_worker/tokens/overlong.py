@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from .wire.prompts import ChatPrompt, Prompt, TextPrompt
+from ..wire.prompts import ChatPrompt, Prompt, TextPrompt
 
 CHARACTERS_PER_TOKEN = 16
 """Four times what a token holds of ordinary text: only the beginning of a text with more is tokenized first."""

@@ -1,13 +1,8 @@
 """MLX's memory: limits and counters."""
 
-from collections.abc import Iterable
-from typing import Any
-
 import mlx.core as mx
 from mlx import nn
 from mlx.utils import tree_flatten
-
-from .admission import LayerCost
 
 GIB = 1 << 30
 LARGEST_BUFFER_CACHE = 2 * GIB
@@ -34,24 +29,6 @@ def set_wired_limit(model: nn.Module, limit_bytes: int | None) -> None:
         small = int(info["memory_size"]) <= SMALL_MACHINE_BYTES
         limit_bytes = 0 if small else sum(value.nbytes for _, value in tree_flatten(model.parameters()))
     mx.set_wired_limit(min(limit_bytes, int(info["max_recommended_working_set_size"])))
-
-
-def layer_costs(caches: Iterable[Any]) -> list[LayerCost]:
-    """What one token takes in each layer of a batch that has some, by mlx-lm's caches; states of fixed size count 0."""
-    costs = []
-    for cache in caches:
-        nested = getattr(cache, "caches", None)
-        if nested is not None:
-            costs += layer_costs(nested)
-            continue
-        keys, values = getattr(cache, "keys", None), getattr(cache, "values", None)
-        if keys is None:
-            continue
-        # A quantized layer has three arrays in place of one: values, scales, biases.
-        arrays = [*keys, *values] if isinstance(keys, tuple | list) else [keys, values]
-        tokens = arrays[0].shape[0] * arrays[0].shape[2]
-        costs.append(LayerCost(sum(array.nbytes for array in arrays) / tokens, getattr(cache, "max_size", None)))
-    return costs
 
 
 def release_buffers() -> None:
