@@ -19,10 +19,10 @@ from typing import Any, NoReturn
 from .embedding.engine import EmbeddingEngine
 from .embedding.preparation import EmbeddingPreparation
 from .embedding.request import EmbeddingRequest
-from .engine import Engine
+from .generation.engine import Engine
+from .generation.preparation import Preparation
+from .generation.request import Request
 from .log import log, log_exception
-from .preparation import Preparation
-from .request import Request
 from .serving.limits import EngineBrokenError
 from .serving.preparing_thread import PreparingThread
 from .serving.registry import Registry
@@ -194,7 +194,7 @@ class Worker:
 
         # Each environment has one of the two libraries.
         if find_spec("mlx_lm") is not None:
-            from . import batch  # noqa: F401  (the import is the point)
+            from .generation import batch  # noqa: F401  (the import is the point)
         if find_spec("mlx_vlm") is not None:
             from .embedding import model  # noqa: F401
 

@@ -7,9 +7,9 @@ from typing import Any
 from mlx import nn
 
 from caches_support import VOCABULARY
-from mlxfleet_worker.batch import Batch
 from mlxfleet_worker.caches.prefix_cache import PrefixCache
-from mlxfleet_worker.request import Request
+from mlxfleet_worker.generation.batch import Batch
+from mlxfleet_worker.generation.request import Request
 from mlxfleet_worker.wire.frames import GenerateFrame
 from mlxfleet_worker.wire.parameters import Sampling
 from mlxfleet_worker.wire.prompts import Beginnings, TokensPrompt

@@ -14,7 +14,7 @@ from mlx_lm.models import falcon_h1, gear, gemma3_text, llama, mamba2, qwen3_nex
 from mlxfleet_worker.caches.layout import Layout
 from mlxfleet_worker.caches.prefix_cache import PrefixCache
 from mlxfleet_worker.caches.quantized import make_cache
-from mlxfleet_worker.generation import make_generator
+from mlxfleet_worker.generation.decoding import make_generator
 
 VOCABULARY = 199
 WINDOW = 96

@@ -2,7 +2,7 @@
 
 import pytest
 
-from mlxfleet_worker.admission import RESERVED_COMPLETION_TOKENS, LayerCost, MemoryBudget, Room
+from mlxfleet_worker.generation.admission import RESERVED_COMPLETION_TOKENS, LayerCost, MemoryBudget, Room
 
 MEGABYTE = 1_000_000
 

@@ -6,8 +6,8 @@ from typing import Any
 import pytest
 
 from chat_answers import TOOLS, load_chat
-from mlxfleet_worker.beginnings import MOST_REMEMBERED, BeginningsFinder
 from mlxfleet_worker.chat.format import ChatFormat
+from mlxfleet_worker.model.beginnings import MOST_REMEMBERED, BeginningsFinder
 from mlxfleet_worker.wire.frames import NO_TOOLS, ToolChoice
 from mlxfleet_worker.wire.prompts import Beginnings, ChatPrompt
 

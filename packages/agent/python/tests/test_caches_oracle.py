@@ -20,7 +20,7 @@ from caches_support import (
 from mlxfleet_worker.caches.layout import Layout, state_arrays
 from mlxfleet_worker.caches.prefix_cache import PrefixCache
 from mlxfleet_worker.caches.quantized import make_cache
-from mlxfleet_worker.generation import make_generator
+from mlxfleet_worker.generation.decoding import make_generator
 
 COUNT = 12
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from mlxfleet_worker.text import TextModel
+from mlxfleet_worker.model.text_model import TextModel
 from worker_process import Completion, WorkerProcess, generate_frame
 
 SCHEMA = {

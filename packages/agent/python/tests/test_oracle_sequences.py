@@ -9,9 +9,9 @@ from mlx import nn
 from architecture_models import ARCHITECTURES
 from batch_support import complete_all, make_batch, make_request
 from caches_support import MODELS, from_scratch, make_llama, make_prefix_cache, make_sliding, random_tokens
-from mlxfleet_worker.batch import Batch
 from mlxfleet_worker.caches.batching import Batching, find_batching
 from mlxfleet_worker.caches.quantized import make_cache
+from mlxfleet_worker.generation.batch import Batch
 
 COUNT = 8
 ASKING = [7, 8, 9]

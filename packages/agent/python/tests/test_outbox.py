@@ -4,8 +4,8 @@ from typing import Any
 
 import pytest
 
-from mlxfleet_worker.outbox import HOLD_SECONDS, Outbox
-from mlxfleet_worker.request import Request
+from mlxfleet_worker.generation.outbox import HOLD_SECONDS, Outbox
+from mlxfleet_worker.generation.request import Request
 from mlxfleet_worker.wire.frames import GenerateFrame, parse_frame
 from mlxfleet_worker.wire.replies import ReplyChannel
 

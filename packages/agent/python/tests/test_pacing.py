@@ -2,7 +2,7 @@
 
 import pytest
 
-from mlxfleet_worker.pacing import PrefillPacer
+from mlxfleet_worker.generation.pacing import PrefillPacer
 
 
 def measured(tokens_per_second: float, step_seconds: float | None = None, fixed_seconds: float = 0.0) -> PrefillPacer:

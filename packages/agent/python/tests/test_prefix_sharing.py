@@ -10,9 +10,9 @@ from mlx import nn
 
 from batch_support import Run, complete_all, make_batch, make_request
 from caches_support import MODELS, from_scratch, make_hybrid, make_llama, make_prefix_cache, random_tokens
-from mlxfleet_worker.batch import Batch
 from mlxfleet_worker.caches.prefix_cache import Boundary
-from mlxfleet_worker.prefills import LEAST_SHARED, Prefills, Shared, cut
+from mlxfleet_worker.generation.batch import Batch
+from mlxfleet_worker.generation.prefills import LEAST_SHARED, Prefills, Shared, cut
 from mlxfleet_worker.tokens.common_length import common_length
 from worker_process import Completion, WorkerProcess, generate_frame
 

@@ -9,9 +9,9 @@ from typing import Any
 import pytest
 from reply_reader import replies_to
 
-from mlxfleet_worker.engine import Engine
-from mlxfleet_worker.preparation import Preparation, may_have_grammar
-from mlxfleet_worker.request import Request
+from mlxfleet_worker.generation.engine import Engine
+from mlxfleet_worker.generation.preparation import Preparation, may_have_grammar
+from mlxfleet_worker.generation.request import Request
 from mlxfleet_worker.serving.registry import Registry
 from mlxfleet_worker.wire.frames import GenerateFrame, parse_frame
 from mlxfleet_worker.wire.prompts import Prompt

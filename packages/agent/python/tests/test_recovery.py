@@ -8,12 +8,12 @@ from pathlib import Path
 
 import pytest
 
-from mlxfleet_worker.batch import Batch, NewToken
-from mlxfleet_worker.engine import Engine
-from mlxfleet_worker.request import Request
+from mlxfleet_worker.generation.batch import Batch, NewToken
+from mlxfleet_worker.generation.engine import Engine
+from mlxfleet_worker.generation.request import Request
+from mlxfleet_worker.model.text_model import TextModel
 from mlxfleet_worker.serving.limits import EngineBrokenError
 from mlxfleet_worker.serving.registry import Registry
-from mlxfleet_worker.text import TextModel
 from mlxfleet_worker.wire.frames import GenerateFrame
 from mlxfleet_worker.wire.parameters import Sampling
 from mlxfleet_worker.wire.prompts import TokensPrompt

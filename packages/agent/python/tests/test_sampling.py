@@ -3,7 +3,7 @@
 import mlx.core as mx
 import pytest
 
-from mlxfleet_worker.sampling import SamplerPool, logits_processors, replace_rows
+from mlxfleet_worker.generation.sampling import SamplerPool, logits_processors, replace_rows
 from mlxfleet_worker.wire.errors import RequestError
 from mlxfleet_worker.wire.parameters import Sampling
 

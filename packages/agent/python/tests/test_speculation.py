@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from mlxfleet_worker.drafting import PromptLookup
-from mlxfleet_worker.payoff import FIRST_PAUSE, LONGEST_PAUSE, TRIAL_STEPS, Payoff
+from mlxfleet_worker.speculation.drafting import PromptLookup
+from mlxfleet_worker.speculation.payoff import FIRST_PAUSE, LONGEST_PAUSE, TRIAL_STEPS, Payoff
 from worker_process import WorkerProcess, generate_frame
 
 RANDOM = random.Random(4)

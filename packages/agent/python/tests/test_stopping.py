@@ -4,7 +4,7 @@ import random
 
 import pytest
 
-from mlxfleet_worker.stopping import StopTexts
+from mlxfleet_worker.generation.stopping import StopTexts
 
 
 def run(chunks: list[str], stops: list[str]) -> tuple[str, bool]:

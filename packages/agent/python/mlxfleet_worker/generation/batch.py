@@ -7,20 +7,20 @@ from typing import NamedTuple
 import mlx.core as mx
 from mlx_lm.generate import GenerationBatch
 
+from ..caches.batching import Batching, find_batching
+from ..caches.prefix_cache import Kind, PrefixCache
+from ..caches.quantized import make_cache
+from ..model.text_model import TextModel
+from ..serving.memory import active_bytes, release_buffers, set_wired_limit
+from ..speculation.speculation import Speculation
+from ..tokens.logprobs import TokenLogprobs
 from .admission import LayerCost, MemoryBudget, Room
-from .caches.batching import Batching, find_batching
-from .caches.prefix_cache import Kind, PrefixCache
-from .caches.quantized import make_cache
-from .generation import RowWishes, make_generator
+from .decoding import RowWishes, make_generator
 from .layer_costs import layer_costs
 from .pacing import PrefillPacer
 from .prefills import LEAST_SHARED, Prefills, cut
 from .request import Request
 from .sampling import SamplerPool, logits_processors
-from .serving.memory import active_bytes, release_buffers, set_wired_limit
-from .speculation import Speculation
-from .text import TextModel
-from .tokens.logprobs import TokenLogprobs
 
 PREFILL_BATCH_SIZE = 8
 STEPS_BETWEEN_EVALUATIONS = 50

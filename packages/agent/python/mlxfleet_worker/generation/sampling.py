@@ -17,8 +17,8 @@ from mlx_lm.sample_utils import (
     make_sampler,
 )
 
-from .wire.errors import RequestError
-from .wire.parameters import Sampling
+from ..wire.errors import RequestError
+from ..wire.parameters import Sampling
 
 WHOLE_CONTEXT = 1 << 30
 """Larger than any context: the library's penalties look at the last `context_size` tokens, 20 by default."""

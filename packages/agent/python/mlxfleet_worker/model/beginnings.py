@@ -4,11 +4,11 @@ import json
 from collections import OrderedDict
 from typing import Any
 
-from .chat.format import ChatFormat
-from .tokens.common_length import common_length
-from .wire.errors import RequestError
-from .wire.frames import NO_TOOLS, ToolChoice
-from .wire.prompts import Beginnings, ChatPrompt
+from ..chat.format import ChatFormat
+from ..tokens.common_length import common_length
+from ..wire.errors import RequestError
+from ..wire.frames import NO_TOOLS, ToolChoice
+from ..wire.prompts import Beginnings, ChatPrompt
 
 SYSTEM_ROLES = ("system", "developer")
 MOST_REMEMBERED = 16

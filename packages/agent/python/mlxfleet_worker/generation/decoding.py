@@ -10,12 +10,12 @@ from mlx_lm.generate import BatchGenerator, GenerationBatch, PromptProcessingBat
 from mlx_lm.models.cache import BatchRotatingKVCache, can_trim_prompt_cache, trim_prompt_cache
 from mlx_lm.sample_utils import Sampler
 
-from .caches.layout import leaf_caches
-from .constraints.masks import prepare_masks
-from .constraints.matcher import Matcher
+from ..caches.layout import leaf_caches
+from ..constraints.masks import prepare_masks
+from ..constraints.matcher import Matcher
+from ..speculation.speculation import Speculation
+from ..tokens.logprobs import StepLogprobs, TokenLogprobs
 from .sampling import SeededSampler, replace_rows
-from .speculation import Speculation
-from .tokens.logprobs import StepLogprobs, TokenLogprobs
 
 
 @dataclass(slots=True)

@@ -3,10 +3,10 @@
 import time
 from dataclasses import dataclass
 
+from ..model.text_model import TextModel
+from ..wire.frames import SpeculationSettings
 from .drafting import Drafter, DraftModel, PromptLookup
 from .payoff import Payoff
-from .text import TextModel
-from .wire.frames import SpeculationSettings
 
 
 @dataclass(slots=True)

@@ -6,21 +6,21 @@ import time
 from collections import deque
 from typing import TYPE_CHECKING, Any
 
+from ..log import log, log_exception
+from ..serving.limits import MAX_FAILED_STEPS, SECONDS_BEFORE_RELEASE, EngineBrokenError
+from ..serving.registry import Registry
+from ..wire.errors import RequestError
+from ..wire.frames import LoadFrame, ShrinkFrame
+from ..wire.replies import ReplyChannel
 from .admission import Room
-from .log import log, log_exception
 from .outbox import Outbox
 from .request import Request
-from .serving.limits import MAX_FAILED_STEPS, SECONDS_BEFORE_RELEASE, EngineBrokenError
-from .serving.registry import Registry
-from .wire.errors import RequestError
-from .wire.frames import LoadFrame, ShrinkFrame
-from .wire.replies import ReplyChannel
 
 if TYPE_CHECKING:
+    from ..caches.prefix_cache import PrefixCache
+    from ..model.text_model import TextModel
+    from ..speculation.speculation import Speculation
     from .batch import Batch, NewToken
-    from .caches.prefix_cache import PrefixCache
-    from .speculation import Speculation
-    from .text import TextModel
 
 
 class Engine:
@@ -50,11 +50,11 @@ class Engine:
 
     def load(self, frame: LoadFrame) -> "TextModel":
         """Load the model and announce it. Raises whatever went wrong."""
+        from ..model.text_model import TextModel
+        from ..serving.memory import memory_counters, set_memory_limits
+        from ..speculation.speculation import make_speculation
         from .batch import Batch
         from .prefixes import open_prefix_cache
-        from .serving.memory import memory_counters, set_memory_limits
-        from .speculation import make_speculation
-        from .text import TextModel
 
         begun = time.perf_counter()
         set_memory_limits(frame.memory_limit_bytes)

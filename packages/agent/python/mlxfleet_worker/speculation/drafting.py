@@ -8,7 +8,7 @@ from mlx_lm import load
 from mlx_lm.models.cache import can_trim_prompt_cache, make_prompt_cache, trim_prompt_cache
 from mlx_lm.tokenizer_utils import TokenizerWrapper
 
-from .tokens.common_length import common_length
+from ..tokens.common_length import common_length
 
 LONGEST_MATCH = 4
 SHORTEST_MATCH = 2

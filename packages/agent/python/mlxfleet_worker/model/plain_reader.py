@@ -1,7 +1,7 @@
 """Reads a completion that is nothing but text."""
 
-from .chat.deltas import AnswerDelta
-from .tokens.detokenizer import Detokenizer
+from ..chat.deltas import AnswerDelta
+from ..tokens.detokenizer import Detokenizer
 
 
 class PlainReader:

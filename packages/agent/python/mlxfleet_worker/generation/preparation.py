@@ -2,18 +2,18 @@
 
 from typing import TYPE_CHECKING
 
+from ..serving.preparing_thread import PreparingThread
+from ..serving.registry import Registry
+from ..tokens.overlong import least_tokens, longest_text
+from ..wire.errors import RequestError
+from ..wire.frames import DetokenizeFrame, GenerateFrame, TokenizeFrame
+from ..wire.prompts import ChatPrompt
+from ..wire.replies import ReplyChannel
 from .engine import Engine
 from .request import Request
-from .serving.preparing_thread import PreparingThread
-from .serving.registry import Registry
-from .tokens.overlong import least_tokens, longest_text
-from .wire.errors import RequestError
-from .wire.frames import DetokenizeFrame, GenerateFrame, TokenizeFrame
-from .wire.prompts import ChatPrompt
-from .wire.replies import ReplyChannel
 
 if TYPE_CHECKING:
-    from .text import TextModel
+    from ..model.text_model import TextModel
 
 
 class Preparation:

@@ -5,9 +5,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
-from .caches.prefix_cache import Boundary
+from ..caches.prefix_cache import Boundary
+from ..tokens.common_length import common_length
 from .request import Request
-from .tokens.common_length import common_length
 
 LEAST_SHARED = 128
 """Tokens of prefill that make it worth waiting for another prompt: fewer are computed beside it at little cost."""

@@ -2,15 +2,15 @@
 
 from typing import TYPE_CHECKING, Any
 
+from ..wire.frames import GenerateFrame
+from ..wire.prompts import Beginnings
 from .stopping import StopTexts
-from .wire.frames import GenerateFrame
-from .wire.prompts import Beginnings
 
 if TYPE_CHECKING:
-    from .chat.answer import AnswerReader
-    from .constraints.grammar import Grammar
-    from .constraints.matcher import Matcher
-    from .plain_reader import PlainReader
+    from ..chat.answer import AnswerReader
+    from ..constraints.grammar import Grammar
+    from ..constraints.matcher import Matcher
+    from ..model.plain_reader import PlainReader
 
 
 class Request:

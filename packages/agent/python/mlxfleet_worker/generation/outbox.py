@@ -2,8 +2,8 @@
 
 from typing import Any
 
+from ..wire.replies import ReplyChannel
 from .request import Request
-from .wire.replies import ReplyChannel
 
 HOLD_SECONDS = 0.008
 """How long an output may wait for those of the next steps.

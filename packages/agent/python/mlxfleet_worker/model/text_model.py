@@ -8,18 +8,18 @@ from typing import Any
 import mlx.core as mx
 from mlx_lm import load
 
+from ..chat.answer import AnswerReader
+from ..chat.answer_grammar import answer_grammar
+from ..chat.forced_calls import tool_grammar
+from ..chat.format import ChatFormat
+from ..constraints.grammar import Grammar, GrammarFactory
+from ..tokens.detokenizer import DetokenizerFactory
+from ..tokens.token_names import TokenNames
+from ..wire.errors import RequestError
+from ..wire.frames import NO_TOOLS, GenerateFrame, ToolChoice
+from ..wire.prompts import Beginnings, ChatPrompt, Prompt, TextPrompt
 from .beginnings import BeginningsFinder
-from .chat.answer import AnswerReader
-from .chat.answer_grammar import answer_grammar
-from .chat.forced_calls import tool_grammar
-from .chat.format import ChatFormat
-from .constraints.grammar import Grammar, GrammarFactory
 from .plain_reader import PlainReader
-from .tokens.detokenizer import DetokenizerFactory
-from .tokens.token_names import TokenNames
-from .wire.errors import RequestError
-from .wire.frames import NO_TOOLS, GenerateFrame, ToolChoice
-from .wire.prompts import Beginnings, ChatPrompt, Prompt, TextPrompt
 
 UNKNOWN_CONTEXT_LENGTH = 8192
 """For models that name no longest context, such as those without attention."""

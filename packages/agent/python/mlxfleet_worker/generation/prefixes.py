@@ -2,13 +2,13 @@
 
 from pathlib import Path
 
-from .caches.disk_tier import DiskTier
-from .caches.fingerprint import model_fingerprint
-from .caches.layout import Layout
-from .caches.prefix_cache import PrefixCache
-from .caches.quantized import make_cache
-from .text import TextModel
-from .wire.frames import LoadFrame
+from ..caches.disk_tier import DiskTier
+from ..caches.fingerprint import model_fingerprint
+from ..caches.layout import Layout
+from ..caches.prefix_cache import PrefixCache
+from ..caches.quantized import make_cache
+from ..model.text_model import TextModel
+from ..wire.frames import LoadFrame
 
 
 def open_prefix_cache(frame: LoadFrame, model: TextModel) -> PrefixCache | None:
