@@ -27,7 +27,10 @@ async function start(options: TestAgentOptions = {}): Promise<TestAgent> {
 test('refuses new requests, finishes what runs and waits, and is taken back', async () => {
   const agent = await start({ config: { max_batch_size: 1 } });
   const held = [1, 2].map(async () => await agent.post(CHAT, chat('tokens=100', { max_tokens: 100 })));
-  await eventually(() => agent.services.pool.peek('m')?.waitingCount === 1, 'one runs and one waits');
+  await eventually(() => {
+    const model = agent.services.pool.peek('m');
+    return model?.runningCount === 1 && model.waitingCount === 1;
+  }, 'one runs and one waits');
   const drained = await writeAdmin(agent, '/admin/drain');
   expect(adminDrainResponseSchema.parse(await drained.json())).toEqual({
     status: 'draining',
