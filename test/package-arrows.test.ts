@@ -16,6 +16,7 @@ const apisApart = 'what two APIs share is in answering/.';
 const noApi = 'answering knows no API.';
 const noModels = 'memory, queueing, metrics and workers know no models and no requests.';
 const noStatus = 'models know neither the status nor the requests.';
+const noRuntime = 'what is on disk, and who may be loaded, knows no running model.';
 const noRequests = 'what is told of the agent knows no requests.';
 
 /** File in packages/, the line it holds, and what lint says to it. */
@@ -56,6 +57,10 @@ const violations: ReadonlyArray<readonly [file: string, line: string, message: s
   ['agent/src/models/upwards.ts', "import { x } from '../status/status.ts';", noStatus],
   ['agent/src/models/deep/upwards.ts', "import type { X } from '../../agent-services.ts';", noStatus],
   ['agent/src/models/sideways.ts', "import { x } from '../routes/parse-body.ts';", noStatus],
+  ['agent/src/models/catalog/upwards.ts', "import { x } from '../runtime/model-runtime.ts';", noRuntime],
+  ['agent/src/models/admission/upwards.ts', "import type { X } from '../model-pool.ts';", noRuntime],
+  ['agent/src/models/downloads/upwards.ts', "import { x } from '../../status/status.ts';", noStatus],
+  ['agent/src/responses/upwards.ts', "import { x } from '../routes/parse-body.ts';", noRequests],
   ['agent/src/status/upwards.ts', "import { x } from '../routes/admin/reads.ts';", noRequests],
   ['cli/src/by-name.ts', "import { x } from '@mlxfleet/agent';", cliAlone],
   ['cli/src/by-other-subpath.ts', "import { x } from '@mlxfleet/agent/dist/agent.mjs';", cliAlone],
