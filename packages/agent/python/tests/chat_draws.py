@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from chat_answers import Answer, load_chat, read_tokens
+from constraints_support import count_allowed
 from mlxfleet_worker.constraints.grammar import GrammarFactory
 
 FAMILIES = [
@@ -59,7 +60,7 @@ made: list[GrammarFactory] = []
 def close_factories() -> None:
     """Let go of the processes that tried grammars."""
     for factory in made:
-        factory.close()
+        factory._trials.close()
 
 
 @cache
@@ -79,7 +80,7 @@ def accepts(folder: Path, grammar: str, text: str) -> bool:
     tokenizer, _ = load_chat(folder)
     end = min(factory._end_tokens)
     tokens = [*tokenizer.encode(text, add_special_tokens=False), end]
-    return factory.lark(grammar, "response_format").start().count_allowed(tokens) == len(tokens)
+    return count_allowed(factory.lark(grammar, "response_format").start(), tokens) == len(tokens)
 
 
 def draw(folder: Path, grammar: str, source: random.Random, begin: str) -> list[int] | None:

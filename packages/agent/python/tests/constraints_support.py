@@ -1,7 +1,7 @@
 """Tokenizers of every sort and random schemas, for the tests of constraints."""
 
 import random
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -75,10 +75,30 @@ def _wrapped(tokenizer: Tokenizer, end: str) -> TokenizerWrapper:
     return TokenizerWrapper(PreTrainedTokenizerFast(tokenizer_object=tokenizer, eos_token=end))
 
 
+def count_allowed(matcher: Matcher, tokens: list[int]) -> int:
+    """How many of these tokens may follow one after the other. Takes none of them."""
+    return matcher.library.validate_tokens(tokens)
+
+
+def is_complete(matcher: Matcher) -> bool:
+    """Whether nothing but the end of the sequence may follow."""
+    return matcher.failure is None and matcher.library.is_stopped()
+
+
+def apply_masks(logits: mx.array, matchers: Sequence[Matcher | None]) -> mx.array:
+    """Forbid in each row, [rows, tokens], what its matcher does not allow. None leaves a row as it is."""
+    return prepare_masks(matchers).apply(logits)
+
+
+def close(factory: GrammarFactory) -> None:
+    """Let go of the process that tries grammars."""
+    factory._trials.close()
+
+
 def feed(matcher: Matcher, tokens: list[int]) -> int:
     """Advance by tokens as long as they are allowed; returns how many were."""
     for place, token in enumerate(tokens):
-        if matcher.count_allowed([token]) == 0:
+        if count_allowed(matcher, [token]) == 0:
             return place
         matcher.advance(token)
         assert matcher.failure is None

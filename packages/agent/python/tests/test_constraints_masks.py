@@ -8,10 +8,18 @@ import numpy as np
 import pytest
 from mlx_lm.tokenizer_utils import TokenizerWrapper
 
-from constraints_support import feed, make_byte_level, make_factory, make_sentencepiece
+from constraints_support import (
+    apply_masks,
+    count_allowed,
+    feed,
+    is_complete,
+    make_byte_level,
+    make_factory,
+    make_sentencepiece,
+)
 from mlxfleet_worker.constraints import masks
 from mlxfleet_worker.constraints.grammar import GrammarFactory
-from mlxfleet_worker.constraints.masks import apply_masks, prepare_masks
+from mlxfleet_worker.constraints.masks import prepare_masks
 from mlxfleet_worker.wire.errors import RequestError
 from mlxfleet_worker.wire.frames import JsonConstraint
 
@@ -71,7 +79,7 @@ def test_rows_in_different_places_of_different_grammars(
         feed(matcher, factory._tokenizer.encode(text, add_special_tokens=False))
     masked = apply_masks(make_logits(len(matchers), 259), matchers)
     for row, matcher in enumerate(matchers):
-        expected = {token for token in range(259) if matcher.count_allowed([token])}
+        expected = {token for token in range(259) if count_allowed(matcher, [token])}
         # llguidance counts no end of sequence behind the grammar's own end.
         assert left(masked[row]) == (expected or {2})
     masks._executor.cache_clear()
@@ -91,7 +99,7 @@ def test_all_end_tokens_are_allowed_at_the_end_and_none_before(tiny_text: Path) 
             matcher.advance(token)
         assert left(apply_masks(make_logits(1, 259), [matcher])[0]) >= ends
         matcher.advance(letter)
-        assert matcher.is_complete
+        assert is_complete(matcher)
 
 
 @pytest.mark.parametrize("text", ["start: %json {}", "start: /(?s:.*)/ <[0]> %json {}"])

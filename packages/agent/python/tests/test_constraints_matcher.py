@@ -1,4 +1,4 @@
-"""Following one completion: what may come next, when it is over, and taking back."""
+"""Following one completion: what may come next, and when it is over."""
 
 import json
 from pathlib import Path
@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from constraints_support import feed, make_factory
+from constraints_support import count_allowed, feed, is_complete, make_factory
 from mlxfleet_worker.constraints.grammar import Grammar, GrammarFactory
 from mlxfleet_worker.constraints.matcher import Matcher
 from mlxfleet_worker.wire.frames import JsonConstraint
@@ -37,19 +37,19 @@ def allowed(matcher: Matcher) -> set[int]:
 def accepts(factory: GrammarFactory, grammar: Grammar, text: str) -> bool:
     """Whether a text may be written, and the sequence ended behind it."""
     tokens = [*tokens_of(factory, text), END]
-    return grammar.start().count_allowed(tokens) == len(tokens)
+    return count_allowed(grammar.start(), tokens) == len(tokens)
 
 
 def test_the_end_is_allowed_when_the_value_is_complete_and_not_before(factory: GrammarFactory) -> None:
     matcher = factory.json(JsonConstraint(SMALL)).start()
     for token in tokens_of(factory, '{"a": 12}'):
         assert END not in allowed(matcher)
-        assert not matcher.is_complete
+        assert not is_complete(matcher)
         matcher.advance(token)
     assert allowed(matcher) == {END}
-    assert matcher.is_complete
+    assert is_complete(matcher)
     matcher.advance(END)
-    assert matcher.is_complete
+    assert is_complete(matcher)
     assert matcher.failure is None
 
 
@@ -58,10 +58,10 @@ def test_a_value_that_may_go_on_is_accepting_and_not_complete(factory: GrammarFa
     assert not matcher.is_accepting
     feed(matcher, tokens_of(factory, "12"))
     assert matcher.is_accepting
-    assert not matcher.is_complete
+    assert not is_complete(matcher)
     assert END in allowed(matcher)
     matcher.advance(END)
-    assert matcher.is_complete
+    assert is_complete(matcher)
 
 
 @pytest.mark.parametrize(
@@ -124,11 +124,10 @@ def test_a_token_that_is_not_allowed_fails_this_completion_alone(factory: Gramma
     assert bad.failure is not None
     assert bad.failure.kind == "internal"
     assert "state" not in bad.failure.message
-    assert not bad.is_complete
+    assert not is_complete(bad)
     bad.advance(END)
-    bad.rollback(0)
     assert feed(good, tokens_of(factory, '{"a":1}')) == 7
-    assert good.is_complete
+    assert is_complete(good)
 
 
 def test_a_grammar_that_met_an_error_is_compiled_anew(factory: GrammarFactory) -> None:
@@ -138,42 +137,3 @@ def test_a_grammar_that_met_an_error_is_compiled_anew(factory: GrammarFactory) -
     fresh = factory.json(JsonConstraint(SMALL))
     assert fresh is not grammar
     assert accepts(factory, fresh, '{"a":1}')
-
-
-def test_rollback(factory: GrammarFactory) -> None:
-    matcher = factory.json(JsonConstraint(SMALL)).start()
-    tokens = tokens_of(factory, '{"a":12}')
-    masks = []
-    for token in [*tokens, END, END]:
-        masks.append(allowed(matcher))
-        matcher.advance(token)
-    assert matcher.failure is None
-    for taken in range(1, 4):
-        matcher.rollback(taken)
-        place = len(masks) - taken
-        assert allowed(matcher) == masks[place]
-        for token in [*tokens, END, END][place:]:
-            matcher.advance(token)
-    matcher.rollback(len(masks))
-    assert allowed(matcher) == masks[0]
-    with pytest.raises(ValueError, match="cannot be taken back"):
-        matcher.rollback(1)
-
-
-def test_clones_go_on_by_themselves(factory: GrammarFactory) -> None:
-    matcher = factory.json(JsonConstraint({"enum": ["ab", "cd"]})).start()
-    feed(matcher, tokens_of(factory, '"'))
-    clone = matcher.clone()
-    assert feed(matcher, tokens_of(factory, 'ab"')) == 3
-    assert feed(clone, tokens_of(factory, 'ab"')[:1]) == 1
-    clone.rollback(2)
-    assert feed(clone, tokens_of(factory, '"cd"')) == 4
-    assert matcher.is_complete
-    assert clone.is_complete
-
-
-def test_count_allowed_takes_nothing(factory: GrammarFactory) -> None:
-    matcher = factory.json(JsonConstraint(SMALL)).start()
-    assert matcher.count_allowed(tokens_of(factory, '{"a":x')) == 5
-    assert matcher.count_allowed(tokens_of(factory, '{"a":1}')) == 7
-    assert matcher.count_allowed([END]) == 0

@@ -10,7 +10,7 @@ import pytest
 from jsonschema import Draft202012Validator
 from mlx_lm import load
 
-from constraints_support import RandomSchema, complete, keywords, make_factory
+from constraints_support import RandomSchema, complete, count_allowed, keywords, make_factory
 from mlxfleet_worker.constraints.grammar import GrammarFactory
 from mlxfleet_worker.wire.frames import JsonConstraint
 
@@ -64,7 +64,7 @@ def test_finished_outputs_are_valid(factory: GrammarFactory, tiny_text: Path) ->
             assert matcher.failure is None
             ends = [place for place, token in enumerate(tokens) if token in tokenizer.eos_token_ids]
             assert ends in ([], [len(tokens) - 1])
-            assert grammar.start().count_allowed(tokens) == len(tokens)
+            assert count_allowed(grammar.start(), tokens) == len(tokens)
             if ends:
                 finished += 1
                 assert_valid(tokenizer.decode(tokens[:-1]), schema)

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from constraints_support import make_factory
+from constraints_support import count_allowed, make_factory
 from mlxfleet_worker.constraints.grammar import GrammarFactory
 from mlxfleet_worker.constraints.texts import DATE, TIME, make_exact
 from mlxfleet_worker.wire.frames import JsonConstraint
@@ -22,7 +22,7 @@ def factory(tiny_text: Path) -> GrammarFactory:
 def accepts(factory: GrammarFactory, schema: dict[str, Any], text: str) -> bool:
     matcher = factory.json(JsonConstraint({"type": "string", **schema})).start()
     tokens = [*factory._tokenizer.encode(json.dumps(text, ensure_ascii=False), add_special_tokens=False), 2]
-    return matcher.count_allowed(tokens) == len(tokens)
+    return count_allowed(matcher, tokens) == len(tokens)
 
 
 def test_every_day_of_the_calendar_and_no_other() -> None:
@@ -83,7 +83,7 @@ def test_a_format_and_a_pattern_and_a_length_hold_together(factory: GrammarFacto
 def test_a_format_alone_is_about_texts_only(factory: GrammarFactory) -> None:
     grammar = factory.json(JsonConstraint({"format": "date"}))
     tokens = factory._tokenizer.encode("5", add_special_tokens=False)
-    assert grammar.start().count_allowed(tokens) == 1
+    assert count_allowed(grammar.start(), tokens) == 1
 
 
 @pytest.mark.parametrize("end", ["\n", "\r", "\u2028", "\u2029"])
@@ -112,4 +112,4 @@ def test_names_and_values_are_no_formats(factory: GrammarFactory) -> None:
     schema = {"type": "object", "properties": {"format": {"const": {"format": "date"}}}, "required": ["format"]}
     grammar = factory.json(JsonConstraint(schema))
     tokens = [*factory._tokenizer.encode('{"format":{"format":"date"}}', add_special_tokens=False), 2]
-    assert grammar.start().count_allowed(tokens) == len(tokens)
+    assert count_allowed(grammar.start(), tokens) == len(tokens)

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from constraints_support import make_factory
+from constraints_support import close, make_factory
 from mlxfleet_worker.constraints import trial
 from mlxfleet_worker.constraints.trial import Trials, TrialUnavailableError
 from mlxfleet_worker.wire.errors import RequestError
@@ -93,7 +93,7 @@ def test_a_process_that_cannot_start_is_an_internal_error(tiny_text: Path, monke
             factory.json(JsonConstraint(None))
         assert caught.value.kind == "internal"
     factory.json(JsonConstraint(None))
-    factory.close()
+    close(factory)
 
 
 def test_a_killed_worker_leaves_no_process() -> None:
@@ -122,7 +122,7 @@ def test_several_threads(tiny_text: Path) -> None:
         matchers = list(pool.map(lambda grammar: grammar.start(), grammars))
     assert len(set(map(id, grammars))) == 4
     assert all(matcher.failure is None for matcher in matchers)
-    factory.close()
+    close(factory)
 
 
 def test_only_so_many_grammars_are_kept(tiny_text: Path) -> None:
@@ -134,4 +134,4 @@ def test_only_so_many_grammars_are_kept(tiny_text: Path) -> None:
     factory.json(JsonConstraint({"const": 32}))
     assert factory.json(JsonConstraint({"const": 0})) is first
     assert len(factory._cache._grammars) == 32
-    factory.close()
+    close(factory)

@@ -62,12 +62,6 @@ class GrammarFactory:
         with self._lock:
             self._indexed(RESPONSE_FORMAT)
 
-    def close(self) -> None:
-        """Let go of the process that tries grammars."""
-        with self._lock:
-            if "_trials" in self.__dict__:
-                self._trials.close()
-
     def json(self, constraint: JsonConstraint) -> Grammar:
         """The grammar of a JSON value.
 

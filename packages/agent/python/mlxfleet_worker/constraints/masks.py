@@ -53,11 +53,6 @@ class MaskBatch:
         return np.concatenate([self.words, np.repeat(more, missing, axis=1)], axis=1)
 
 
-def apply_masks(logits: mx.array, matchers: "Sequence[Matcher | None]") -> mx.array:
-    """Forbid in each row, [rows, tokens], what its matcher does not allow. None leaves a row as it is."""
-    return prepare_masks(matchers).apply(logits)
-
-
 def prepare_masks(matchers: "Sequence[Matcher | None]") -> MaskBatch:
     """Fill the masks of a step, one matcher for each row. No MLX; lets other Python threads run meanwhile.
 
