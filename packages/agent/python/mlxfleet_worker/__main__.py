@@ -32,14 +32,13 @@ from .wire.frames import (
     CancelFrame,
     DetokenizeFrame,
     EmbedFrame,
-    FrameError,
     GenerateFrame,
     LoadFrame,
     PingFrame,
     ShrinkFrame,
     TokenizeFrame,
-    parse_frame,
 )
+from .wire.parse_frame import FrameError, parse_frame
 from .wire.replies import ReplyChannel
 
 REPLY_DESCRIPTOR = 3

@@ -77,9 +77,9 @@ def write(tier: DiskTier, segments: list[Segment]) -> None:
     for segment in segments:
         assert tier.offer(segment)
     deadline = time.monotonic() + 20
-    while tier.queued_bytes and time.monotonic() < deadline:
+    while tier._queued_bytes and time.monotonic() < deadline:
         time.sleep(0.005)
-    assert tier.queued_bytes == 0
+    assert tier._queued_bytes == 0
 
 
 def planned(tier: DiskTier, tokens: np.ndarray) -> int:

@@ -9,14 +9,13 @@ import pytest
 from mlxfleet_worker.wire.errors import RequestError
 from mlxfleet_worker.wire.frames import (
     CancelFrame,
-    FrameError,
     GenerateFrame,
     LoadFrame,
     PingFrame,
     TokenizeFrame,
-    parse_frame,
 )
 from mlxfleet_worker.wire.parameters import Sampling, parse_sampling
+from mlxfleet_worker.wire.parse_frame import FrameError, parse_frame
 from mlxfleet_worker.wire.prompts import ChatPrompt, TextPrompt, TokensPrompt
 from mlxfleet_worker.wire.replies import ReplyChannel
 from worker_process import Frame, generate_frame

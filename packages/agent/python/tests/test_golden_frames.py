@@ -10,7 +10,8 @@ from typing import Any
 import pytest
 
 from mlxfleet_worker.embedding.request import EmbeddingRequest
-from mlxfleet_worker.wire.frames import EmbedFrame, FrameError, parse_frame
+from mlxfleet_worker.wire.frames import EmbedFrame
+from mlxfleet_worker.wire.parse_frame import FrameError, parse_frame
 from worker_process import Frame, WorkerProcess, generate_frame
 
 FRAMES = Path(__file__).parents[4] / "test" / "frames"

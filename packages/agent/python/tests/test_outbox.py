@@ -6,7 +6,8 @@ import pytest
 
 from mlxfleet_worker.generation.outbox import HOLD_SECONDS, Outbox
 from mlxfleet_worker.generation.request import Request
-from mlxfleet_worker.wire.frames import GenerateFrame, parse_frame
+from mlxfleet_worker.wire.frames import GenerateFrame
+from mlxfleet_worker.wire.parse_frame import parse_frame
 from mlxfleet_worker.wire.replies import ReplyChannel
 
 QUICK = HOLD_SECONDS / 8.5

@@ -13,7 +13,8 @@ from mlxfleet_worker.generation.engine import Engine
 from mlxfleet_worker.generation.preparation import Preparation, may_have_grammar
 from mlxfleet_worker.generation.request import Request
 from mlxfleet_worker.serving.registry import Registry
-from mlxfleet_worker.wire.frames import GenerateFrame, parse_frame
+from mlxfleet_worker.wire.frames import GenerateFrame
+from mlxfleet_worker.wire.parse_frame import parse_frame
 from mlxfleet_worker.wire.prompts import Prompt
 from mlxfleet_worker.wire.replies import ReplyChannel
 from worker_process import generate_frame

@@ -36,6 +36,7 @@ class DiskTier:
         self._touched: set[bytes] = set()
         self._queue: queue.SimpleQueue[Segment | None] = queue.SimpleQueue()
         self._queued_bytes = 0
+        """Bytes that were offered and are not written yet."""
         self._writer: threading.Thread | None = None
         self._is_short_of_space = False
         self._read_rate = FIRST_READ_RATE
@@ -61,11 +62,6 @@ class DiskTier:
     def has_room(self) -> bool:
         """Whether a segment that is offered now would be taken."""
         return self.is_on and self._queued_bytes < MAX_QUEUED_BYTES
-
-    @property
-    def queued_bytes(self) -> int:
-        """Bytes that were offered and are not written yet."""
-        return self._queued_bytes
 
     def plan(self, chain: list[bytes], tokens: Tokens, known: int, *, window: int, needs_state: bool) -> Plan | None:
         """What of a sequence can be read: DiskIndex.plan."""
