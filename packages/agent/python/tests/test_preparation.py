@@ -7,7 +7,6 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from reply_reader import replies_to
 
 from mlxfleet_worker.generation.engine import Engine
 from mlxfleet_worker.generation.preparation import Preparation, may_have_grammar
@@ -17,6 +16,7 @@ from mlxfleet_worker.wire.frames import GenerateFrame
 from mlxfleet_worker.wire.parse_frame import parse_frame
 from mlxfleet_worker.wire.prompts import Prompt
 from mlxfleet_worker.wire.replies import ReplyChannel
+from reply_reader import replies_to
 from worker_process import generate_frame
 
 

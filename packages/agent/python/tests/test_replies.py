@@ -1,9 +1,8 @@
 """Frames that are too long for the agent."""
 
-from reply_reader import replies_to
-
 from mlxfleet_worker.wire.errors import RequestError
 from mlxfleet_worker.wire.replies import LONGEST_FRAME, ReplyChannel
+from reply_reader import replies_to
 
 
 def test_a_reply_that_is_too_long_ends_its_own_request_only() -> None:

@@ -4,13 +4,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from reply_reader import replies_to
 from tokenizers.processors import TemplateProcessing
 
 from mlxfleet_worker.model.text_model import TextModel
 from mlxfleet_worker.tokens.tokenizing import MOST_CHARACTERS, MOST_TOKENS, answer, detokenize, tokenize
 from mlxfleet_worker.wire.frames import DetokenizeFrame, TokenizeFrame, ToolChoice
 from mlxfleet_worker.wire.prompts import ChatPrompt, Prompt, TextPrompt, TokensPrompt
+from reply_reader import replies_to
 from worker_process import Frame, WorkerProcess, generate_frame
 
 TEXTS = [

@@ -2,4 +2,6 @@
 
 `grammar` compiles (preparing thread, no MLX), `matcher` follows one completion, `masks` forbids tokens in a step's
 logits (engine thread).
+
+Of this package's folders it imports `wire` only.
 """
