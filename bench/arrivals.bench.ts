@@ -8,7 +8,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { runLoad } from './lib/load-client.ts';
 import type { BenchServer } from './lib/peer-server.ts';
 import { seededRandom } from './lib/random.ts';
-import { formatTable, writeResult } from './lib/report.ts';
+import { publish } from './lib/report.ts';
 import { quantile } from './lib/statistics.ts';
 import { type StreamSample, streamChat } from './lib/stream-client.ts';
 import { withServers } from './lib/with-servers.ts';
@@ -90,10 +90,11 @@ await withServers(MODEL, process.argv.slice(2), async (servers) => {
     }
   }
 });
-console.log(
-  formatTable(
-    ['load', 'server', 'requests/s', 'TTFT ms p50', 'p99', 'whole answer p99', 'failed'],
-    rows.map((row) => [
+await publish('arrivals', { model: MODEL, tokens: TOKENS, requests: REQUESTS, rows }, [
+  {
+    title: '',
+    heading: ['load', 'server', 'requests/s', 'TTFT ms p50', 'p99', 'whole answer p99', 'failed'],
+    rows: rows.map((row) => [
       `${String(row.load * 100)} %`,
       row.server,
       row.requestsPerSecond.toFixed(1),
@@ -102,6 +103,5 @@ console.log(
       row.totalMsP99.toFixed(1),
       String(row.failed),
     ]),
-  ),
-);
-await writeResult('arrivals', { model: MODEL, tokens: TOKENS, requests: REQUESTS, rows });
+  },
+]);

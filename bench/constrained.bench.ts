@@ -9,7 +9,7 @@ import { z } from 'zod';
 import { Collector, type Figures } from './lib/collector.ts';
 import { runLoad } from './lib/load-client.ts';
 import type { BenchServer } from './lib/peer-server.ts';
-import { formatTable, writeResult } from './lib/report.ts';
+import { publish } from './lib/report.ts';
 import { withServers } from './lib/with-servers.ts';
 
 const MODEL = 'plain-text';
@@ -120,36 +120,40 @@ function share(row: Row): string {
   return `${((row.figures.tokensPerSecond / free.figures.tokensPerSecond) * 100).toFixed(0)} %`;
 }
 
-console.log(
-  formatTable(
-    [
-      'clients',
-      'server',
-      'format',
-      'tok/s',
-      'of its own without',
-      'TTFT ms p50',
-      'p99',
-      'failed',
-      'honours schemas',
-    ],
-    rows.map((row) => [
-      String(row.clients),
-      row.server,
-      row.format,
-      String(row.figures.tokensPerSecond),
-      share(row),
-      row.figures.firstTokenMsP50.toFixed(1),
-      row.figures.firstTokenMsP99.toFixed(1),
-      String(row.figures.failed),
-      honours.get(row.server) === true ? 'yes' : 'no',
-    ]),
-  ),
+await publish(
+  'constrained',
+  {
+    model: MODEL,
+    rounds: ROUNDS,
+    tokens: TOKENS,
+    honours: Object.fromEntries(honours),
+    rows,
+  },
+  [
+    {
+      title: '',
+      heading: [
+        'clients',
+        'server',
+        'format',
+        'tok/s',
+        'of its own without',
+        'TTFT ms p50',
+        'p99',
+        'failed',
+        'honours schemas',
+      ],
+      rows: rows.map((row) => [
+        String(row.clients),
+        row.server,
+        row.format,
+        String(row.figures.tokensPerSecond),
+        share(row),
+        row.figures.firstTokenMsP50.toFixed(1),
+        row.figures.firstTokenMsP99.toFixed(1),
+        String(row.figures.failed),
+        honours.get(row.server) === true ? 'yes' : 'no',
+      ]),
+    },
+  ],
 );
-await writeResult('constrained', {
-  model: MODEL,
-  rounds: ROUNDS,
-  tokens: TOKENS,
-  honours: Object.fromEntries(honours),
-  rows,
-});

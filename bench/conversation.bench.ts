@@ -5,7 +5,7 @@
  * Arguments: names of peers; none means all.
  */
 import type { BenchServer } from './lib/peer-server.ts';
-import { formatTable, writeResult } from './lib/report.ts';
+import { publish } from './lib/report.ts';
 import { median } from './lib/statistics.ts';
 import { streamChat } from './lib/stream-client.ts';
 import { withServers } from './lib/with-servers.ts';
@@ -65,10 +65,11 @@ const rows: Row[] = [];
 await withServers(MODEL, process.argv.slice(2), async (servers) => {
   for (const server of servers) rows.push(await measure(server));
 });
-console.log(
-  formatTable(
-    ['server', 'TTFT first turn, ms', 'second turn', 'share', 'cached', 'prompt'],
-    rows.map((row) => [
+await publish('conversation', { model: MODEL, rounds: ROUNDS, rows }, [
+  {
+    title: '',
+    heading: ['server', 'TTFT first turn, ms', 'second turn', 'share', 'cached', 'prompt'],
+    rows: rows.map((row) => [
       row.server,
       row.firstTurnMs.toFixed(1),
       row.secondTurnMs.toFixed(1),
@@ -76,6 +77,5 @@ console.log(
       String(row.cachedTokens),
       String(row.promptTokens),
     ]),
-  ),
-);
-await writeResult('conversation', { model: MODEL, rounds: ROUNDS, rows });
+  },
+]);

@@ -7,7 +7,7 @@ import { CheckoutCopy } from '../test/e2e/deploy/checkout-copy.ts';
 import { FleetCli } from '../test/e2e/deploy/fleet-cli.ts';
 import { canHostFleet } from '../test/e2e/fleet/obstacle.ts';
 import type { SshdCounts } from '../test/e2e/fleet/sshd-log.ts';
-import { formatTable, writeResult } from './lib/report.ts';
+import { publish } from './lib/report.ts';
 import { median } from './lib/statistics.ts';
 
 const ROUNDS = 7;
@@ -100,10 +100,11 @@ try {
 }
 
 console.log(`Deploy commands against hosts in network namespaces, medians of ${String(ROUNDS)} rounds`);
-console.log(
-  formatTable(
-    ['command', 'median ms', 'fastest', 'slowest', 'ssh connections', 'sessions'],
-    figures.map((row) => [
+await publish('deploy', { rounds: ROUNDS, commands: figures }, [
+  {
+    title: '',
+    heading: ['command', 'median ms', 'fastest', 'slowest', 'ssh connections', 'sessions'],
+    rows: figures.map((row) => [
       row.name,
       String(row.medianMs),
       String(row.fastestMs),
@@ -111,6 +112,5 @@ console.log(
       String(row.connections),
       String(row.sessions),
     ]),
-  ),
-);
-await writeResult('deploy', { rounds: ROUNDS, commands: figures });
+  },
+]);

@@ -5,7 +5,7 @@
  * Arguments: names of peers; none means all.
  */
 import type { BenchServer } from './lib/peer-server.ts';
-import { formatTable, writeResult } from './lib/report.ts';
+import { publish } from './lib/report.ts';
 import { quantile } from './lib/statistics.ts';
 import { type StreamSample, streamChat } from './lib/stream-client.ts';
 import { withServers } from './lib/with-servers.ts';
@@ -83,16 +83,16 @@ const rows: Row[] = [];
 await withServers(MODEL, process.argv.slice(2), async (servers) => {
   for (const server of servers) rows.push(await measure(server));
 });
-console.log(
-  formatTable(
-    ['server', 'gap p95 alone, ms', 'beside a long prompt', 'ratio', 'the long prompt took, ms'],
-    rows.map((row) => [
+await publish('interference', { model: MODEL, rounds: ROUNDS, streams: STREAMS, rows }, [
+  {
+    title: '',
+    heading: ['server', 'gap p95 alone, ms', 'beside a long prompt', 'ratio', 'the long prompt took, ms'],
+    rows: rows.map((row) => [
       row.server,
       row.aloneP95.toFixed(1),
       row.besideP95.toFixed(1),
       row.ratio.toFixed(1),
       row.longFirstTokenMs.toFixed(0),
     ]),
-  ),
-);
-await writeResult('interference', { model: MODEL, rounds: ROUNDS, streams: STREAMS, rows });
+  },
+]);

@@ -5,7 +5,7 @@
  */
 import { testModel } from '../test/support/test-model.ts';
 import { startOurs } from './lib/our-server.ts';
-import { formatTable, writeResult } from './lib/report.ts';
+import { publish } from './lib/report.ts';
 import { quantile } from './lib/statistics.ts';
 import { streamChat } from './lib/stream-client.ts';
 import { startWorkerPipe, type WorkerPipe } from './lib/worker-pipe.ts';
@@ -71,16 +71,16 @@ try {
   await server.stop();
   await pipe.stop();
 }
-console.log(
-  formatTable(
-    ['request', 'worker alone, ms p50', 'through the agent', 'added, ms p50', 'p99'],
-    rows.map((row) => [
+await publish('overhead', { model: MODEL, requests: REQUESTS, rows }, [
+  {
+    title: '',
+    heading: ['request', 'worker alone, ms p50', 'through the agent', 'added, ms p50', 'p99'],
+    rows: rows.map((row) => [
       row.name,
       row.pipeMsP50.toFixed(2),
       row.httpMsP50.toFixed(2),
       row.addedMsP50.toFixed(2),
       row.addedMsP99.toFixed(2),
     ]),
-  ),
-);
-await writeResult('overhead', { model: MODEL, requests: REQUESTS, rows });
+  },
+]);

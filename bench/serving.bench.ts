@@ -8,8 +8,8 @@
 import { ensureTextEnvironment } from '../scripts/lib/text-environment.ts';
 import { testModel } from '../test/support/test-model.ts';
 import { startRawLoop } from './lib/raw-loop.ts';
-import { writeResult } from './lib/report.ts';
-import { measureServing, type ServingResult } from './lib/serving.ts';
+import { publish } from './lib/report.ts';
+import { measureServing, type ServingResult, servingTables } from './lib/serving.ts';
 import { withServers } from './lib/with-servers.ts';
 
 const MODEL = 'plain-text';
@@ -23,4 +23,4 @@ await withServers(MODEL, process.argv.slice(2), async (servers) => {
 }).finally(async () => {
   await raw.stop();
 });
-await writeResult('serving', { model: MODEL, rounds: ROUNDS, scenarios });
+await publish('serving', { model: MODEL, rounds: ROUNDS, scenarios }, servingTables(scenarios, ROUNDS));

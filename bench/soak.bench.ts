@@ -6,7 +6,7 @@ import { readFile } from 'node:fs/promises';
 import http from 'node:http';
 import { startOurs } from './lib/our-server.ts';
 import type { BenchServer } from './lib/peer-server.ts';
-import { formatTable, writeResult } from './lib/report.ts';
+import { publish } from './lib/report.ts';
 import { streamChat } from './lib/stream-client.ts';
 
 const MODEL = 'plain-text';
@@ -89,15 +89,15 @@ try {
 }
 const reference = readings.find((reading) => reading.requests === WARM)?.bytes ?? Number.NaN;
 const growth = (readings.at(-1)?.bytes ?? Number.NaN) / reference - 1;
-console.log(
-  formatTable(
-    ['requests', 'agent + worker, MB', 'against 1,000 requests'],
-    readings.map(({ requests, bytes }) => [
+console.log(`failed: ${String(failed)}`);
+await publish('soak', { model: MODEL, requests: REQUESTS, clients: CLIENTS, failed, growth, readings }, [
+  {
+    title: '',
+    heading: ['requests', 'agent + worker, MB', 'against 1,000 requests'],
+    rows: readings.map(({ requests, bytes }) => [
       String(requests),
       (bytes / 1e6).toFixed(1),
       `${((bytes / reference - 1) * 100).toFixed(1)} %`,
     ]),
-  ),
-);
-console.log(`failed: ${String(failed)}`);
-await writeResult('soak', { model: MODEL, requests: REQUESTS, clients: CLIENTS, failed, growth, readings });
+  },
+]);

@@ -9,8 +9,8 @@ import { startAgent } from '../../test/support/agent-process.ts';
 import { serverOf } from '../lib/our-server.ts';
 import { type Peer, startPeer } from '../lib/peer-server.ts';
 import { startRawLoop } from '../lib/raw-loop.ts';
-import { writeResult } from '../lib/report.ts';
-import { measureServing } from '../lib/serving.ts';
+import { publish } from '../lib/report.ts';
+import { measureServing, servingTables } from '../lib/serving.ts';
 
 const ROUNDS = 3;
 
@@ -40,7 +40,11 @@ try {
   const raw = await startRawLoop(folder, python);
   try {
     const scenarios = await measureServing([ours, theirs], raw, clients.map(Number), ROUNDS);
-    await writeResult(`gpu-serving-${id}`, { model: id, rounds: ROUNDS, scenarios });
+    await publish(
+      `gpu-serving-${id}`,
+      { model: id, rounds: ROUNDS, scenarios },
+      servingTables(scenarios, ROUNDS),
+    );
   } finally {
     await raw.stop();
     await theirs.stop();

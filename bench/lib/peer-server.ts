@@ -97,6 +97,16 @@ export const PEERS: readonly Peer[] = [MLX_LM, MLX_VLM, RAPID_MLX, VLLM_MLX];
 /** The first start of some of them compiles and imports for a minute. */
 const START_MS = 240_000;
 
+/** Process groups of the peers that run. They are not ended with this process: each is a group of its own. */
+const groups = new Set<number>();
+
+for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
+  process.once(signal, () => {
+    for (const group of groups) process.kill(-group, 'SIGKILL');
+    process.kill(process.pid, signal);
+  });
+}
+
 /**
  * Starts a peer with the model in `folder` and waits until it answers. It gets a home of its own, is told to keep off
  * hubs and to report its use to nobody.
@@ -117,6 +127,8 @@ export async function startPeer(peer: Peer, folder: string): Promise<BenchServer
       RAPID_MLX_TELEMETRY: '0',
     },
   });
+  const group = child.pid;
+  if (group !== undefined) groups.add(group);
   let output = '';
   for (const stream of [child.stdout, child.stderr]) {
     stream.setEncoding('utf8');
@@ -128,9 +140,10 @@ export async function startPeer(peer: Peer, folder: string): Promise<BenchServer
     if (child.exitCode === null && child.signalCode === null) {
       const exited = once(child, 'exit');
       // Its whole group: some of them fork.
-      process.kill(-(child.pid ?? 0), 'SIGKILL');
+      if (group !== undefined) process.kill(-group, 'SIGKILL');
       await exited;
     }
+    if (group !== undefined) groups.delete(group);
     await rm(home, { recursive: true, force: true });
   };
   if (!(await answers(port, child))) {

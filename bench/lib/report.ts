@@ -4,8 +4,19 @@ import path from 'node:path';
 
 const resultsFolder = path.join(import.meta.dirname, '..', 'results');
 
-/** Writes `bench/results/<name>.json` with the machine's description beside the figures. */
-export async function writeResult(name: string, figures: unknown): Promise<void> {
+/** A table of results, as it is printed and as docs/performance.md shows it. */
+export interface ResultTable {
+  /** Empty where there is one table only. */
+  readonly title: string;
+  readonly heading: readonly string[];
+  readonly rows: ReadonlyArray<readonly string[]>;
+}
+
+/** Prints the tables, and writes `bench/results/<name>.json` with them, the figures and the machine's description. */
+export async function publish(name: string, figures: unknown, tables: readonly ResultTable[]): Promise<void> {
+  for (const { title, heading, rows } of tables) {
+    console.log(`${title === '' ? '' : `${title}\n`}${formatTable(heading, rows)}\n`);
+  }
   const machine = {
     platform: `${os.platform()}-${os.arch()}`,
     processor: os.cpus()[0]?.model ?? 'unknown',
@@ -14,12 +25,12 @@ export async function writeResult(name: string, figures: unknown): Promise<void>
     node: process.version,
   };
   await mkdir(resultsFolder, { recursive: true });
-  const document = { name, measuredAt: new Date().toISOString(), machine, figures };
+  const document = { name, measuredAt: new Date().toISOString(), machine, tables, figures };
   await writeFile(path.join(resultsFolder, `${name}.json`), `${JSON.stringify(document, null, 2)}\n`);
 }
 
 /** A table with a heading row, columns padded to their widest cell, numbers aligned to the right. */
-export function formatTable(heading: readonly string[], rows: ReadonlyArray<readonly string[]>): string {
+function formatTable(heading: readonly string[], rows: ReadonlyArray<readonly string[]>): string {
   const widths = heading.map((cell, column) =>
     Math.max(cell.length, ...rows.map((row) => row[column]?.length ?? 0)),
   );

@@ -2,7 +2,7 @@ import { Collector, type Figures } from './collector.ts';
 import { type LoadResult, runLoad } from './load-client.ts';
 import type { BenchServer } from './peer-server.ts';
 import type { RawLoop, RawRound } from './raw-loop.ts';
-import { formatTable } from './report.ts';
+import type { ResultTable } from './report.ts';
 
 /** How the clients of one round behave. */
 interface Scenario {
@@ -111,7 +111,7 @@ export interface ServingResult extends Scenario {
   readonly rows: readonly ServingRow[];
 }
 
-/** Runs the scenarios for each number of clients, and prints a table after each scenario. */
+/** Runs the scenarios for each number of clients. */
 export async function measureServing(
   servers: readonly BenchServer[],
   raw: RawLoop,
@@ -125,13 +125,15 @@ export async function measureServing(
       rows.push(...(await measure(servers, scenario === ALL_AT_ONCE ? raw : null, scenario, number, rounds)));
     }
     results.push({ ...scenario, rows });
-    console.log(`${scenario.name}, medians of ${String(rounds)} rounds`);
-    console.log(
-      `${formatTable(
-        HEADING,
-        rows.map((row) => cells(row, rows)),
-      )}\n`,
-    );
   }
   return results;
+}
+
+/** The results as tables. */
+export function servingTables(results: readonly ServingResult[], rounds: number): ResultTable[] {
+  return results.map(({ name, rows }) => ({
+    title: `${name}, medians of ${String(rounds)} rounds`,
+    heading: HEADING,
+    rows: rows.map((row) => cells(row, rows)),
+  }));
 }
