@@ -14,7 +14,10 @@ interface Check {
 }
 
 const ruffSettings = ['--no-cache', '--config', path.join(workerSource, 'pyproject.toml')];
-const pythonSources = [workerSource, path.join(checkout, 'scripts'), path.join(checkout, 'test')];
+const pythonSources = [
+  workerSource,
+  ...['bench', 'scripts', 'test'].map((folder) => path.join(checkout, folder)),
+];
 
 function nodeTool(name: string, ...argv: string[]): Check {
   return { name, file: path.join(checkout, 'node_modules', '.bin', name), argv };

@@ -1,4 +1,4 @@
-"""Make a llama with random bfloat16 weights and the byte tokenizer of the tiny model, for figures at real decoding speed.
+"""Make a llama with random bfloat16 weights and the tiny model's byte tokenizer, for figures at real decoding speed.
 
 Usage: python make_model.py TINY_TEXT_FOLDER FOLDER SIZE. Sizes are those of Qwen2.5 models: how long a step takes does
 not depend on what the weights say. Only printable characters have an embedding other than zero, so answers consist

@@ -22,8 +22,7 @@ def run(model: Any, tokenizer: Any, texts: list[str], max_tokens: list[int]) -> 
         completion_batch_size=max(len(texts), 8),
     )
     prompts = [
-        tokenizer.apply_chat_template([{"role": "user", "content": text}], add_generation_prompt=True)
-        for text in texts
+        tokenizer.apply_chat_template([{"role": "user", "content": text}], add_generation_prompt=True) for text in texts
     ]
     generator.insert(prompts, max_tokens=max_tokens)
     first: dict[int, float] = {}
