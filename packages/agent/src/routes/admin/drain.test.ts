@@ -57,6 +57,22 @@ test('refuses new requests, finishes what runs and waits, and is taken back', as
   expect((await agent.post(CHAT, chat('tokens=1'))).status).toBe(200);
 });
 
+test('takes an empty body that its client calls JSON', async () => {
+  const agent = await start();
+  const headers = { 'content-type': 'application/json' };
+  for (const [route, status] of [
+    ['/admin/drain', 'draining'],
+    ['/admin/resume', 'running'],
+  ] as const) {
+    const request = http.request({ socketPath: agent.socketPath, path: route, method: 'POST', headers });
+    request.end();
+    const [response] = await once(request, 'response');
+    response.resume();
+    expect(response.statusCode).toBe(200);
+    expect(await readAdmin(agent, '/admin/status')).toMatchObject({ status });
+  }
+});
+
 test('takes no options, and needs the token or the socket', async () => {
   const agent = await start();
   expect((await writeAdmin(agent, '/admin/drain', { now: true })).status).toBe(400);

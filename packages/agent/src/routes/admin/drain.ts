@@ -1,6 +1,7 @@
 import { type AdminDrainResponse, adminDrainRequestSchema } from '@mlxfleet/protocol';
 import type { FastifyInstance } from 'fastify';
 import type { AgentServices } from '../../agent-services.ts';
+import { withoutBody } from '../../plugins/without-body.ts';
 import { parseBody } from '../parse-body.ts';
 
 /** `POST /admin/drain` and `/admin/resume`. */
@@ -13,14 +14,14 @@ export function adminDrain(app: FastifyInstance, { lifecycle, log, pool }: Agent
     },
   });
 
-  app.post('/admin/drain', async (request) => {
+  app.post('/admin/drain', withoutBody, async (request) => {
     parseBody(adminDrainRequestSchema, request.body ?? {});
     lifecycle.pause();
     log.info('draining by request');
     return answer();
   });
 
-  app.post('/admin/resume', async (request) => {
+  app.post('/admin/resume', withoutBody, async (request) => {
     parseBody(adminDrainRequestSchema, request.body ?? {});
     lifecycle.resume();
     log.info('no longer draining');

@@ -5,7 +5,7 @@ import {
   responsesRequestSchema,
   UNSUPPORTED_RESPONSES_OPTIONS,
 } from '@mlxfleet/protocol';
-import type { FastifyInstance, FastifyRequest } from 'fastify';
+import type { FastifyInstance } from 'fastify';
 import type { AgentServices } from '../../../agent-services.ts';
 import { parsePriority } from '../../../answering/generation-plan.ts';
 import { refuseOptions } from '../../../answering/refuse-options.ts';
@@ -14,6 +14,7 @@ import { type FinishAnswer, WholeBlocks } from '../../../answering/whole-blocks.
 import { ApiError } from '../../../api-error.ts';
 import { API_ERRORS } from '../../../errors.ts';
 import { keyOwner } from '../../../plugins/key-owner.ts';
+import { withoutBody } from '../../../plugins/without-body.ts';
 import { parseBody } from '../../parse-body.ts';
 import { finishedResponse, newResponse } from './response-object.ts';
 import { ResponseStream } from './response-stream.ts';
@@ -86,15 +87,6 @@ export function responses(app: FastifyInstance, services: AgentServices, bodyLim
     },
   );
 }
-
-/** Some clients announce JSON with every request, also where they send none. */
-const withoutBody = {
-  onRequest: async ({ headers }: FastifyRequest): Promise<void> => {
-    const isEmpty =
-      headers['transfer-encoding'] === undefined && Number(headers['content-length'] ?? 0) === 0;
-    if (isEmpty) delete headers['content-type'];
-  },
-};
 
 function unixSeconds(): number {
   return Math.floor(Date.now() / 1000);
