@@ -5,6 +5,7 @@ import { installApiErrors, sendError } from './plugins/api-errors.ts';
 import { installContentEncoding } from './plugins/content-encoding.ts';
 import { installJsonBody } from './plugins/json-body.ts';
 import { answerMalformed } from './plugins/malformed-request.ts';
+import { installRefusalLog } from './plugins/refusal-log.ts';
 import { installRequestId, requestId } from './plugins/request-id.ts';
 import { installUnreadAnswers } from './plugins/unread-answers.ts';
 
@@ -47,13 +48,9 @@ export function baseApp(
   app.removeContentTypeParser('text/plain');
   installJsonBody(app);
   installRequestId(app);
+  installRefusalLog(app);
   installUnreadAnswers(app);
   installApiErrors(app);
   installContentEncoding(app);
-  app.addHook('onResponse', async (request, reply) => {
-    if (reply.statusCode < 400) return;
-    const route = request.routeOptions.url ?? 'unknown';
-    request.log.warn({ method: request.method, route, status: reply.statusCode }, 'refused or failed');
-  });
   return app;
 }

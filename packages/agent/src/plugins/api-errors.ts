@@ -1,6 +1,7 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { ApiError } from '../api-error.ts';
 import { API_ERRORS, type ApiErrorDefinition } from '../errors.ts';
+import { noteRefusal } from './refusal-log.ts';
 
 /** Fastify's own errors that a client can cause, as ours. */
 const KNOWN: Readonly<Record<string, { definition: ApiErrorDefinition; message: string }>> = {
@@ -46,6 +47,7 @@ export function sendErrorAs(
   body: (error: ApiError) => object,
 ): void {
   const apiError = toApiError(error, request);
+  noteRefusal(request, apiError);
   if (apiError.status >= 500 && apiError.definition === API_ERRORS.INTERNAL_ERROR) {
     request.log.error({ err: error }, 'a request failed');
   }
@@ -102,17 +104,21 @@ function toApiError(error: unknown, request: FastifyRequest): ApiError {
   if (error instanceof ApiError) return error;
   const { code, statusCode } = describe(error);
   if (code === 'FST_ERR_CTP_BODY_TOO_LARGE') {
-    const mebibytes = Math.floor(request.routeOptions.bodyLimit / 1024 ** 2);
     return new ApiError(
       API_ERRORS.BODY_TOO_LARGE,
-      `The request body is too large: this route takes ${String(mebibytes)} MiB.`,
+      `The request body is too large: this route takes ${sizeText(request.routeOptions.bodyLimit)}.`,
     );
   }
   const known = KNOWN[code];
   if (known !== undefined) return new ApiError(known.definition, known.message);
-  // The JSON parser throws a plain SyntaxError, also for keys that would poison prototypes.
+  // A plain SyntaxError of the JSON parser.
   if (statusCode === 400) return new ApiError(API_ERRORS.BROKEN_JSON, 'The request body is not valid JSON.');
   return new ApiError(API_ERRORS.INTERNAL_ERROR, 'The agent failed. Its log tells more.', { cause: error });
+}
+
+function sizeText(bytes: number): string {
+  const isSmall = bytes < 1024 ** 2;
+  return `${String(Math.floor(bytes / (isSmall ? 1024 : 1024 ** 2)))} ${isSmall ? 'KiB' : 'MiB'}`;
 }
 
 function describe(error: unknown): { code: string; statusCode: number | null } {
