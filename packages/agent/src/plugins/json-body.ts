@@ -1,3 +1,4 @@
+import { isUtf8 } from 'node:buffer';
 import type { FastifyInstance, FastifyRequest } from 'fastify';
 import { ApiError } from '../api-error.ts';
 import { API_ERRORS } from '../errors.ts';
@@ -24,12 +25,37 @@ export function installJsonBody(app: FastifyInstance): void {
   app.addContentTypeParser('application/json', { parseAs: 'buffer' }, (request, body, done) => {
     const bytes = Buffer.isBuffer(body) ? body : Buffer.from(body);
     const error = refusal(request, bytes);
-    if (error !== null) done(error);
-    else void parse(request, bytes.toString('utf8'), done);
+    if (error !== null) {
+      done(error);
+      return;
+    }
+    const text = bytes.toString('utf8');
+    void parse(request, text, (failure, value) => {
+      if (failure !== null && isJson(text)) done(poisonous());
+      else done(failure, value);
+    });
   });
 }
 
+/** What is JSON and yet refused has names that would change what all objects inherit. */
+function poisonous(): ApiError {
+  return new ApiError(
+    API_ERRORS.INVALID_VALUE,
+    "The request body holds a field '__proto__', or 'prototype' in a 'constructor', which no field may be called.",
+  );
+}
+
+function isJson(text: string): boolean {
+  try {
+    JSON.parse(text);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
 function refusal(request: FastifyRequest, body: Uint8Array): ApiError | null {
+  if (!isUtf8(body)) return new ApiError(API_ERRORS.BROKEN_JSON, 'The request body is not UTF-8.');
   const most = request.routeOptions.config.tokenLists === true ? MOST_WITH_TOKENS : MOST;
   const { numbers, others, levels } = jsonSize(body, most);
   if (levels > most.levels) {
