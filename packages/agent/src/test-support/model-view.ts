@@ -18,6 +18,7 @@ const WORKER: WorkerView = {
 const LIFE: Omit<LifeView, 'worker'> = {
   lastLog: [],
   isActive: false,
+  isGivenUp: false,
   isReady: false,
   takesWork: false,
   isLoading: false,

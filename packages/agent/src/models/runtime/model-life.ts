@@ -86,6 +86,12 @@ export class ModelLife implements LifeView {
     return (this.#worker.state !== 'stopped' && this.#worker.state !== 'broken') || this.#reserving;
   }
 
+  get isGivenUp(): boolean {
+    const { state } = this.#worker;
+    const isResting = state === 'stopping' || state === 'backoff';
+    return isResting && this.#loadError !== null && !this.#reserving && !this.#isWanted();
+  }
+
   get isReady(): boolean {
     return this.#worker.state === 'ready';
   }
@@ -238,8 +244,14 @@ export class ModelLife implements LifeView {
       failed: work.failed,
       answered: work.answered,
       isBusy: work.isBusy,
-      isWanted: () => work.isKept() || work.isWaiting() || this.#loadWaiters.size > 0,
+      isWanted: () => this.#isWanted(),
     };
+  }
+
+  /** Whether its worker is started again after a failure. */
+  #isWanted(): boolean {
+    const { work } = this.#options;
+    return work.isKept() || work.isWaiting() || this.#loadWaiters.size > 0;
   }
 
   async #reserveAndStart(byHand: boolean): Promise<void> {

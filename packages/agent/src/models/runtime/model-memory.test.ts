@@ -22,6 +22,11 @@ describe('what the policies of memory see', () => {
     });
   });
 
+  test('nothing of a model that failed to load and is not tried again', () => {
+    const view = modelView({ life: { isActive: true, isGivenUp: true, floorBytes: 5 } });
+    expect(modelResident(view)).toBeNull();
+  });
+
   test.each([
     [{ running: 0, waiting: 0 }, false],
     [{ running: 1, waiting: 0 }, true],

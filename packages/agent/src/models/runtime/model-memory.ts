@@ -21,7 +21,7 @@ export interface ModelSpeculation {
 
 /** The model as the policies of memory see it; null while it holds no memory. */
 export function modelResident({ id, life, isPinned, lastUsed, requests }: ModelView): Resident | null {
-  if (!life.isActive) return null;
+  if (!life.isActive || life.isGivenUp) return null;
   const { counters, memoryBytes } = life.worker;
   const prefixBytes = counters?.prefix_cache_bytes ?? 0;
   return {

@@ -26,6 +26,8 @@ export interface LifeView {
   readonly lastLog: readonly string[];
   /** Whether it holds, or is about to hold, a process. */
   readonly isActive: boolean;
+  /** Whether it failed to load and is not tried again unless somebody asks: its process has ended, or is about to. */
+  readonly isGivenUp: boolean;
   readonly isReady: boolean;
   /** Whether requests can be sent to it now. */
   readonly takesWork: boolean;

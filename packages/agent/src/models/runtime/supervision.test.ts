@@ -374,3 +374,22 @@ describe('memory', () => {
     expect(log).toContain('shrink to 1000');
   });
 });
+
+test('a model whose load failed leaves its room to others before its worker has rested', async () => {
+  const agent = await start({
+    models: { good: { weights: 1000 }, bad: { weights: 1000, load_error: 'no' } },
+    overrides: { workerTimes: { ...TIMES, firstBackoff: 60_000 } },
+  });
+  const { pool } = agent.services;
+  await expect((await pool.acquire('bad')).load()).rejects.toThrow(/no/);
+  await eventually(() => runtimeOf(agent, 'bad').workerStatus().state === 'backoff', 'it rests');
+  expect(pool.residents()).toEqual([]);
+  await (await pool.acquire('good')).load();
+  expect(runtimeOf(agent, 'good').workerDetail().memory_limit_bytes).toBe(
+    agent.services.facts.memoryLimitBytes,
+  );
+  // The other way about: what is tried by hand again counts at once.
+  const again = runtimeOf(agent, 'bad').load();
+  expect(pool.residents().map(({ id }) => id)).toEqual(['bad', 'good']);
+  await expect(again).rejects.toThrow(/no/);
+});
