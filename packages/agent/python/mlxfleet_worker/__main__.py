@@ -1,8 +1,8 @@
 """`python -u -m mlxfleet_worker`: requests on stdin, replies on file descriptor 3, logs on stdout and stderr.
 
-Threads: this one reads frames and answers pings, one prepares prompts, one grammars, one does all MLX work. End of
-stdin, SIGTERM or a broken reply pipe ends the process whatever the others are doing, so an agent that is killed leaves
-no worker behind.
+Threads: this one reads frames and answers pings, one prepares prompts, one grammars, one answers questions about
+tokens, one does all MLX work. End of stdin, SIGTERM or a broken reply pipe ends the process whatever the others are
+doing, so an agent that is killed leaves no worker behind.
 """
 
 import contextlib
@@ -25,6 +25,7 @@ from .generation.request import Request
 from .log import log, log_exception
 from .serving.limits import EngineBrokenError
 from .serving.preparing_thread import PreparingThread
+from .serving.question import Question
 from .serving.registry import Registry
 from .wire.errors import RequestError
 from .wire.frames import (
@@ -106,13 +107,9 @@ class Worker:
             case GenerateFrame() | EmbedFrame():
                 self._take_request(frame)
             case CancelFrame():
-                request = self._registry.get(frame.id)
-                if request is not None:
-                    request.cancelled = True
-                    self._registry.remove(request)
-                    self._engine.submit(request)
+                self._cancel(frame.id)
             case TokenizeFrame() | DetokenizeFrame():
-                self._preparation.submit(frame)
+                self._take(Question(frame))
             case PingFrame():
                 self._pong(frame)
             case ShrinkFrame():
@@ -126,11 +123,23 @@ class Worker:
             does = "turns text into vectors" if embeds else "generates text"
             self._replies.send_failed(frame.id, RequestError(f"This model {does}.", "model"))
             return
-        request = EmbeddingRequest(frame) if isinstance(frame, EmbedFrame) else Request(frame)
-        if self._registry.add(request):
-            self._preparation.submit(request)
+        self._take(EmbeddingRequest(frame) if isinstance(frame, EmbedFrame) else Request(frame))
+
+    def _take(self, task: Request | EmbeddingRequest | Question) -> None:
+        if self._registry.add(task):
+            self._preparation.submit(task)
         else:
-            log(f"ignored a second request with the id {frame.id!r}")
+            log(f"ignored a second request with the id {task.id!r}")
+
+    def _cancel(self, id: str) -> None:
+        task = self._registry.get(id)
+        if task is None:
+            return
+        task.cancelled = True
+        self._registry.remove(task)
+        # Questions never come to the engine.
+        if not isinstance(task, Question):
+            self._engine.submit(task)
 
     def _refuse(self, line: bytes, error: FrameError) -> None:
         log(f"invalid frame of {len(line)} bytes: {error.message}")

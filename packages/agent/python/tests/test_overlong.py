@@ -6,9 +6,9 @@ from types import SimpleNamespace
 import pytest
 from mlx_lm.utils import load_tokenizer
 
-from mlxfleet_worker.embedding.preparation import rows_of
+from mlxfleet_worker.embedding.preparation import add_rows
 from mlxfleet_worker.embedding.request import EmbeddingRequest
-from mlxfleet_worker.tokens.overlong import CHARACTERS_PER_TOKEN, least_tokens, longest_text
+from mlxfleet_worker.tokens.overlong import CHARACTERS_PER_TOKEN, certain_text, least_tokens
 from mlxfleet_worker.wire.errors import RequestError
 from mlxfleet_worker.wire.frames import EmbedFrame
 from mlxfleet_worker.wire.prompts import ChatPrompt, TextPrompt, TokensPrompt
@@ -61,6 +61,26 @@ def test_whatever_is_refused_does_not_fit(smollm2: Path) -> None:
             assert least is None or whole > context
 
 
+def test_inputs_to_embed_are_tokenized_in_turns() -> None:
+    tokenizer = CountingTokenizer(10)
+    model = SimpleNamespace(
+        context_length=100_000,
+        dimensions=4,
+        tokenizer=tokenizer,
+        encode=lambda texts: [tokenizer.encode(each, add_special_tokens=False) for each in texts],
+        check_tokens=lambda *_: None,
+    )
+    inputs = [*["a"] * 40, "x" * 900_000, "b", [1, 2]]
+    request = EmbeddingRequest(EmbedFrame("e", inputs, None))
+    turns = []
+    while len(request.rows) < len(inputs):
+        before = len(request.rows)
+        add_rows(request, model)  # type: ignore[arg-type]
+        turns.append(len(request.rows) - before)
+    assert turns == [32, 8, 1, 2]
+    assert [len(row) for row in request.rows] == [*[1] * 40, 90_000, 1, 2]
+
+
 def test_the_text_of_a_prompt() -> None:
     messages = [
         {"role": "system", "content": "long" * 9},
@@ -69,10 +89,10 @@ def test_the_text_of_a_prompt() -> None:
         {"role": "assistant", "content": "longest of all"},
         {"role": "user", "content": None},
     ]
-    assert longest_text(ChatPrompt(messages, {})) == "longer"
-    assert longest_text(ChatPrompt([], {})) == ""
-    assert longest_text(TextPrompt("text")) == "text"
-    assert longest_text(TokensPrompt([1])) == ""
+    assert certain_text(ChatPrompt(messages, {})) == "short\nlonger"
+    assert certain_text(ChatPrompt([], {})) == ""
+    assert certain_text(TextPrompt("text")) == "text"
+    assert certain_text(TokensPrompt([1])) == ""
 
 
 @pytest.mark.parametrize(
@@ -92,7 +112,7 @@ def test_an_input_to_embed_is_refused_by_name(inputs: list[str], param: str, mes
         encode=lambda texts: [tokenizer.encode(each, add_special_tokens=False) for each in texts],
     )
     with pytest.raises(RequestError) as caught:
-        rows_of(EmbeddingRequest(EmbedFrame("e", list(inputs), None)), model)  # type: ignore[arg-type]
+        add_rows(EmbeddingRequest(EmbedFrame("e", list(inputs), None)), model)  # type: ignore[arg-type]
     assert caught.value.message == f"{message}, and this model takes 200 at most. Split it."
     assert (caught.value.kind, caught.value.param) == ("context_length", param)
 

@@ -2,11 +2,10 @@
 
 import json
 import threading
-import time
-from collections.abc import Callable
 from typing import Any
 
 import pytest
+from preparation_support import ListeningEngine, make_frame, wait_until
 
 from mlxfleet_worker.generation.engine import Engine
 from mlxfleet_worker.generation.preparation import Preparation, may_have_grammar
@@ -76,35 +75,11 @@ class SlowGrammars:
         return "grammar"
 
 
-class ListeningEngine:
-    """Notes who arrives, and lets a test wait for it."""
-
-    def __init__(self) -> None:
-        self._requests: list[Request] = []
-        self._arrival = threading.Condition()
-
-    def submit(self, request: Request) -> None:
-        with self._arrival:
-            self._requests.append(request)
-            self._arrival.notify_all()
-
-    def first(self, count: int) -> list[Request]:
-        with self._arrival:
-            assert self._arrival.wait_for(lambda: len(self._requests) >= count, 20)
-            return self._requests[:count]
-
-
-def make_frame(id: str, **fields: Any) -> GenerateFrame:
-    frame = parse_frame(json.dumps({**generate_frame(id, "zebra"), **fields}).encode())
-    assert isinstance(frame, GenerateFrame)
-    return frame
-
-
 def test_requests_without_a_grammar_overtake_one_that_takes_long() -> None:
     def send(replies: ReplyChannel) -> None:
         engine, model = ListeningEngine(), SlowGrammars()
         preparation = Preparation(engine, replies, Registry())  # type: ignore[arg-type]
-        prompts, grammars = preparation.threads
+        prompts, grammars, _ = preparation.threads
         for thread in (prompts, grammars):
             assert thread.seconds == 0
             threading.Thread(target=thread.run, args=(model,), daemon=True).start()
@@ -141,10 +116,3 @@ def test_which_requests_may_have_a_grammar(choice: Any, tools: Any, constraint: 
     prompt = {"kind": "chat", "messages": [{"role": "user", "content": "a"}], "tools": tools}
     frame = make_frame("id", prompt=prompt, tool_choice=choice, constraint=constraint)
     assert may_have_grammar(frame) is expected
-
-
-def wait_until(condition: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + 20
-    while not condition():
-        assert time.monotonic() < deadline
-        time.sleep(0.001)

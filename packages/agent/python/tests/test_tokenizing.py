@@ -1,15 +1,19 @@
 """Tokens and texts, asked of a worker: what it answers is what a completion would begin with."""
 
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 import pytest
 from tokenizers.processors import TemplateProcessing
 
 from mlxfleet_worker.model.text_model import TextModel
-from mlxfleet_worker.tokens.tokenizing import MOST_CHARACTERS, MOST_TOKENS, answer, detokenize, tokenize
+from mlxfleet_worker.serving.question import Question, questions_thread
+from mlxfleet_worker.serving.registry import Registry
+from mlxfleet_worker.tokens.tokenizing import MOST_CHARACTERS, MOST_TOKENS, detokenize, tokenize
 from mlxfleet_worker.wire.frames import DetokenizeFrame, TokenizeFrame, ToolChoice
 from mlxfleet_worker.wire.prompts import ChatPrompt, Prompt, TextPrompt, TokensPrompt
+from mlxfleet_worker.wire.replies import ReplyChannel
 from reply_reader import replies_to
 from worker_process import Frame, WorkerProcess, generate_frame
 
@@ -75,15 +79,24 @@ def test_bytes_that_are_no_character_are_marked(model: TextModel) -> None:
 
 
 class FailingModel:
-    """A model whose tokenizer has a fault of its own."""
+    """A model whose tokenizer has a fault of its own, which ends the loop when it is asked again."""
 
     tokenizer = None
 
+    def __init__(self) -> None:
+        self.asked = 0
+
     def tokens(self, prompt: Prompt, tool_choice: ToolChoice, /) -> list[int]:
-        raise KeyError("/home/somebody/tokenizer.json", prompt, tool_choice)
+        self._fail("/home/somebody/tokenizer.json", prompt, tool_choice)
 
     def check_tokens(self, tokens: list[int], param: str) -> None:
-        raise KeyError(param, tokens)
+        self._fail(param, tokens)
+
+    def _fail(self, *details: object) -> NoReturn:
+        self.asked += 1
+        if self.asked > 1:
+            raise SystemExit
+        raise KeyError(*details)
 
 
 @pytest.mark.parametrize(
@@ -94,9 +107,19 @@ class FailingModel:
     ],
 )
 def test_a_fault_of_the_worker_is_not_told_as_the_clients(frame: TokenizeFrame | DetokenizeFrame, param: str) -> None:
-    (failed,) = replies_to(lambda replies: answer(frame, FailingModel(), replies))
-    assert (failed["type"], failed["kind"], failed["param"]) == ("failed", "internal", param)
-    assert failed["message"] == "The text could not be tokenized (KeyError)."
+    def send(replies: ReplyChannel) -> None:
+        registry = Registry()
+        thread = questions_thread(replies, registry)
+        for id in ("first", "last"):
+            question = Question(replace(frame, id=id))
+            registry.add(question)
+            thread.submit(question)
+        with pytest.raises(SystemExit):
+            thread.run(FailingModel())
+
+    (failed,) = replies_to(send)
+    assert (failed["id"], failed["kind"], failed["param"]) == ("first", "internal", param)
+    assert failed["message"] == f"The {param} could not be prepared (KeyError)."
 
 
 def ask(worker: WorkerProcess, type: str, **fields: Any) -> Frame:

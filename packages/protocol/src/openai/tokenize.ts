@@ -12,7 +12,10 @@ const { messages, tools, chat_template_kwargs, enable_thinking, reasoning_effort
 /** `POST /v1/tokenize`: the tokens of a text, or of the prompt that a chat request makes. */
 export const tokenizeRequestSchema = z.looseObject({
   model: modelField(),
-  input: option(z.string(), 'The text, of up to a million tokens. Either this or `messages`.'),
+  input: option(
+    z.string(),
+    'The text, of up to a million tokens and four million characters. Either this or `messages`.',
+  ),
   messages: option(
     messages,
     'Extension. The messages of a chat request, to be counted with everything around them.',

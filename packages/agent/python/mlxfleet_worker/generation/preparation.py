@@ -3,10 +3,11 @@
 from typing import TYPE_CHECKING
 
 from ..serving.preparing_thread import PreparingThread
+from ..serving.question import Question, questions_thread
 from ..serving.registry import Registry
-from ..tokens.overlong import least_tokens, longest_text
+from ..tokens.overlong import certain_text, least_tokens
 from ..wire.errors import RequestError
-from ..wire.frames import DetokenizeFrame, GenerateFrame, TokenizeFrame
+from ..wire.frames import GenerateFrame
 from ..wire.prompts import ChatPrompt
 from ..wire.replies import ReplyChannel
 from .engine import Engine
@@ -20,18 +21,21 @@ class Preparation:
     """Requests on their way to the engine.
 
     Grammars have a thread of their own: trying and compiling one takes seconds, and requests without one overtake it.
+    Questions have one too, which long texts may take as long.
     """
 
     def __init__(self, engine: Engine, replies: ReplyChannel, registry: Registry) -> None:
         self._engine = engine
         self._prompts = PreparingThread(self._tokenize, replies, registry)
         self._grammars = PreparingThread(self._constrain, replies, registry)
-        self.threads = (self._prompts, self._grammars)
+        self._questions = questions_thread(replies, registry)
+        self.threads = (self._prompts, self._grammars, self._questions)
         """Each is to be run with the model."""
 
-    def submit(self, task: Request | TokenizeFrame | DetokenizeFrame) -> None:
+    def submit(self, task: Request | Question) -> None:
         """Hand over a new request, or a question."""
-        self._prompts.submit(task)
+        thread = self._questions if isinstance(task, Question) else self._prompts
+        thread.submit(task)
 
     def _tokenize(self, request: Request, model: "TextModel") -> None:
         frame = request.frame
@@ -52,7 +56,7 @@ class Preparation:
 
 def refuse_overlong(request: Request, model: "TextModel") -> None:
     """Raise RequestError for a prompt that is far too long, before it is tokenized and holds up others."""
-    length = least_tokens(longest_text(request.frame.prompt), model.tokenizer, model.context_length)
+    length = least_tokens(certain_text(request.frame.prompt), model.tokenizer, model.context_length)
     if length is not None:
         raise RequestError(
             f"The context length of this model is {model.context_length} tokens, but your {request.param} resulted in "

@@ -6,17 +6,13 @@ from collections.abc import Callable
 from typing import Any, NoReturn
 
 from ..log import log
-from ..tokens.tokenizing import answer
 from ..wire.errors import RequestError
-from ..wire.frames import DetokenizeFrame, TokenizeFrame
 from ..wire.replies import ReplyChannel
 from .registry import Registry, Tracked
 
-Task = Tracked | TokenizeFrame | DetokenizeFrame
-
 
 class PreparingThread:
-    """Requests and questions in order of arrival. Plain Python values only, no MLX."""
+    """Requests, or questions, in order of arrival. Plain Python values only, no MLX."""
 
     def __init__(self, prepare: Callable[[Any, Any], None], replies: ReplyChannel, registry: Registry) -> None:
         """Take note of the work: `prepare` is called with each request and the model, and hands the request on.
@@ -26,7 +22,7 @@ class PreparingThread:
         self._prepare = prepare
         self._replies = replies
         self._registry = registry
-        self._queue: queue.SimpleQueue[Task] = queue.SimpleQueue()
+        self._queue: queue.SimpleQueue[Tracked] = queue.SimpleQueue()
         self._begun: float | None = None
 
     @property
@@ -35,7 +31,7 @@ class PreparingThread:
         begun = self._begun
         return 0.0 if begun is None else time.perf_counter() - begun
 
-    def submit(self, task: Task) -> None:
+    def submit(self, task: Tracked) -> None:
         """Hand over a new task; those that come before the model wait for it."""
         self._queue.put(task)
 
@@ -44,9 +40,7 @@ class PreparingThread:
         while True:
             task = self._queue.get()
             self._begun = time.perf_counter()
-            if isinstance(task, TokenizeFrame | DetokenizeFrame):
-                answer(task, model, self._replies)
-            elif not task.cancelled:
+            if not task.cancelled:
                 self._attempt(task, model)
             self._begun = None
 

@@ -22,13 +22,13 @@ def least_tokens(text: str, tokenizer: Any, context_length: int) -> int | None:
     return count if count > context_length * CERTAINTY else None
 
 
-def longest_text(prompt: Prompt) -> str:
-    """The longest text that is certain to be in the prompt: templates may leave out what is not a user's."""
+def certain_text(prompt: Prompt) -> str:
+    """The text that is certain to be in the prompt: templates may leave out what is not a user's."""
     match prompt:
         case TextPrompt():
             return prompt.text
         case ChatPrompt():
             contents = [message.get("content") for message in prompt.messages if message.get("role") == "user"]
-            return max((each for each in contents if isinstance(each, str)), key=len, default="")
+            return "\n".join(each for each in contents if isinstance(each, str))
         case _:
             return ""

@@ -2,11 +2,9 @@
 
 from typing import Any, Protocol
 
-from ..log import log
 from ..wire.errors import RequestError
 from ..wire.frames import DetokenizeFrame, TokenizeFrame, ToolChoice
-from ..wire.prompts import Prompt, TextPrompt
-from ..wire.replies import ReplyChannel
+from ..wire.prompts import ChatPrompt, Prompt, TextPrompt
 
 MOST_TOKENS = 1_000_000
 """Tokens in one answer, and in one question: as many as the longest contexts have. With ids of six digits they fill
@@ -14,6 +12,10 @@ half of LONGEST_FRAME. The agent's schema says the same."""
 
 MOST_CHARACTERS = 1_000_000
 """Characters in one answer. Those beyond the basic plane take twelve bytes of a frame each."""
+
+MOST_TEXT = 4_000_000
+"""Characters in one question, with those of messages and tools: what a million tokens have of ordinary text. They take
+three seconds, for which further questions wait. What the agent's schema says of them is the same."""
 
 FREE = ToolChoice("auto")
 """Of a prompt that is only counted: its tools are told."""
@@ -31,33 +33,21 @@ class TokenizingModel(Protocol):
         """Raise RequestError that names `param` for a token that the model does not have."""
 
 
-def answer(frame: TokenizeFrame | DetokenizeFrame, model: TokenizingModel, replies: ReplyChannel) -> None:
-    """Reply to one question; whatever is wrong with it, the next one is answered too."""
-    param = _field(frame)
-    try:
-        if isinstance(frame, TokenizeFrame):
-            tokens = tokenize(model, frame.prompt, frame.add_special_tokens)
-            refuse_more(len(tokens), MOST_TOKENS, "tokens", param)
-            replies.send({"type": "tokenized", "id": frame.id, "tokens": tokens})
-        else:
-            refuse_more(len(frame.tokens), MOST_TOKENS, "tokens", param)
-            text = detokenize(model, frame.tokens)
-            refuse_more(len(text), MOST_CHARACTERS, "characters", param)
-            replies.send({"type": "detokenized", "id": frame.id, "text": text})
-    except RequestError as error:
-        replies.send_failed(frame.id, error)
-    except Exception as error:
-        # Only its type: the message may quote the text.
-        log(f"a text could not be tokenized: {type(error).__name__}")
-        message = f"The text could not be tokenized ({type(error).__name__})."
-        replies.send_failed(frame.id, RequestError(message, param, "internal"))
+def answer(frame: TokenizeFrame | DetokenizeFrame, model: TokenizingModel) -> dict[str, Any]:
+    """The reply to one question. Raises RequestError for what is wrong with it, and whatever the tokenizer raises."""
+    if isinstance(frame, TokenizeFrame):
+        tokens = tokenize(model, frame.prompt, frame.add_special_tokens)
+        refuse_more(len(tokens), MOST_TOKENS, "tokens", _field(frame.prompt))
+        return {"type": "tokenized", "id": frame.id, "tokens": tokens}
+    refuse_more(len(frame.tokens), MOST_TOKENS, "tokens", "tokens")
+    text = detokenize(model, frame.tokens)
+    refuse_more(len(text), MOST_CHARACTERS, "characters", "tokens")
+    return {"type": "detokenized", "id": frame.id, "text": text}
 
 
-def _field(frame: TokenizeFrame | DetokenizeFrame) -> str:
-    """The field of the request that the question is about."""
-    if isinstance(frame, DetokenizeFrame):
-        return "tokens"
-    return "input" if isinstance(frame.prompt, TextPrompt) else frame.prompt.param
+def _field(prompt: Prompt) -> str:
+    """The field of the request that a prompt came in."""
+    return "input" if isinstance(prompt, TextPrompt) else prompt.param
 
 
 def refuse_more(count: int, most: int, things: str, param: str) -> None:
@@ -70,11 +60,31 @@ def tokenize(model: TokenizingModel, prompt: Prompt, add_special_tokens: bool = 
     """The tokens that the model begins with, longer than the context too.
 
     Without `add_special_tokens` those of a text alone: what the text itself spells out is a special token even then.
-    Raises RequestError for a prompt that is invalid.
+    Raises RequestError for a prompt that is invalid or too long.
     """
+    length = _text_length(prompt)
+    if length > MOST_TEXT:
+        raise RequestError(f"These are {length} characters; {MOST_TEXT} are taken at most. Split it.", _field(prompt))
     if isinstance(prompt, TextPrompt) and not add_special_tokens:
         return list(model.tokenizer.encode(prompt.text, add_special_tokens=False))
     return model.tokens(prompt, FREE)
+
+
+def _text_length(prompt: Prompt) -> int:
+    """Characters of all texts of a prompt."""
+    waiting: list[Any] = [prompt.text] if isinstance(prompt, TextPrompt) else []
+    if isinstance(prompt, ChatPrompt):
+        waiting = [prompt.messages, prompt.tools, prompt.template_options]
+    length = 0
+    while waiting:
+        match waiting.pop():
+            case str(text):
+                length += len(text)
+            case dict(members):
+                waiting += members.values()
+            case list(items):
+                waiting += items
+    return length
 
 
 def detokenize(model: TokenizingModel, tokens: list[int]) -> str:
