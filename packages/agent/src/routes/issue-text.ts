@@ -40,12 +40,17 @@ export function issueText(issue: Issue): string {
         : 'this name is not allowed';
     case 'invalid_type':
       if (issue.expected === 'int') return 'must be a whole number';
+      if (issue.expected === 'record') return plain(issue).replace('record', 'object');
       break;
     case 'invalid_union':
       if (issue.options !== undefined) return oneOf(issue.options);
       break;
   }
-  return issue.message.replace(/^Invalid input(: )?/, '') || 'none of the allowed forms';
+  return plain(issue);
+}
+
+function plain({ message }: Issue): string {
+  return message.replace(/^Invalid input(: )?/, '') || 'none of the allowed forms';
 }
 
 function boundText({ origin = '' }: Issue, relation: string, bound: number | bigint = 0): string {

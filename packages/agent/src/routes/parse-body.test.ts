@@ -75,7 +75,37 @@ test.each<[keyof typeof SCHEMAS, object, string, string, string]>([
   ],
   ['completion', { model: 'm', prompt: [] }, 'prompt', 'INVALID_VALUE', 'must have at least 1 item'],
   ['completion', { model: 'm', prompt: 5 }, 'prompt', 'INVALID_TYPE', 'expected string or array'],
+  [
+    'chat',
+    { ...CHAT, chat_template_kwargs: [] },
+    'chat_template_kwargs',
+    'INVALID_TYPE',
+    'expected object, received array',
+  ],
 ])('%s %j', (kind, body, param, code, text) => {
   const { message, param: named, definition } = refusal(kind, body);
   expect([named, definition.code, message]).toEqual([param, code, `'${param}': ${text}.`]);
+});
+
+test.each<[keyof typeof SCHEMAS, object, string]>([
+  ['load', {}, 'model'],
+  ['load', { model: null }, 'model'],
+  ['chat', { ...CHAT, messages: null }, 'messages'],
+  ['chat', { model: 'm', messages: [{ role: 'user', content: null }] }, 'messages.0.content'],
+  ['chat', { model: 'm', messages: [{ role: null, content: 'a' }] }, 'messages.0.role'],
+  ['completion', { model: 'm', prompt: null }, 'prompt'],
+])('%s %j lacks %s', (kind, body, param) => {
+  const { message, param: named, definition } = refusal(kind, body);
+  expect([named, definition.code, message]).toEqual([
+    param,
+    'MISSING_REQUIRED_PARAMETER',
+    `'${param}' is required.`,
+  ]);
+});
+
+test('null in a list is no field that was left out', () => {
+  expect(refusal('chat', { model: 'm', messages: [null] })).toMatchObject({
+    param: 'messages.0',
+    code: 'INVALID_TYPE',
+  });
 });

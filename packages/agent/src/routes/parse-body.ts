@@ -44,7 +44,7 @@ function deepest(issue: Issue): Issue {
     null,
   );
   if (furthest !== null) return { ...furthest, path: [...issue.path, ...furthest.path] };
-  const expected = options.flatMap((option) => /expected (\w+)/.exec(option.message)?.[1] ?? []);
+  const expected = options.flatMap((option) => /expected (\w+)/.exec(issueText(option))?.[1] ?? []);
   if (expected.length === 0) return issue;
   return { ...issue, message: `expected ${[...new Set(expected)].join(' or ')}` };
 }
@@ -54,11 +54,14 @@ function distance(issue: Issue): number {
   return 2 * issue.path.length + (isOfType(issue) ? 0 : 1);
 }
 
+/** A field that is null counts as left out; null in a list is an item like others. */
 function isMissing(body: unknown, issue: Issue): boolean {
   let value: unknown = body;
+  let isItem = false;
   for (const part of issue.path) {
     if (typeof value !== 'object' || value === null) return false;
+    isItem = Array.isArray(value);
     value = new Map<PropertyKey, unknown>(Object.entries(value)).get(String(part));
   }
-  return value === undefined;
+  return value === undefined || (value === null && !isItem);
 }

@@ -17,10 +17,12 @@ export async function modelNotFound(id: string, catalog: ModelCatalog): Promise<
   const ids = (await catalog.list()).map((location) => location.id);
   const named = ids.slice(0, MOST_NAMED).join(', ');
   const more = ids.length > MOST_NAMED ? ` and ${String(ids.length - MOST_NAMED)} more` : '';
-  const have = ids.length === 0 ? 'It has no models yet.' : `It has: ${named}${more}.`;
+  const have = ids.length === 0 ? 'has no models yet' : `has: ${named}${more}`;
   // An id that is none may be anything, a whole file's worth of control characters too.
-  const name = isModelId(id) ? `The model '${id}' is not on this host.` : 'This is not the id of a model.';
-  return new ApiError(API_ERRORS.MODEL_NOT_FOUND, `${name} ${have}`, { param: 'model' });
+  const text = isModelId(id)
+    ? `The model '${id}' is not on this host, which ${have}.`
+    : `'model' is not the id of a model. This host ${have}.`;
+  return new ApiError(API_ERRORS.MODEL_NOT_FOUND, text, { param: 'model' });
 }
 
 /** Of a model that was fetched and cannot be used. */

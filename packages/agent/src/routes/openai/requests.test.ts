@@ -39,7 +39,7 @@ describe('requests that are refused', () => {
   test.each<[string, string, unknown, Partial<Refusal>]>([
     ['broken JSON', CHAT, '{"model":', { status: 400, code: 'broken_json' }],
     ['an empty body', CHAT, '', { status: 400, code: 'broken_json' }],
-    ['a poisoned prototype', CHAT, '{"__proto__":{"x":1}}', { status: 400, code: 'broken_json' }],
+    ['a poisoned prototype', CHAT, '{"__proto__":{"x":1}}', { status: 400, code: 'invalid_value' }],
     ['an array', CHAT, '[]', { status: 400, code: 'invalid_type' }],
     ['null', CHAT, 'null', { status: 400, code: 'invalid_type' }],
     ['no model', CHAT, { messages: [] }, { status: 400, param: 'model', code: 'missing_required_parameter' }],
@@ -117,8 +117,14 @@ describe('requests that are refused', () => {
         status: 404,
         param: 'model',
         code: 'model_not_found',
-        message: "The model 'nothing' is not on this host. It has: broken, m.",
+        message: "The model 'nothing' is not on this host, which has: broken, m.",
       },
+    ],
+    [
+      'what is the id of no model',
+      CHAT,
+      chat('a', { model: '../x' }),
+      { status: 404, message: "'model' is not the id of a model. This host has: broken, m." },
     ],
     [
       "a hub's model that cannot be fetched",
