@@ -270,6 +270,8 @@ class TestReasoning:
             ("deepseek", {"reasoning_effort": "medium"}, "<think>"),
             ("gemma3", {"enable_thinking": False}, "model\n"),
             ("gemma3", {"reasoning_effort": "none"}, "model\n"),
+            ("gemma3", {"reasoning_effort": "high"}, "model\n"),
+            ("gemma3", {"enable_thinking": True}, "model\n"),
         ],
     )
     def test_options_reach_the_template(
@@ -284,8 +286,6 @@ class TestReasoning:
     @pytest.mark.parametrize(
         ("family", "options", "param"),
         [
-            ("gemma3", {"reasoning_effort": "high"}, "reasoning_effort"),
-            ("gemma3", {"enable_thinking": True}, "enable_thinking"),
             ("gpt_oss", {"reasoning_effort": "none"}, "reasoning_effort"),
             ("gpt_oss", {"enable_thinking": False}, "enable_thinking"),
             ("qwen3_thinking", {"enable_thinking": False}, "enable_thinking"),

@@ -69,7 +69,6 @@ class ChatFormat:
         options = with_reasoning_options(
             prompt.template_options,
             self.template,
-            has_reasoning=self.has_reasoning,
             has_efforts_of_its_own=self.is_harmony,
         )
         tools = prompt.tools if tool_choice.mode != "none" else []

@@ -11,11 +11,12 @@ HARMONY_EFFORTS = {"minimal": "low", "low": "low", "medium": "medium", "high": "
 
 
 def with_reasoning_options(
-    given: dict[str, Any], template: ChatTemplate, *, has_reasoning: bool, has_efforts_of_its_own: bool
+    given: dict[str, Any], template: ChatTemplate, *, has_efforts_of_its_own: bool
 ) -> dict[str, Any]:
     """Template options in which `enable_thinking` and `reasoning_effort` do what they say.
 
-    Raises RequestError where the model cannot do it.
+    A model that does not reason takes every wish, and nothing changes: clients send one effort to all models. Raises
+    RequestError for a wish that a model which reasons cannot follow.
     """
     options = {name: value for name, value in given.items() if value is not None}
     effort = options.get("reasoning_effort")
@@ -26,13 +27,9 @@ def with_reasoning_options(
             if effort == "none":
                 raise RequestError("This model cannot answer without reasoning.", "reasoning_effort")
             options["reasoning_effort"] = HARMONY_EFFORTS[effort]
-        elif not has_reasoning and effort != "none":
-            raise RequestError("This model does not reason.", "reasoning_effort")
         else:
             options.setdefault("enable_thinking", effort != "none")
     thinks = options.get("enable_thinking")
-    if thinks is True and not has_reasoning:
-        raise RequestError("This model does not reason.", "enable_thinking")
     if thinks is False and has_efforts_of_its_own:
         raise RequestError("This model cannot answer without reasoning.", "enable_thinking")
     if thinks is not None and template.reads("thinking") and not template.reads("enable_thinking"):
