@@ -16,6 +16,7 @@ from importlib.metadata import PackageNotFoundError, version
 from importlib.util import find_spec
 from typing import Any, NoReturn
 
+from .caches.errors import UnsupportedCacheError
 from .embedding.engine import EmbeddingEngine
 from .embedding.preparation import EmbeddingPreparation
 from .embedding.request import EmbeddingRequest
@@ -27,7 +28,7 @@ from .serving.limits import EngineBrokenError
 from .serving.preparing_thread import PreparingThread
 from .serving.question import Question
 from .serving.registry import Registry
-from .wire.errors import RequestError
+from .wire.errors import ModelSettingsError, RequestError
 from .wire.frames import (
     PROTOCOL_VERSION,
     CancelFrame,
@@ -225,7 +226,7 @@ class Worker:
             model = self._engine.load(frame)
         except Exception as error:
             log_exception("the model could not be loaded")
-            self._replies.send({"type": "load_failed", "message": f"{type(error).__name__}: {error}"})
+            self._replies.send({"type": "load_failed", "message": _load_failure(error)})
             end_process(1)
         for thread in self._preparation.threads:
             threading.Thread(
@@ -240,6 +241,13 @@ class Worker:
             log_exception("preparing requests failed")
         finally:
             end_process(1)
+
+
+def _load_failure(error: Exception) -> str:
+    """What the agent is told: our own words as they are, those of a library with the kind of its error."""
+    if isinstance(error, (ModelSettingsError, UnsupportedCacheError)):
+        return str(error)
+    return f"{type(error).__name__}: {error}"
 
 
 def main() -> NoReturn:

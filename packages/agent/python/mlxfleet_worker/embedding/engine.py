@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from ..log import log, log_exception
 from ..serving.limits import MAX_FAILED_STEPS, SECONDS_BEFORE_RELEASE, EngineBrokenError
 from ..serving.registry import Registry
-from ..wire.errors import FailureKind, RequestError
+from ..wire.errors import FailureKind, ModelSettingsError, RequestError
 from ..wire.frames import LoadFrame, ShrinkFrame
 from ..wire.replies import ReplyChannel
 from .passes import PassBudget, Passes, Work
@@ -49,7 +49,7 @@ class EmbeddingEngine:
         from .model import EmbeddingModel
 
         if frame.adapter_path is not None:
-            raise ValueError("embedding models take no adapters")
+            raise ModelSettingsError("Embedding models take no adapters.")
         begun = time.perf_counter()
         set_memory_limits(frame.memory_limit_bytes)
         model = EmbeddingModel(frame.path, frame.context_length)

@@ -9,6 +9,7 @@ from mlx_lm.models.cache import can_trim_prompt_cache, make_prompt_cache, trim_p
 from mlx_lm.tokenizer_utils import TokenizerWrapper
 
 from ..tokens.common_length import common_length
+from ..wire.errors import ModelSettingsError
 
 LONGEST_MATCH = 4
 SHORTEST_MATCH = 2
@@ -58,15 +59,15 @@ class DraftModel:
     """A small model with the same vocabulary, decoding greedily."""
 
     def __init__(self, path: str, tokenizer: TokenizerWrapper) -> None:
-        """Load the folder. Raises ValueError when its vocabulary is another one or its cache cannot go back."""
+        """Load the folder. Raises ModelSettingsError when its vocabulary is another one or its cache cannot go back."""
         if not (Path(path) / "config.json").is_file():
             raise FileNotFoundError(f"{path} holds no config.json")
         self._model, own = load(path)
         if own.get_vocab() != tokenizer.get_vocab():
-            raise ValueError("The draft model has another vocabulary than the model.")
+            raise ModelSettingsError("The draft model has another vocabulary than the model.")
         self._cache = make_prompt_cache(self._model)
         if not can_trim_prompt_cache(self._cache):
-            raise ValueError("The draft model has a cache that cannot go back; it cannot be used for drafting.")
+            raise ModelSettingsError("The draft model has a cache that cannot go back; it cannot be used for drafting.")
         self._read: list[int] = []
 
     def draft(self, tokens: list[int], count: int) -> list[int]:

@@ -1,4 +1,4 @@
-"""The one exception that a request's own fault travels in."""
+"""The exceptions that a request's own fault, and that of a model's configuration, travel in."""
 
 from typing import Literal
 
@@ -16,3 +16,7 @@ class RequestError(Exception):
         self.message = message
         self.param = param
         self.kind: FailureKind = kind
+
+
+class ModelSettingsError(Exception):
+    """The model cannot be loaded with the settings that it is given; the message is for the operator and says all."""
