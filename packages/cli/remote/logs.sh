@@ -1,6 +1,7 @@
 # shellcheck shell=sh
 # shellcheck disable=SC2154,SC2034,SC2016 # values of the caller; variables of other parts; awk code is quoted
-# Lines of a log file, as they are. Follows until the operator goes away.
+# One JSON line that says whether there is such a log, then the lines of the file as they are. Follows until the operator
+# goes away.
 
 # Lines of the agent carry their time as "time":<milliseconds>, those of a worker begin with an ISO time, which is
 # compared as text; a line without a time belongs to the line before it.
@@ -35,6 +36,9 @@ main() {
     json_send
     exit 1
   fi
+  json_new
+  json_text event begin
+  json_send
   trap logs_interrupted TERM INT HUP
   watch_operator
   if [ -n "$SINCE_SECONDS" ]; then

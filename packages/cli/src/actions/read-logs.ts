@@ -34,18 +34,19 @@ export async function readLogs(
     SINCE_SECONDS: options.sinceSeconds === null ? '' : String(Math.ceil(options.sinceSeconds)),
     FOLLOW: options.follow ? 'yes' : 'no',
   });
-  let last = '';
+  // The first line is the script's own; lines of a log may look like anything.
+  let first: string | null = null;
   try {
     const { exitCode } = await runScript(
       target.host,
       remote,
       (line) => {
-        last = line;
-        onLine(line);
+        if (first === null) first = line;
+        else onLine(line);
       },
       { holdStdin: true, signal },
     );
-    if (exitCode !== 0) throw logsError(target.settings.name, last);
+    if (exitCode !== 0) throw logsError(target.settings.name, first ?? '');
   } catch (error) {
     if (!(signal.aborted && options.follow)) throw error;
   }

@@ -158,7 +158,13 @@ describe('the life of a host', () => {
     const words = [`${stamp(7_200_000)} old`, 'Traceback, as old', `${stamp(5000)} new`, 'Traceback, as new'];
     await writeFile(host.path('logs/worker-org--a_model.log'), `${words.join('\n')}\n`);
     expect(await shown({ worker: 'org/a model', sinceSeconds: 60 })).toEqual(words.slice(2));
-    await expect(shown({ worker: 'gone' })).rejects.toMatchObject({ code: 'NO_LOGS' });
+    const seen: string[] = [];
+    const none = { lines: null, follow: false, sinceSeconds: null, worker: 'gone' };
+    await expect(readLogs(host.target, none, (line) => seen.push(line), signal)).rejects.toMatchObject({
+      code: 'NO_LOGS',
+      message: expect.stringMatching(/worker-gone\.log$/),
+    });
+    expect(seen).toEqual([]);
   });
 
   test('followed logs end with the signal and leave no process behind', async () => {
