@@ -87,6 +87,34 @@ test('an agent that serves without its supervisor is degraded, not stopped', asy
 });
 
 test.each([
+  [
+    "The model 'org/q8' could not be loaded: kv_bits needs other heads",
+    "The model 'org/q8' could not be loaded: kv_bits needs other heads",
+  ],
+  ['it is not on this host', 'org/q8 does not load: it is not on this host'],
+  [null, 'org/q8 does not load: unknown reason'],
+])(
+  'a host of whose models one does not load says which, why and where more is: %j',
+  async (error, message) => {
+    const failed = {
+      id: 'org/q8',
+      state: 'failed',
+      memory_bytes: null,
+      context_length: null,
+      pinned: false,
+      idle_timeout_seconds: null,
+      last_used_at: null,
+      requests: { running: 0, waiting: 0 },
+      error,
+    };
+    const admin = { fact: 'admin', status: JSON.stringify({ ...ADMIN, models: [failed] }) };
+    const { hosts } = await status([hostThatSays(CURRENT, RUNNING, admin)], signal);
+    const hint = 'See `mlxfleet logs air --worker org/q8`; `mlxfleet load org/q8 air` tries it again.';
+    expect(hosts).toMatchObject([{ state: 'degraded', error: { message, hint } }]);
+  },
+);
+
+test.each([
   ['stands still', true, { state: 'not-installed', error: null }],
   ['runs on', false, { state: 'unreachable', error: { code: 'STATUS_TIMEOUT' } }],
 ])('the deadline %s while a question is open', async (_what, isTold, expected) => {

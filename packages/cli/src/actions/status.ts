@@ -88,7 +88,7 @@ function emptyRow(name: string, address: string | null): Omit<HostStatus, 'state
 /** A host's row from its facts. Pure. */
 function statusRow(name: string, address: string | null, facts: HostFacts): HostStatus {
   const { admin, current } = facts;
-  const { state, problem } = judge(facts);
+  const { state, problem, hint } = judge(facts);
   const mismatch = protocolMismatch(name, facts.agentProtocol);
   if (mismatch !== null && state !== 'stopped' && current !== null) {
     const { id: release, version } = current;
@@ -106,7 +106,10 @@ function statusRow(name: string, address: string | null, facts: HostFacts): Host
     release: current?.id ?? null,
     version: admin?.version ?? current?.version ?? null,
     ...(admin === null ? {} : agentColumns(admin)),
-    error: problem === null ? null : errorRow(new CodedError(ERRORS.AGENT_UNHEALTHY, problem), name),
+    error:
+      problem === null
+        ? null
+        : errorRow(new CodedError(ERRORS.AGENT_UNHEALTHY, problem, hint === undefined ? {} : { hint }), name),
   };
 }
 
@@ -124,7 +127,14 @@ function agentColumns(
   };
 }
 
-function judge({ current, lock, service, admin }: HostFacts): { state: HostState; problem: string | null } {
+interface Verdict {
+  readonly state: HostState;
+  readonly problem: string | null;
+  /** Where the problem has more to be done about it than others. */
+  readonly hint?: string;
+}
+
+function judge({ current, lock, service, admin }: HostFacts): Verdict {
   if (current === null) return { state: 'not-installed', problem: null };
   if (service?.state !== 'running') {
     if (admin === null) return { state: 'stopped', problem: null };
@@ -148,9 +158,7 @@ function judge({ current, lock, service, admin }: HostFacts): { state: HostState
     return { state: 'degraded', problem: 'the agent takes no new requests (draining)' };
   }
   const failed = admin.models.find(({ state }) => state === 'failed');
-  if (failed !== undefined) {
-    return { state: 'degraded', problem: `${failed.id} does not load: ${failed.error ?? 'unknown reason'}` };
-  }
+  if (failed !== undefined) return failedModel(failed);
   if (!admin.worker.healthy) return { state: 'degraded', problem: `worker: ${admin.worker.status}` };
   if (current.state !== 'good') {
     // A deploy is judging it; or one was cut off by a power cut between switch and record, and nobody is.
@@ -161,6 +169,15 @@ function judge({ current, lock, service, admin }: HostFacts): { state: HostState
     };
   }
   return { state: 'healthy', problem: null };
+}
+
+function failedModel({ id, error }: AdminStatus['models'][number]): Verdict {
+  const reason = error ?? 'unknown reason';
+  return {
+    state: 'degraded',
+    problem: reason.includes(id) ? reason : `${id} does not load: ${reason}`,
+    hint: `See \`mlxfleet logs HOST --worker ${id}\`; \`mlxfleet load ${id} HOST\` tries it again.`,
+  };
 }
 
 /** Reads `[[days-]hours:]minutes:seconds`. */

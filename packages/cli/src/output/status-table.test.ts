@@ -94,6 +94,26 @@ test('80 columns drop from the right', () => {
   `);
 });
 
+test('what is wrong with a host that serves stands below the table, in front of what to do', () => {
+  const error = {
+    code: 'AGENT_UNHEALTHY',
+    message: 'org/q8 does not load: kv_bits needs heads whose size is a multiple of 32',
+    hint: 'Look at `mlxfleet logs air`.',
+  };
+  const [studio, air] = fleet.hosts;
+  if (studio === undefined || air === undefined) throw new Error('there are two hosts');
+  const document = { ...fleet, hosts: [studio, { ...air, error }] };
+  expect(`\n${statusLines(document, 80, plain).join('\n')}`).toMatchInlineSnapshot(`
+    "
+    HOST    STATE       RELEASE            MODEL                     RUN/WAIT  TOK/S
+    studio  ● healthy   1123-3f9a (1.4.0)  Qwen3-32B-4bit +1              3/0     61
+    air     ◑ degraded  1123-3f9a (1.4.0)  Qwen2.5-0.5B-Instruct-4…       0/0      -
+
+    air     org/q8 does not load: kv_bits needs heads whose size is a multiple of
+            32. Look at \`mlxfleet logs air\`."
+  `);
+});
+
 test('50 columns are cards of two lines', () => {
   expect(`\n${statusLines(fleet, 50, plain).join('\n')}`).toMatchInlineSnapshot(`
     "

@@ -91,13 +91,25 @@ function tableRow(host: HostStatus): Row {
   };
 }
 
-/** Below the table, what to do about errors where the row had no room for it. */
+/** Of the reason below the table, so many lines at most: it may repeat the log of a worker. */
+const MOST_REASON_LINES = 4;
+
+/** What is wrong with a host whose row shows what it serves instead; empty where the row says it. */
+function reasonBelow({ error, memory }: HostStatus, room: number): string {
+  if (error === null || memory === null) return '';
+  const reason = truncate(plainLine(error.message), MOST_REASON_LINES * room);
+  return /[.…]$/.test(reason) ? reason : `${reason}.`;
+}
+
+/** Below the table, what is wrong and what to do about it, where the row had no room for it. */
 function hintLines(hosts: readonly HostStatus[], lines: readonly string[], columns: number): string[] {
   const width = Math.max(0, ...hosts.map((host) => textWidth(host.name)));
   return hosts.flatMap((host, index) => {
     const hint = plainLine(host.error?.hint ?? '');
-    if (hint === '' || lines[index + 1]?.endsWith(hint) === true) return [];
-    return wrap(hint, columns - width - 2).map((line, part) => {
+    const room = columns - width - 2;
+    const reason = reasonBelow(host, room);
+    if (reason === '' && (hint === '' || lines[index + 1]?.endsWith(hint) === true)) return [];
+    return wrap(`${reason} ${hint}`.trim(), room).map((line, part) => {
       const name = part === 0 ? host.name : '';
       return truncate(`${pad(name, width)}  ${line}`, columns);
     });
