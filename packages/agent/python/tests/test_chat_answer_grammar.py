@@ -139,4 +139,4 @@ def test_the_error_says_which_schema_it_is_about(chat_models: Path) -> None:
     tool["function"]["parameters"]["type"] = "object"
     with pytest.raises(RequestError) as refused:
         answer_grammar(load_chat(chat_models / "qwen3_coder")[1], SCHEMA, False, [tool])
-    assert refused.value.param == "tools"
+    assert refused.value.param == "tools.0.function.parameters"

@@ -3,7 +3,8 @@
 from collections.abc import Sequence
 from typing import Any
 
-from .forced_calls import Calls, free_reasoning, harmony_analysis, make_tool
+from ..wire.frames import ToolChoice
+from .forced_calls import Calls, free_reasoning, harmony_analysis, tools_of_choice
 from .format import ChatFormat
 from .grammar import GrammarWriter
 from .syntax import ParsedCalls
@@ -42,5 +43,5 @@ def _calls(format: ChatFormat, writer: GrammarWriter, tools: Sequence[dict[str, 
     if isinstance(syntax, ParsedCalls) and not is_strict:
         block = f"{writer.literal(syntax.start)} {writer.anything_until(syntax.end, format.end_tokens)}"
         return f"({block})+" if parallel and syntax.end else block
-    calls = Calls(format, writer, [make_tool(format, tool, is_free=True) for tool in tools])
+    calls = Calls(format, writer, tools_of_choice(format, tools, ToolChoice("auto")))
     return calls.harmony_call() if format.is_harmony else calls.forced(parallel)

@@ -5,6 +5,8 @@ import re
 from dataclasses import dataclass
 from typing import Any
 
+from ..constraints.malformed import malformed_reason
+from ..constraints.schema import refused
 from ..wire.errors import RequestError
 from .grammar import ANY_TEXT, GrammarWriter, either, members, pattern, quoted
 
@@ -15,61 +17,97 @@ SCALARS = {
     "boolean": '("true" | "false")',
     "null": '"null"',
 }
-ENFORCED = frozenset(
+ANNOTATIONS = frozenset(
     {
-        "additionalProperties",
-        "const",
+        "$comment",
+        "$defs",
+        "$schema",
         "default",
+        "definitions",
+        "deprecated",
         "description",
-        "enum",
-        "items",
-        "maxLength",
-        "minLength",
-        "properties",
-        "required",
+        "examples",
+        "readOnly",
         "title",
-        "type",
+        "writeOnly",
     }
 )
-"""Keywords that the notations without JSON keep to, or that ask for nothing."""
+"""Keywords that ask nothing of a value."""
+OBJECT_KEYWORDS = ANNOTATIONS | {"additionalProperties", "properties", "required", "type"}
+"""Keywords that the notations without JSON keep to in an object of arguments."""
+ENFORCED = OBJECT_KEYWORDS | {"const", "enum", "items", "maxLength", "minLength", "nullable"}
+"""Keywords that they keep to in one argument."""
 
 
 @dataclass(frozen=True)
 class Tool:
-    """A tool that may be called: its name, its arguments' schema, and whether that has to be kept to the letter."""
+    """A tool that may be called: its name, its arguments' schema, and whether that has to be kept to the letter.
+
+    `param` is where the schema stands in the request, as errors name it.
+    """
 
     name: str
     schema: dict[str, Any]
-    is_strict: bool
+    is_enforced: bool
+    param: str
 
     @classmethod
-    def of(cls, definition: dict[str, Any], *, is_free: bool = False) -> "Tool":
-        """The tool of a definition; with `is_free` any arguments will do."""
+    def of(cls, definition: dict[str, Any], index: int, *, is_forced: bool, is_free: bool = False) -> "Tool":
+        """The tool of the definition at this index; with `is_free` any arguments will do, unless it is strict.
+
+        Schemas of tools that are strict, or that have to be called, are enforced. Raises RequestError where such a one
+        is malformed, or is none of an object.
+        """
         function = definition["function"]
-        is_strict = function.get("strict") is True
-        if is_free and not is_strict:
-            return cls(function["name"], {"type": "object"}, False)
-        return cls(function["name"], _closed_object(function.get("parameters") or {"properties": {}}), is_strict)
+        is_enforced = is_forced or function.get("strict") is True
+        param = parameters_place(index)
+        if is_free and not is_enforced:
+            return cls(function["name"], {"type": "object"}, False, param)
+        given = function.get("parameters") or {"properties": {}}
+        if is_enforced and (reason := malformed_reason(given) or _reason_against_object(given)):
+            raise refused(reason, param)
+        return cls(function["name"], _closed_object(given), is_enforced, param)
 
     @property
     def properties(self) -> dict[str, Any]:
         """The schemas of the arguments, for notations that write them one by one."""
         if found := [keyword for keyword in COMBINATORS if keyword in self.schema]:
-            raise RequestError(
-                f"{self.name} cannot be forced: this model's notation has no form for {found[0]}.", "tool_choice"
-            )
+            raise self.beyond_notation(found[0])
+        self.check_object(self.schema, OBJECT_KEYWORDS)
         properties = self.schema.get("properties", {})
         definitions = {key: self.schema[key] for key in ("$defs", "definitions") if key in self.schema}
         return {name: _with_definitions(schema, definitions) for name, schema in properties.items()}
+
+    def check_object(self, schema: dict[str, Any], keywords: frozenset[str]) -> None:
+        """Raise RequestError for an object that a notation without JSON cannot keep to."""
+        self.check_keywords(schema, keywords)
+        if self.is_enforced and (missing := set(schema.get("required", [])) - schema.get("properties", {}).keys()):
+            raise refused(f"{min(missing)[:80]!r} is required and not described", self.param)
+
+    def check_keywords(self, schema: dict[str, Any], keywords: frozenset[str] = ENFORCED) -> None:
+        """Raise RequestError for what a notation without JSON cannot keep to."""
+        if not self.is_enforced:
+            return
+        if unknown := {key for key in schema if key not in keywords and not _is_union(schema, key)}:
+            raise self.beyond_notation(min(unknown))
+
+    def beyond_notation(self, keyword: str) -> RequestError:
+        """The error for a keyword that the model's notation cannot express."""
+        return refused(f"this model's notation of calls has no form for {keyword[:80]}", self.param)
 
     def requires(self, name: str) -> bool:
         """Whether this argument has to be there."""
         return name in self.schema.get("required", [])
 
 
+def parameters_place(index: int) -> str:
+    """Where the schema of this tool stands in a request, as the `param` of an error."""
+    return f"tools.{index}.function.parameters"
+
+
 def json_arguments(writer: GrammarWriter, tool: Tool) -> str:
     """One JSON object."""
-    return writer.json(tool.schema, is_lenient=not tool.is_strict)
+    return writer.json(tool.schema, is_lenient=not tool.is_enforced, param=tool.param)
 
 
 @dataclass(frozen=True)
@@ -98,13 +136,15 @@ def python_arguments(writer: GrammarWriter, tool: Tool) -> str:
         if not name.isidentifier():
             raise RequestError(f"{tool.name} cannot be forced: {name} is no name in Python.", "tool_choice")
     each = [
-        (
-            writer.rule(f"{quoted(name + '=')} {writer.json(_object_or_any(schema), is_lenient=not tool.is_strict)}"),
-            tool.requires(name),
-        )
+        (writer.rule(f"{quoted(name + '=')} {_json_value(writer, tool, schema)}"), tool.requires(name))
         for name, schema in tool.properties.items()
     ]
     return members(writer, each, ", ")
+
+
+def _json_value(writer: GrammarWriter, tool: Tool, schema: Any) -> str:
+    """One argument as JSON."""
+    return writer.json(_object_or_any(schema), is_lenient=not tool.is_enforced, param=tool.param)
 
 
 def gemma_arguments(writer: GrammarWriter, tool: Tool, quote: str) -> str:
@@ -123,14 +163,14 @@ class _GemmaValues:
         each = []
         for name in sorted(properties):
             if not re.fullmatch(r"\w+", name):
-                raise RequestError(f"{self._tool.name} cannot be forced: {name} cannot be a key here.", "tool_choice")
+                raise refused(f"{name[:80]!r} cannot be a key in this model's notation of calls", self._tool.param)
             expression = f"{quoted(name + ':')} {self._value(properties[name])}"
             each.append((self._writer.rule(expression), name in required))
         return f"{quoted('{')} {members(self._writer, each, ',')} {quoted('}')}"
 
     def _value(self, schema: Any) -> str:
         schema = schema if isinstance(schema, dict) else {}
-        _check_keywords(self._tool, schema)
+        self._tool.check_keywords(schema)
         if (values := _fixed_values(schema)) is not None:
             return either([self._fixed(value) for value in values])
         return either([self._of_type(each, schema) for each in _types(schema)])
@@ -144,6 +184,7 @@ class _GemmaValues:
         if type == "array":
             item = self._writer.rule(self._value(schema.get("items", {})))
             return f'"[" ({item} ("," {item})*)? "]"'
+        self._tool.check_object(schema, ENFORCED)
         return self.object(schema.get("properties", {}), schema.get("required", []))
 
     def _fixed(self, value: Any) -> str:
@@ -155,8 +196,8 @@ class _GemmaValues:
 def _tagged_value(writer: GrammarWriter, tool: Tool, schema: Any, closing: str) -> str:
     schema = schema if isinstance(schema, dict) else {}
     if "string" not in _types(schema):
-        return f"{writer.json(schema, is_lenient=not tool.is_strict)} {writer.literal(closing)}"
-    _check_keywords(tool, schema)
+        return f"{_json_value(writer, tool, schema)} {writer.literal(closing)}"
+    tool.check_keywords(schema)
     if (values := _fixed_values(schema)) is not None:
         texts = [value if isinstance(value, str) else json.dumps(value) for value in values]
         return f"{either([writer.literal(text) for text in texts])} {writer.literal(closing)}"
@@ -188,9 +229,20 @@ def _fixed_values(schema: dict[str, Any]) -> list[Any] | None:
     return [schema["const"]] if "const" in schema else schema.get("enum")
 
 
-def _check_keywords(tool: Tool, schema: dict[str, Any]) -> None:
-    if tool.is_strict and (unknown := schema.keys() - ENFORCED):
-        raise RequestError(f"{tool.name} is strict, but this model's notation cannot keep to {min(unknown)}.", "tools")
+def _is_union(schema: dict[str, Any], keyword: str) -> bool:
+    """Whether this keyword only says which types a value may have, as for a text or null."""
+    branches = schema[keyword] if keyword in ("anyOf", "oneOf") and "type" not in schema else []
+    return bool(branches) and all(
+        isinstance(branch, dict) and branch.keys() <= ANNOTATIONS | {"type"} for branch in branches
+    )
+
+
+def _reason_against_object(schema: dict[str, Any]) -> str | None:
+    """What is wrong with arguments that are no object."""
+    types = schema.get("type", "object")
+    if types == "object" or (isinstance(types, list) and "object" in types):
+        return None
+    return "arguments are an object, and it has another type"
 
 
 def _closed_object(schema: dict[str, Any]) -> dict[str, Any]:

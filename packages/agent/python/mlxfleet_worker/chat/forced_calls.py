@@ -4,7 +4,7 @@ What the caller compiles them with is llguidance; in the syntax here `<[5]>` is 
 """
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from ..wire.errors import RequestError
@@ -52,14 +52,13 @@ def tool_grammar(
     is_strict = any(tool["function"].get("strict") is True for tool in tools)
     if tool_choice.mode == "none" or (tool_choice.mode == "auto" and not is_strict):
         return None
-    if tool_choice.mode == "named":
-        tools = [tool for tool in tools if tool["function"]["name"] == tool_choice.name]
-    if not tools:
+    is_free = tool_choice.mode == "auto"
+    callable_tools = tools_of_choice(format, tools, tool_choice)
+    if not callable_tools:
         called = f"{tool_choice.name} is none of the tools." if tool_choice.name else "There are no tools to call."
         raise RequestError(called, "tool_choice")
-    is_free = tool_choice.mode == "auto"
     writer = GrammarWriter(format.added_tokens, "tools")
-    calls = Calls(format, writer, [make_tool(format, tool, is_free=is_free) for tool in tools])
+    calls = Calls(format, writer, callable_tools)
     # Exactly the named call.
     parallel = parallel and tool_choice.mode != "named"
     if format.is_harmony:
@@ -68,12 +67,19 @@ def tool_grammar(
     return writer.grammar(f"{reasoning} {calls.among_text(parallel) if is_free else calls.forced(parallel)}")
 
 
-def make_tool(format: ChatFormat, definition: dict[str, Any], *, is_free: bool) -> Tool:
-    """The tool of a definition; with `is_free` arguments of tools that are not strict need not follow their schema.
+def tools_of_choice(format: ChatFormat, tools: Sequence[dict[str, Any]], tool_choice: ToolChoice) -> list[Tool]:
+    """The tools that this choice allows; with `auto` arguments of tools that are not strict are free.
 
-    Only JSON has a form for arguments of any name. In other notations they follow the schema all the same.
+    Only JSON has a form for arguments of any name. In other notations they follow the schema as far as it goes. Raises
+    RequestError for a schema that has to be enforced and is none of an object.
     """
-    return Tool.of(definition, is_free=is_free and not isinstance(format.syntax, ParsedCalls))
+    is_auto = tool_choice.mode == "auto"
+    is_free = is_auto and not isinstance(format.syntax, ParsedCalls)
+    return [
+        Tool.of(tool, index, is_forced=not is_auto, is_free=is_free)
+        for index, tool in enumerate(tools)
+        if tool_choice.mode != "named" or tool["function"]["name"] == tool_choice.name
+    ]
 
 
 def free_reasoning(format: ChatFormat, writer: GrammarWriter, *, in_reasoning: bool | None) -> str:

@@ -16,7 +16,7 @@ from .grammar_cache import GrammarCache
 from .limits import MAX_GRAMMAR_CHARACTERS, parser_limits
 from .matcher import Matcher
 from .reasons import TOO_COMPLEX, plain_reason
-from .schema import schema_text
+from .schema import refused, schema_text
 from .trial import Trials, TrialUnavailableError
 from .vocabulary import UnusableTokenizerError, Vocabulary
 
@@ -62,21 +62,21 @@ class GrammarFactory:
         with self._lock:
             self._indexed(RESPONSE_FORMAT)
 
-    def json(self, constraint: JsonConstraint) -> Grammar:
+    def json(self, constraint: JsonConstraint, param: str = RESPONSE_FORMAT) -> Grammar:
         """The grammar of a JSON value.
 
-        Raises RequestError for a schema that is invalid, cannot be enforced, or costs too much.
+        Raises RequestError that names `param` for a schema that is invalid, cannot be enforced, or costs too much.
         """
         schema: dict[str, Any] = {"type": "object"} if constraint.schema is None else constraint.schema
         with self._lock:
-            self._indexed(RESPONSE_FORMAT)
+            self._indexed(param)
             try:
                 key = _key(json.dumps(schema))
             except RecursionError as error:
-                raise _refusal(TOO_COMPLEX, RESPONSE_FORMAT) from error
-            if (grammar := self._cached(key, RESPONSE_FORMAT)) is not None:
+                raise _refusal(TOO_COMPLEX, param) from error
+            if (grammar := self._cached(key, param)) is not None:
                 return grammar
-            return self._compiled(key, f"start: %json {schema_text(schema, RESPONSE_FORMAT)}", RESPONSE_FORMAT)
+            return self._compiled(key, f"start: %json {schema_text(schema, param)}", param)
 
     def lark(self, text: str, param: str) -> Grammar:
         """The grammar of a text in llguidance's dialect of Lark, in which `<[5]>` is the token with that id.
@@ -139,5 +139,7 @@ def _key(text: str) -> bytes:
 
 
 def _refusal(reason: str, param: str) -> RequestError:
+    if "." in param:
+        return refused(reason, param)
     subject = SUBJECTS.get(param, "grammar")
     return RequestError(f"The {subject} cannot be used: {reason}.", param)

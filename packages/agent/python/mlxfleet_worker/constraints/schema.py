@@ -1,6 +1,7 @@
 """JSON schemas of clients: what can be said against one without compiling it, and its text for a grammar."""
 
 import json
+import re
 from copy import deepcopy
 from typing import Any
 
@@ -19,6 +20,9 @@ ever is where small models end, so a second one in the same place is not.
 
 OPTIONS = {"whitespace_pattern": WHITESPACE, "json_allow_general_unicode_escapes": True}
 """Escapes of any character: a model that begins `\\u00e9` would be led to a control character otherwise."""
+
+PLACE_INDEX = re.compile(r"\.(\d+)")
+"""An index in the `param` of an error, such as in tools.0.function.parameters."""
 
 BOUNDS = ("minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum", "multipleOf")
 
@@ -52,7 +56,10 @@ def schema_text(schema: dict[str, Any], param: str, *, is_lenient: bool = False)
 
 def refused(reason: str, param: str) -> RequestError:
     """The error for a schema that cannot be kept to."""
-    return RequestError(f"The JSON schema cannot be used: {reason}.", param)
+    subject = "The JSON schema"
+    if "." in param:
+        subject += " in " + PLACE_INDEX.sub(r"[\1]", param)
+    return RequestError(f"{subject} cannot be used: {reason}.", param)
 
 
 def _is_shallow(schema: dict[str, Any]) -> bool:

@@ -10,7 +10,6 @@ from mlx_lm import load
 
 from ..chat.answer import AnswerReader
 from ..chat.answer_grammar import answer_grammar
-from ..chat.forced_calls import tool_grammar
 from ..chat.format import ChatFormat
 from ..constraints.grammar import Grammar, GrammarFactory
 from ..tokens.detokenizer import DetokenizerFactory
@@ -19,6 +18,7 @@ from ..wire.errors import RequestError
 from ..wire.frames import NO_TOOLS, GenerateFrame, ToolChoice
 from ..wire.prompts import Beginnings, ChatPrompt, Prompt, TextPrompt
 from .beginnings import BeginningsFinder
+from .calls_grammar import compile_calls, compile_with_tools
 from .plain_reader import PlainReader
 
 UNKNOWN_CONTEXT_LENGTH = 8192
@@ -97,15 +97,17 @@ class TextModel:
             return None if constraint is None else self.grammars.json(constraint)
         in_reasoning = None if self.chat.has_reasoned(prompt_tokens) else self.chat.opens_reasoning(prompt_tokens)
         if constraint is None or choice.mode in ("required", "named"):
-            forced = tool_grammar(self.chat, prompt.tools, choice, frame.parallel_tool_calls, in_reasoning)
-            return None if forced is None else self.grammars.lark(forced, "tools")
+            parallel = frame.parallel_tool_calls
+            return compile_calls(self.grammars, self.chat, prompt.tools, choice, parallel, in_reasoning)
         # By itself first: what is wrong with it is then the format's, and its trial comes to what is inside.
         alone = self.grammars.json(constraint)
         tools = prompt.tools if choice.mode == "auto" else []
         if not self.chat.has_reasoning and not tools:
             return alone
         answer = answer_grammar(self.chat, constraint.schema, in_reasoning, tools, parallel=frame.parallel_tool_calls)
-        return self.grammars.lark(answer, "tools" if tools else "response_format")
+        if not tools:
+            return self.grammars.lark(answer, "response_format")
+        return compile_with_tools(self.grammars, answer, self.chat, tools, choice)
 
     def encode(self, prompt: Prompt, tool_choice: ToolChoice = NO_TOOLS) -> list[int]:
         """The tokens of a prompt to complete. Raises RequestError for one that is empty, invalid or too long."""
