@@ -85,6 +85,15 @@ describe('docs/configuration.md', () => {
     expect(keys.filter((key) => !names.has(key))).toEqual([]);
   });
 
+  test('says what a host does without `max_batch_size`, everywhere the same', () => {
+    const { max_batch_size: most, queue_depth: waiting } = protocol.agentConfigSchema.parse({ version: 1 });
+    const rows = Array.from(page.matchAll(/^\| `max_batch_size` \|.*`(\d+)` \|$/gm), ([, value]) => value);
+    expect(rows).toEqual([String(most), String(most)]);
+    expect(prose('docs/security.md')).toContain(
+      `${String(waiting)} waiting and ${String(most)} running requests for a model`,
+    );
+  });
+
   test('lists the keys of shared/config.yaml that the inventory does not have', () => {
     const own = Object.keys(protocol.agentConfigSchema.shape).filter((key) => !keysAt().includes(key));
     const perHost = new Set(keysAt(...host));
