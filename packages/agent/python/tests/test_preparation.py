@@ -5,7 +5,6 @@ import threading
 from typing import Any
 
 import pytest
-from preparation_support import ListeningEngine, make_frame, wait_until
 
 from mlxfleet_worker.generation.engine import Engine
 from mlxfleet_worker.generation.preparation import Preparation, may_have_grammar
@@ -15,6 +14,7 @@ from mlxfleet_worker.wire.frames import GenerateFrame
 from mlxfleet_worker.wire.parse_frame import parse_frame
 from mlxfleet_worker.wire.prompts import Prompt
 from mlxfleet_worker.wire.replies import ReplyChannel
+from preparation_support import ListeningEngine, make_frame, wait_until
 from reply_reader import replies_to
 from worker_process import generate_frame
 

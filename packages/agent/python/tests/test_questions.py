@@ -5,7 +5,6 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from preparation_support import ListeningEngine, make_frame, wait_until
 
 from mlxfleet_worker.generation.preparation import Preparation
 from mlxfleet_worker.generation.request import Request
@@ -16,6 +15,7 @@ from mlxfleet_worker.wire.errors import RequestError
 from mlxfleet_worker.wire.frames import TokenizeFrame
 from mlxfleet_worker.wire.prompts import ChatPrompt, Prompt, TextPrompt
 from mlxfleet_worker.wire.replies import ReplyChannel
+from preparation_support import ListeningEngine, make_frame, wait_until
 from reply_reader import replies_to
 from worker_process import WorkerProcess
 
