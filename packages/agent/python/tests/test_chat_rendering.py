@@ -248,6 +248,16 @@ def test_calls_that_are_none_are_refused(chat_models: Path, calls: Any) -> None:
     assert refused.value.param == "messages"
 
 
+EFFORTS_OF_GPT_OSS = {
+    "minimal": "low",
+    "low": "low",
+    "medium": "medium",
+    "high": "high",
+    "xhigh": "high",
+    "max": "high",
+}
+
+
 class TestReasoning:
     """Options that ask for reasoning, or for none."""
 
@@ -262,7 +272,10 @@ class TestReasoning:
             ("qwen3", {"enable_thinking": True}, "<|im_start|>assistant\n"),
             ("qwen3", {"enable_thinking": False}, "<think>\n\n</think>\n\n"),
             ("qwen3", {"reasoning_effort": "none"}, "<think>\n\n</think>\n\n"),
+            ("qwen3", {"reasoning_effort": "minimal"}, "<think>\n\n</think>\n\n"),
+            ("qwen3", {"reasoning_effort": "minimal", "enable_thinking": True}, "<|im_start|>assistant\n"),
             ("qwen3", {"reasoning_effort": "high"}, "<|im_start|>assistant\n"),
+            ("qwen3", {"reasoning_effort": "max"}, "<|im_start|>assistant\n"),
             ("qwen3", {"reasoning_effort": None, "enable_thinking": None}, "<|im_start|>assistant\n"),
             ("qwen3_thinking", {"reasoning_effort": "low"}, "<think>\n"),
             ("gemma4", {"enable_thinking": False}, "<|channel>thought\n<channel|>"),
@@ -280,7 +293,7 @@ class TestReasoning:
         assert self.text(chat_models / family, **options).endswith(end)
 
     def test_gpt_oss_has_three_efforts(self, chat_models: Path) -> None:
-        for asked, given in {"minimal": "low", "low": "low", "medium": "medium", "high": "high"}.items():
+        for asked, given in EFFORTS_OF_GPT_OSS.items():
             assert f"Reasoning: {given}\n" in self.text(chat_models / "gpt_oss", reasoning_effort=asked)
 
     @pytest.mark.parametrize(

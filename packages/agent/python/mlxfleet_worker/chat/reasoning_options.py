@@ -5,8 +5,10 @@ from typing import Any
 from ..wire.errors import RequestError
 from .template import ChatTemplate
 
-EFFORTS = ("none", "minimal", "low", "medium", "high", "xhigh")
-HARMONY_EFFORTS = {"minimal": "low", "low": "low", "medium": "medium", "high": "high", "xhigh": "high"}
+EFFORTS = ("none", "minimal", "low", "medium", "high", "xhigh", "max")
+EFFORTS_WITHOUT_REASONING = ("none", "minimal")
+"""Of models that can only do it or leave it."""
+HARMONY_EFFORTS = {"minimal": "low", "low": "low", "medium": "medium", "high": "high", "xhigh": "high", "max": "high"}
 """GPT-OSS knows three."""
 
 
@@ -28,7 +30,7 @@ def with_reasoning_options(
                 raise RequestError("This model cannot answer without reasoning.", "reasoning_effort")
             options["reasoning_effort"] = HARMONY_EFFORTS[effort]
         else:
-            options.setdefault("enable_thinking", effort != "none")
+            options.setdefault("enable_thinking", effort not in EFFORTS_WITHOUT_REASONING)
     thinks = options.get("enable_thinking")
     if thinks is False and has_efforts_of_its_own:
         raise RequestError("This model cannot answer without reasoning.", "enable_thinking")

@@ -135,10 +135,8 @@ test('two tools of one name are refused', () => {
 
 describe('variables of the template', () => {
   test.each<[object, object]>([
-    [{ reasoning_effort: 'none' }, { reasoning_effort: 'none', enable_thinking: false }],
-    [{ reasoning_effort: 'minimal' }, { reasoning_effort: 'minimal', enable_thinking: false }],
-    [{ reasoning_effort: 'low' }, { reasoning_effort: 'low', enable_thinking: true }],
-    [{ reasoning_effort: 'high' }, { reasoning_effort: 'high', enable_thinking: true }],
+    [{ reasoning_effort: 'none' }, { reasoning_effort: 'none' }],
+    [{ reasoning_effort: 'high' }, { reasoning_effort: 'high' }],
     [{ enable_thinking: false }, { enable_thinking: false }],
     [
       { reasoning_effort: 'high', enable_thinking: false },
@@ -153,6 +151,6 @@ describe('variables of the template', () => {
       { reasoning_effort: 'low', enable_thinking: true, x: [1] },
     ],
   ])('%j', (request, variables) => {
-    expect(frame({ ...request })?.prompt).toMatchObject({ template_options: variables });
+    expect(frame({ ...request })?.prompt).toHaveProperty('template_options', variables);
   });
 });

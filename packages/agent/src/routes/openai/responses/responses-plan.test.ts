@@ -221,9 +221,9 @@ describe('the plan', () => {
     ],
     [
       { reasoning: { effort: 'low', summary: 'auto' } },
-      { prompts: [{ template_options: { reasoning_effort: 'low', enable_thinking: true } }] },
+      { prompts: [{ template_options: { reasoning_effort: 'low' } }] },
     ],
-    [{ reasoning: { effort: 'none' } }, { prompts: [{ template_options: { enable_thinking: false } }] }],
+    [{ reasoning: { effort: 'none' } }, { prompts: [{ template_options: { reasoning_effort: 'none' } }] }],
     [{ chat_template_kwargs: { a: 1 } }, { prompts: [{ template_options: { a: 1 } }] }],
   ])('%j', (fields, expected) => {
     expect(plan(fields)).toMatchObject(expected);
