@@ -220,11 +220,21 @@ test('the pages of both APIs show an example of every schema', () => {
   expect([...shown].toSorted()).toEqual(Object.keys(schemas).toSorted());
 });
 
-test.each(examples)('the example of $info has every field of its schema and no other', ({ info, text }) => {
-  const example: unknown = JSON.parse(text);
-  const parsed = schemas[info.replace(/^json /, '')]?.safeParse(example);
-  expect(parsed?.error).toBeUndefined();
-  // Schemas drop what they do not know; those of requests add what is left out.
-  if (info.endsWith('RequestSchema')) expect(parsed?.data).toMatchObject(Object(example));
-  else expect(parsed?.data).toEqual(example);
+const isRequest = ({ info }: Fence): boolean => info.endsWith('RequestSchema');
+
+/** What the schema of an example makes of it: those of answers drop what they do not know. */
+function parsedExample({ info, text }: Fence): unknown {
+  return schemas[info.replace(/^json /, '')]?.parse(JSON.parse(text));
+}
+
+test.each(examples.filter((example) => !isRequest(example)))(
+  'the example of $info has every field of its schema and no other',
+  (example) => {
+    expect(parsedExample(example)).toEqual(JSON.parse(example.text));
+  },
+);
+
+test.each(examples.filter(isRequest))('the example of $info is taken with all its fields', (example) => {
+  // Schemas of requests add what is left out.
+  expect(parsedExample(example)).toMatchObject(Object(JSON.parse(example.text)));
 });
