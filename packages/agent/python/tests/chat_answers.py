@@ -89,9 +89,11 @@ def read_pieces(
     choice: ToolChoice = AUTO,
     parallel: bool = True,
     is_whole: bool = True,
+    is_json: bool = False,
 ) -> Answer:
     """The answer that these pieces of text make."""
-    reader = AnswerReader(format, TextPieces(), prompt or [0], TOOLS if tools is None else tools, choice, parallel)
+    tools = TOOLS if tools is None else tools
+    reader = AnswerReader(format, TextPieces(), prompt or [0], tools, choice, parallel, is_json=is_json)
     deltas = [reader.take(piece) for piece in pieces]  # type: ignore[arg-type]
     return put_together([*deltas, reader.finish(is_whole=is_whole)])
 

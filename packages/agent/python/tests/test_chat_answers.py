@@ -13,7 +13,7 @@ from mlxfleet_worker.chat.answer import AnswerReader
 from mlxfleet_worker.chat.parsed_calls import parse_calls
 from mlxfleet_worker.chat.syntax import ParsedCalls
 from mlxfleet_worker.tokens.detokenizer import DetokenizerFactory
-from mlxfleet_worker.wire.frames import NO_TOOLS
+from mlxfleet_worker.wire.frames import NO_TOOLS, ToolChoice
 
 BAR = "\uff5c"
 LODZ = ("get_weather", '{"city":"Łódź 🙂","days":2}')
@@ -373,6 +373,20 @@ def test_only_the_first_call_counts_where_one_is_allowed(chat_models: Path) -> N
         assert read_pieces(format, [text], parallel=False).calls == answer.calls[:1]
 
 
+BEGINNINGS = pytest.mark.parametrize(
+    ("family", "text"),
+    [
+        ("qwen3", "<tool_c"),
+        ("qwen3", '<tool_call>\n{"name": "get_wea'),
+        ("llama3", '{"name": "get_wea'),
+        ("gemma4", "<|tool_call>call:get_weather{city"),
+        ("mistral_v11", "[TOOL_CALLS]get_weat"),
+        ("gpt_oss", "<|channel|>commenta"),
+    ],
+)
+"""Answers cut before the name of a call is complete."""
+
+
 class TestCutAnswers:
     """A length limit ends an answer anywhere."""
 
@@ -387,17 +401,54 @@ class TestCutAnswers:
         text = '<tool_call>{"name": "write", "arguments": {"content": "a </tool_call> b'
         assert read_pieces(format, list(text), is_whole=False).calls == [("write", '{"content":"a </tool_call> b')]
 
+    @BEGINNINGS
+    @pytest.mark.parametrize("choice", [ToolChoice("required"), ToolChoice("named", "get_weather")])
+    def test_a_call_that_has_to_come_is_never_text(
+        self, chat_models: Path, family: str, text: str, choice: ToolChoice
+    ) -> None:
+        _, format = load_chat(chat_models / family)
+        assert read_pieces(format, list(text), is_whole=False, choice=choice) == Answer("", "", [])
+
     @pytest.mark.parametrize(
-        ("family", "text"),
+        ("family", "text", "arguments"),
         [
-            ("qwen3", "<tool_c"),
-            ("qwen3", '<tool_call>\n{"name": "get_wea'),
-            ("llama3", '{"name": "get_weather", "para'),
-            ("gemma4", "<|tool_call>call:get_weather{city"),
-            ("mistral_v11", "[TOOL_CALLS]get_weat"),
-            ("gpt_oss", "<|channel|>commenta"),
+            ("qwen3", '<tool_call>\n{"name": "get_weather"', ""),
+            ("qwen3", '<tool_call>\n{"name": "get_weather", "argumen', ""),
+            ("qwen3", '<tool_call>\n{"name": "get_weather", "arguments": {"ci', "{"),
+            ("llama3", '{"name": "get_weather", "para', ""),
+            ("gpt_oss", "<|channel|>commentary to=functions.get_weather <|constrain|>json<|message|>", ""),
+            ("mistral_v11", '[TOOL_CALLS]get_weather[ARGS]{"city": "Os', '{"city":"Os'),
         ],
     )
+    def test_a_call_that_has_to_come_has_its_name_as_soon_as_that_is_known(
+        self, chat_models: Path, family: str, text: str, arguments: str
+    ) -> None:
+        _, format = load_chat(chat_models / family)
+        answer = read_pieces(format, list(text), is_whole=False, choice=ToolChoice("required"))
+        assert answer == Answer("", "", [("get_weather", arguments)])
+
+    @pytest.mark.parametrize("family", sorted({family for family, _, _ in CASES}))
+    def test_no_notation_is_text_wherever_a_call_that_has_to_come_is_cut(self, chat_models: Path, family: str) -> None:
+        _, format = load_chat(chat_models / family)
+        for _, text, answer in [each for each in CASES if each[0] == family and each[2].calls]:
+            for at in range(len(text)):
+                cut = read_pieces(format, text[:at], is_whole=False, choice=ToolChoice("required"))
+                assert cut.text == ""
+                assert [name for name, _ in cut.calls] == [name for name, _ in answer.calls][: len(cut.calls)]
+
+    @pytest.mark.parametrize(
+        ("family", "text"), [("qwen3", "<"), ("qwen3", '<tool_call>\n{"na'), ("gpt_oss", "<|chan")]
+    )
+    def test_a_call_in_place_of_json_is_never_text(self, chat_models: Path, family: str, text: str) -> None:
+        _, format = load_chat(chat_models / family)
+        assert read_pieces(format, list(text), is_whole=False, is_json=True) == Answer("", "", [])
+
+    def test_json_is_cut_where_it_is_cut(self, chat_models: Path) -> None:
+        for family, text in (("qwen3", '{"a": "<tool'), ("qwen3", "{"), ("llama3", '{"na')):
+            _, format = load_chat(chat_models / family)
+            assert read_pieces(format, list(text), is_whole=False, is_json=True).text == text
+
+    @BEGINNINGS
     def test_before_anything_is_known(self, chat_models: Path, family: str, text: str) -> None:
         _, format = load_chat(chat_models / family)
         assert read_pieces(format, list(text), is_whole=False) == Answer(text, "", [])

@@ -115,6 +115,26 @@ def test_a_call_that_has_to_come_comes_and_follows_its_schema(worker: WorkerProc
         assert json.loads(calls[0]["arguments"])["city"] in ("Paris", "Rome")
 
 
+@pytest.mark.parametrize("choice", ["required", {"name": "look_up"}])
+@pytest.mark.parametrize("max_tokens", [1, 3, 10, 20, 40])
+def test_a_call_that_has_to_come_and_is_cut_is_no_text(worker: WorkerProcess, choice: object, max_tokens: int) -> None:
+    frame = generate_frame(worker.new_id(), chat(tools=[TOOL]), max_tokens=max_tokens, sampling={"seed": 3})
+    (completion,) = worker.complete_all([{**frame, "tool_choice": choice}])
+    assert completion.finish is not None
+    assert (completion.text, completion.finish["reason"]) == ("", "length")
+
+
+def test_parameters_that_cannot_be_enforced_are_named(worker: WorkerProcess) -> None:
+    function = {"name": "f", "parameters": {"type": "object", "properties": {"a": {"not": {}}}}}
+    tools = [TOOL, {"type": "function", "function": function}]
+    (completion,) = worker.complete_all(
+        [{**generate_frame(worker.new_id(), chat(tools=tools), max_tokens=5), "tool_choice": "required"}]
+    )
+    assert completion.failed is not None
+    assert (completion.failed["kind"], completion.failed["param"]) == ("invalid", "tools.1.function.parameters")
+    assert "not cannot be enforced" in completion.failed["message"]
+
+
 def test_a_bad_schema_fails_alone_and_names_itself(worker: WorkerProcess) -> None:
     frame = generate_frame(worker.new_id(), chat(), max_tokens=5)
     bad = {**frame, "constraint": {"kind": "json_schema", "schema": {"type": "banana"}}}

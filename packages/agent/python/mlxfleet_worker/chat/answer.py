@@ -7,6 +7,7 @@ from ..wire.frames import ToolChoice
 from .deltas import AnswerDelta, Collector
 from .format import ChatFormat
 from .splitter import Part
+from .syntax import LLAMA
 
 
 class AnswerReader:
@@ -23,14 +24,21 @@ class AnswerReader:
         tools: list[dict[str, Any]],
         tool_choice: ToolChoice,
         parallel: bool,
+        *,
+        is_json: bool = False,
     ) -> None:
-        """Read the answer to a prompt; calls are found when there are tools and the choice is not none."""
+        """Read the answer to a prompt; calls are found when there are tools and the choice is not none.
+
+        With `is_json` a grammar keeps the text to JSON.
+        """
         self._add = detokenizer.add
         self._finish = detokenizer.finish
         self._end_tokens = format.end_tokens
         self._hidden = format.hidden_tokens - format.marker_tokens
         wanted = tools if tool_choice.mode != "none" else []
-        self._collector = Collector(parallel=parallel)
+        self._collector = Collector(parallel=parallel, takes_text=tool_choice.mode not in ("required", "named"))
+        self._is_json = is_json
+        self._is_bare = format.syntax is LLAMA
         self._splitter = format.make_splitter(
             self._collector, wanted, in_reasoning=format.opens_reasoning(prompt_tokens)
         )
@@ -68,11 +76,20 @@ class AnswerReader:
     def finish(self, *, is_whole: bool = True) -> AnswerDelta:
         """The rest, once no more tokens come. `is_whole` is false where a limit cut the answer.
 
-        Calls that a cut leaves open stay as far as they came; others are completed where that is plainly possible.
+        Calls that a cut leaves open stay as far as they came; others are completed where that is plainly possible. What
+        of their notation is no call yet is text only where the text is free.
         """
         rest = self._finish()
         if self._splitter is None:
             return AnswerDelta(rest)
         self._splitter.push(rest)
+        if self._is_json and not is_whole and self._is_in_notation():
+            self._collector.takes_text = False
         self._splitter.finish(is_whole=is_whole)
         return self._collector.take()
+
+    def _is_in_notation(self) -> bool:
+        """Whether what is not read yet is a marker or a call, and cannot be JSON that the text may be."""
+        assert self._splitter is not None
+        part = self._splitter.part
+        return part is Part.OPENING or (part is Part.CALLS and not self._is_bare)

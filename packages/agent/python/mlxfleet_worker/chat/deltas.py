@@ -33,9 +33,13 @@ class AnswerDelta:
 class Collector:
     """Where the readers of an answer put what they found, until it is taken away."""
 
-    def __init__(self, *, parallel: bool) -> None:
-        """Take calls: as many as come with `parallel`, only the first without."""
+    def __init__(self, *, parallel: bool, takes_text: bool = True) -> None:
+        """Take calls: as many as come with `parallel`, only the first without.
+
+        Without `takes_text` nothing is visible text, because a call has to come.
+        """
         self._parallel = parallel
+        self.takes_text = takes_text
         self._delta = AnswerDelta()
         self.calls = 0
         self.has_text = False
@@ -49,7 +53,7 @@ class Collector:
 
     def add_text(self, text: str) -> None:
         """Visible text."""
-        if text and not self.is_closed:
+        if text and self.takes_text and not self.is_closed:
             self._delta.text += text
             self.has_text = True
 

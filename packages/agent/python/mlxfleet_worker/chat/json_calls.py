@@ -88,6 +88,8 @@ class JsonCallsReader:
         if call is None:
             if is_whole and self._has_no_arguments():
                 self._add_empty_call()
+            elif not self._collector.takes_text and self._name is not None and not self._found_any:
+                self._collector.begin_call(self._name)
             elif not self._found_any or self._is_stray:
                 self._collector.add_text(self._raw + text)
             elif not self._stops:
@@ -97,6 +99,9 @@ class JsonCallsReader:
             self._collector.add_text(text)
         elif self._is_begun:
             self._stream(call)
+        elif not self._collector.takes_text and call.name:
+            # It is certain to be a call, of which nothing but the name has come.
+            self._collector.begin_call(call.name)
         else:
             self._collector.add_text(self._raw + "".join(self._read_since) + text)
         return ""

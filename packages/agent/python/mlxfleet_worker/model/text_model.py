@@ -87,7 +87,13 @@ class TextModel:
         if not isinstance(prompt, ChatPrompt):
             return PlainReader(detokenizer, self.hidden_tokens)
         return AnswerReader(
-            self.chat, detokenizer, prompt_tokens, prompt.tools, frame.tool_choice, frame.parallel_tool_calls
+            self.chat,
+            detokenizer,
+            prompt_tokens,
+            prompt.tools,
+            frame.tool_choice,
+            frame.parallel_tool_calls,
+            is_json=frame.constraint is not None,
         )
 
     def grammar(self, frame: GenerateFrame, prompt_tokens: list[int]) -> Grammar | None:
