@@ -62,7 +62,7 @@ export const API_ERRORS = {
     code: 'BROKEN_JSON',
     status: 400,
     type: 'invalid_request_error',
-    when: 'The request body is not JSON.',
+    when: 'The request body is not JSON, or not UTF-8.',
     hint: 'Send one JSON object, UTF-8.',
   },
   MISSING_REQUIRED_PARAMETER: {
@@ -258,7 +258,7 @@ export const API_ERRORS = {
     code: 'WORKER_CRASHED',
     status: 503,
     type: 'service_unavailable_error',
-    when: 'The worker that held the request died after it had begun to answer, or died with it twice. It is started again.',
+    when: 'The worker that held the request died after the first tokens of its answer, sent or not, or died with it twice. It is started again.',
     hint: 'Send the request again. The log of the worker has its last words.',
   },
   WORKER_BROKEN: {

@@ -234,7 +234,7 @@ describe('what is refused', () => {
       'nothing to tokenize',
       TOKENIZE,
       { model: 'm' },
-      { status: 400, param: 'input', code: 'missing_required_parameter' },
+      { status: 400, param: 'input', code: 'missing_required_parameter', message: /'input' or 'messages'/ },
     ],
     [
       'a list to tokenize',
