@@ -9,6 +9,7 @@ import pytest
 from mlxfleet_worker.generation.engine import Engine
 from mlxfleet_worker.generation.preparation import Preparation, may_have_grammar
 from mlxfleet_worker.generation.request import Request
+from mlxfleet_worker.serving.limits import PreparationBrokenError
 from mlxfleet_worker.serving.registry import Registry
 from mlxfleet_worker.wire.frames import GenerateFrame
 from mlxfleet_worker.wire.parse_frame import parse_frame
@@ -52,6 +53,41 @@ def test_a_fault_of_the_worker_is_not_told_as_the_clients() -> None:
     (failed,) = replies_to(send)
     assert (failed["id"], failed["kind"], failed["param"]) == ("first", "internal", "messages")
     assert failed["message"] == "The messages could not be prepared (KeyError)."
+
+
+class BrokenModel:
+    """A model of which every request fails, with this error."""
+
+    context_length = 100
+    tokenizer = None
+
+    def __init__(self, error: Exception) -> None:
+        self._error = error
+
+    def encode(self, _prompt: Prompt, _tool_choice: Any) -> list[int]:
+        """Fail."""
+        raise self._error
+
+
+@pytest.mark.parametrize(
+    ("error", "raised", "told"),
+    [
+        (RuntimeError("Could not load a library"), PreparationBrokenError, 3),
+        (MemoryError(), MemoryError, 0),
+    ],
+)
+def test_a_worker_that_cannot_prepare_requests_ends(error: Exception, raised: type[Exception], told: int) -> None:
+    def send(replies: ReplyChannel) -> None:
+        registry = Registry()
+        preparation = Preparation(Engine.__new__(Engine), replies, registry)
+        for number in range(5):
+            request = Request(make_frame(str(number)))
+            registry.add(request)
+            preparation.submit(request)
+        with pytest.raises(raised):
+            preparation.threads[0].run(BrokenModel(error))
+
+    assert [failed["kind"] for failed in replies_to(send)] == ["internal"] * told
 
 
 class SlowGrammars:

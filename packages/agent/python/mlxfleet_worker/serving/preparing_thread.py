@@ -8,6 +8,7 @@ from typing import Any, NoReturn
 from ..log import log
 from ..wire.errors import RequestError
 from ..wire.replies import ReplyChannel
+from .limits import MAX_FAILED_PREPARATIONS, PreparationBrokenError
 from .registry import Registry, Tracked
 
 
@@ -24,6 +25,7 @@ class PreparingThread:
         self._registry = registry
         self._queue: queue.SimpleQueue[Tracked] = queue.SimpleQueue()
         self._begun: float | None = None
+        self._failures = 0
 
     @property
     def seconds(self) -> float:
@@ -36,7 +38,7 @@ class PreparingThread:
         self._queue.put(task)
 
     def run(self, model: Any) -> NoReturn:
-        """Prepare for ever."""
+        """Prepare for ever. Raises PreparationBrokenError when it cannot, and MemoryError."""
         while True:
             task = self._queue.get()
             self._begun = time.perf_counter()
@@ -49,11 +51,18 @@ class PreparingThread:
             self._prepare(request, model)
         except RequestError as error:
             self._fail(request, error)
+        except MemoryError:
+            raise
         except Exception as error:
             # Only its type: the message may quote the prompt.
             message = f"The {request.param} could not be prepared ({type(error).__name__})."
             log(message)
             self._fail(request, RequestError(message, request.param, "internal"))
+            self._failures += 1
+            if self._failures >= MAX_FAILED_PREPARATIONS:
+                raise PreparationBrokenError(f"{self._failures} requests in a row could not be prepared") from error
+        else:
+            self._failures = 0
 
     def _fail(self, request: Tracked, error: RequestError) -> None:
         if self._registry.remove(request):
