@@ -84,6 +84,21 @@ describe('admin API', () => {
     });
   });
 
+  test('a failed load leads to the log of its worker', async () => {
+    const error = {
+      message: 'no',
+      type: 'service_unavailable_error',
+      param: null,
+      code: 'model_load_failed',
+    };
+    answer = json(503, { error });
+    await using client = new AgentClient(host, root);
+    await expect(client.load({ model: 'x' })).rejects.toMatchObject({
+      code: 'AGENT_REFUSED',
+      hint: '`mlxfleet logs air --worker MODEL` has the log of its worker.',
+    });
+  });
+
   test.each<[string, RequestListener]>([
     ['no JSON', (_request, response) => response.end('<html>')],
     ['a bare error', (_request, response) => response.writeHead(500).end()],

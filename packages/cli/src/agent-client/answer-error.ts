@@ -19,6 +19,9 @@ function refusalHint(host: string, code: string | null): string {
   if (code === 'model_not_found') {
     return `\`mlxfleet status ${host}\` shows what is loaded, \`GET /v1/models\` all that the host has.`;
   }
+  if (code === 'model_load_failed' || code === 'worker_broken') {
+    return `\`mlxfleet logs ${host} --worker MODEL\` has the log of its worker.`;
+  }
   return `The agent calls this ${code}.`;
 }
 
