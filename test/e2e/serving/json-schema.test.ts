@@ -182,17 +182,55 @@ test.each(Object.entries(REFUSED))(
   },
 );
 
-test('a schema of arguments that cannot be followed is refused by the name of the tools', async () => {
-  const parameters = { type: 'object', properties: { a: { not: {} } } };
-  const error = await refusal(
-    agent.client.chat.completions.create({
+const UNENFORCEABLE: Readonly<Record<string, JsonSchema>> = {
+  "'oops' is no type": { type: 'oops' },
+  'arguments are an object': { type: 'array' },
+  'the keyword not cannot be enforced': { type: 'object', properties: { a: { not: {} } }, required: ['a'] },
+};
+
+test.each(Object.entries(UNENFORCEABLE))(
+  'parameters that a call cannot be made to follow are refused by name: %s',
+  async (words, parameters) => {
+    const choices = [
+      { tool_choice: 'required', strict: false },
+      { tool_choice: { type: 'function', function: { name: 'save' } }, strict: false },
+      { tool_choice: 'auto', strict: true },
+    ] as const;
+    for (const { tool_choice, strict } of choices) {
+      const error = await refusal(
+        agent.client.chat.completions.create({
+          model,
+          messages,
+          tools: [{ type: 'function', function: { name: 'save', parameters, strict } }],
+          tool_choice,
+        }),
+      );
+      expect([error.status, error.param]).toEqual([400, 'tools.0.function.parameters']);
+      expect(error.message).toContain(words);
+      expect(error.message).toContain('tools[0].function.parameters');
+    }
+  },
+);
+
+test('a call that has to come and is cut off leaves nothing in the content, whole and streamed', async () => {
+  const parameters: JsonSchema = { type: 'object', properties: { a: { type: 'string' } }, required: ['a'] };
+  for (const max_tokens of [1, 3, 20, 40]) {
+    const body = {
       model,
       messages,
-      tools: [{ type: 'function', function: { name: 'save', parameters, strict: true } }],
+      max_tokens,
+      tools: [{ type: 'function', function: { name: 'save', parameters } }],
       tool_choice: 'required',
-    }),
-  );
-  expect([error.status, error.param]).toEqual([400, 'tools']);
+    } as const;
+    const { choices } = await agent.client.chat.completions.create(body);
+    expect(choices[0]?.message.content ?? '').toBe('');
+    expect(choices[0]?.finish_reason).toBe('length');
+    let content = '';
+    for await (const chunk of await agent.client.chat.completions.create({ ...body, stream: true })) {
+      content += chunk.choices[0]?.delta.content ?? '';
+    }
+    expect(content).toBe('');
+  }
 });
 
 test('after all refusals the model answers as before', async () => {

@@ -88,7 +88,7 @@ class JsonCallsReader:
         if call is None:
             if is_whole and self._has_no_arguments():
                 self._add_empty_call()
-            elif not self._collector.takes_text and self._name is not None and not self._found_any:
+            elif not is_whole and not self._collector.takes_text and self._name is not None and not self._found_any:
                 self._collector.begin_call(self._name)
             elif not self._found_any or self._is_stray:
                 self._collector.add_text(self._raw + text)
