@@ -60,5 +60,7 @@ function tokenizePrompt(body: TokenizeRequest): Prompt {
   }
   if (messages != null) return chatPrompt({ ...body, messages });
   if (input != null) return { kind: 'text', text: input };
-  throw new ApiError(API_ERRORS.MISSING_REQUIRED_PARAMETER, "'input' or 'messages' is required.", { param: 'input' });
+  throw new ApiError(API_ERRORS.MISSING_REQUIRED_PARAMETER, "'input' or 'messages' is required.", {
+    param: 'input',
+  });
 }
