@@ -201,7 +201,7 @@ test.each(Object.entries(UNENFORCEABLE))(
         agent.client.chat.completions.create({
           model,
           messages,
-          tools: [{ type: 'function', function: { name: 'save', parameters, strict } }],
+          tools: [{ type: 'function', function: { name: 'save', parameters: { ...parameters }, strict } }],
           tool_choice,
         }),
       );
@@ -215,13 +215,13 @@ test.each(Object.entries(UNENFORCEABLE))(
 test('a call that has to come and is cut off leaves nothing in the content, whole and streamed', async () => {
   const parameters: JsonSchema = { type: 'object', properties: { a: { type: 'string' } }, required: ['a'] };
   for (const max_tokens of [1, 3, 20, 40]) {
-    const body = {
+    const body: OpenAI.ChatCompletionCreateParamsNonStreaming = {
       model,
       messages,
       max_tokens,
-      tools: [{ type: 'function', function: { name: 'save', parameters } }],
+      tools: [{ type: 'function', function: { name: 'save', parameters: { ...parameters } } }],
       tool_choice: 'required',
-    } as const;
+    };
     const { choices } = await agent.client.chat.completions.create(body);
     expect(choices[0]?.message.content ?? '').toBe('');
     expect(choices[0]?.finish_reason).toBe('length');

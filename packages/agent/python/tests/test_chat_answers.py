@@ -437,7 +437,8 @@ class TestCutAnswers:
                 assert [name for name, _ in cut.calls] == [name for name, _ in answer.calls][: len(cut.calls)]
 
     @pytest.mark.parametrize(
-        ("family", "text"), [("qwen3", "<"), ("qwen3", '<tool_call>\n{"na'), ("gpt_oss", "<|chan")]
+        ("family", "text"),
+        [("qwen3", "<"), ("qwen3", '<tool_call>\n{"na'), ("gpt_oss", "<|chan"), ("llama3", '<|python_tag|>{"na')],
     )
     def test_a_call_in_place_of_json_is_never_text(self, chat_models: Path, family: str, text: str) -> None:
         _, format = load_chat(chat_models / family)

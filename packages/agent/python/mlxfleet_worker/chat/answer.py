@@ -7,7 +7,6 @@ from ..wire.frames import ToolChoice
 from .deltas import AnswerDelta, Collector
 from .format import ChatFormat
 from .splitter import Part
-from .syntax import LLAMA
 
 
 class AnswerReader:
@@ -38,7 +37,6 @@ class AnswerReader:
         wanted = tools if tool_choice.mode != "none" else []
         self._collector = Collector(parallel=parallel, takes_text=tool_choice.mode not in ("required", "named"))
         self._is_json = is_json
-        self._is_bare = format.syntax is LLAMA
         self._splitter = format.make_splitter(
             self._collector, wanted, in_reasoning=format.opens_reasoning(prompt_tokens)
         )
@@ -92,4 +90,4 @@ class AnswerReader:
         """Whether what is not read yet is a marker or a call, and cannot be JSON that the text may be."""
         assert self._splitter is not None
         part = self._splitter.part
-        return part is Part.OPENING or (part is Part.CALLS and not self._is_bare)
+        return part is Part.OPENING or (part is Part.CALLS and not self._splitter.is_unmarked)

@@ -35,6 +35,7 @@ class HarmonySplitter:
         self._gaps = {Part.TEXT: False, Part.REASONING: False}
         self._has_body = {Part.TEXT: False, Part.REASONING: False}
         self.part = Part.OPENING
+        self.is_unmarked = False
 
     def push(self, text: str) -> None:
         """Take more of the answer's text."""

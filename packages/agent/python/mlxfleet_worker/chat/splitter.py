@@ -24,6 +24,8 @@ class Splitter(Protocol):
     """Takes one answer apart."""
 
     part: Part
+    is_unmarked: bool
+    """Whether the calls that it reads began without a marker, so that they may be an answer in JSON."""
 
     def push(self, text: str) -> None:
         """Take more of the answer's text."""
@@ -69,6 +71,7 @@ class MarkerSplitter:
         self._reader: CallReader | None = None
         self._calls_before = 0
         self._reasoned: list[str] = []
+        self.is_unmarked = False
         self.part = Part.REASONING if in_reasoning else Part.OPENING
 
     def push(self, text: str) -> None:
@@ -171,6 +174,7 @@ class MarkerSplitter:
             self._begin_calls(opener)
 
     def _begin_calls(self, written: str) -> None:
+        self.is_unmarked = not written.strip()
         self._reader = self._make_reader(self._collector, written)
         self._calls_before = self._collector.calls
         self.part = Part.CALLS
