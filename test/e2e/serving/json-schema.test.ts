@@ -233,6 +233,29 @@ test('a call that has to come and is cut off leaves nothing in the content, whol
   }
 });
 
+test('nor does it leave text in a response or a message', async () => {
+  const parameters = { type: 'object', properties: { a: { type: 'string' } }, required: ['a'] };
+  const response = await agent.client.responses.create({
+    model,
+    input: 'zebra',
+    max_output_tokens: 20,
+    tools: [{ type: 'function', name: 'save', parameters, strict: false }],
+    tool_choice: 'required',
+  });
+  expect([response.status, response.output_text]).toEqual(['incomplete', '']);
+  const message = await agent.client.post('/messages', {
+    body: {
+      model,
+      messages,
+      max_tokens: 20,
+      tools: [{ name: 'save', input_schema: parameters }],
+      tool_choice: { type: 'any' },
+    },
+  });
+  expect(message).toMatchObject({ stop_reason: 'max_tokens' });
+  expect(JSON.stringify(message)).not.toContain('"text"');
+});
+
 test('after all refusals the model answers as before', async () => {
   const [schema = {}] = randomSchemas(1, SEED);
   expect((await whole(schema, 7)).text).not.toBe('');

@@ -17,7 +17,7 @@ from mlxfleet_worker.wire.prompts import ChatPrompt, Prompt, TextPrompt
 from mlxfleet_worker.wire.replies import ReplyChannel
 from preparation_support import ListeningEngine, make_frame, wait_until
 from reply_reader import replies_to
-from worker_process import WorkerProcess
+from worker_process import WorkerProcess, generate_frame
 
 
 class SlowQuestions:
@@ -106,6 +106,16 @@ def test_a_worker_drops_them_too(worker: WorkerProcess) -> None:
         worker.send({"type": "cancel", "id": f"gone-{index}"})
     worker.send({"type": "tokenize", "id": "stays", "prompt": {"kind": "text", "text": "zebra"}})
     assert [frame["id"] for frame in worker.read_until(lambda frame: frame.get("id") == "stays")] == ["stays"]
+
+
+def test_a_worker_answers_a_completion_before_long_questions(worker: WorkerProcess) -> None:
+    for index in range(3):
+        prompt = {"kind": "text", "text": "x" * 900_000}
+        worker.send({"type": "tokenize", "id": f"long-{index}", "prompt": prompt})
+    worker.send(generate_frame("completion", "zebra", max_tokens=2))
+    frames = worker.read_until(lambda frame: frame.get("id") == "long-2")
+    outputs = [output["id"] for frame in frames for output in frame.get("outputs", ()) if "finish" in output]
+    assert outputs == ["completion"]
 
 
 LONG = "x" * (MOST_TEXT + 1)
