@@ -22,7 +22,7 @@ from chat_draws import (
 )
 from mlxfleet_worker.chat.forced_calls import tool_grammar
 from mlxfleet_worker.chat.format import ChatFormat
-from mlxfleet_worker.model.calls_grammar import compile_calls
+from mlxfleet_worker.model.calls_grammar import compile_calls, compile_with_tools
 from mlxfleet_worker.wire.errors import RequestError
 from mlxfleet_worker.wire.frames import NO_TOOLS, ToolChoice
 
@@ -260,6 +260,20 @@ def test_parameters_that_cannot_be_enforced_are_refused_by_name(
     assert refused.value.param == "tools.1.function.parameters"
     assert "tools[1].function.parameters" in refused.value.message
     assert reason in refused.value.message
+
+
+def test_the_tool_at_fault_is_not_looked_for_for_ever(chat_models: Path) -> None:
+    folder = chat_models / "qwen3"
+    tools = [CLOCK, of(within({"not": {}}))]
+    format = load_chat(folder)[1]
+    text = tool_grammar(format, tools, REQUIRED, True, False)
+    assert text is not None
+    params = []
+    for seconds in (0, 20):
+        with pytest.raises(RequestError, match="not cannot be enforced") as refused:
+            compile_with_tools(make_factory(folder), text, format, tools, REQUIRED, seconds)
+        params.append(refused.value.param)
+    assert params == ["tools", "tools.1.function.parameters"]
 
 
 @pytest.mark.parametrize("family", ["qwen3", "gemma4", "qwen3_coder", "pythonic"])
