@@ -283,6 +283,20 @@ def test_free_tools_beside_strict_ones_may_have_any_schema(chat_models: Path, fa
     assert compile_calls(make_factory(chat_models / family), format, tools, AUTO, True, False)
 
 
+@pytest.mark.parametrize("family", ["gemma4", "qwen3_coder", "pythonic"])
+@pytest.mark.parametrize(
+    "parameters",
+    [{"properties": {"a": {}}, "required": 5}, {"properties": 5}, within({"type": 5}), within({"anyOf": 5})],
+)
+def test_malformed_tools_beside_strict_ones_are_the_clients_fault(
+    chat_models: Path, family: str, parameters: dict[str, Any]
+) -> None:
+    format = load_chat(chat_models / family)[1]
+    with pytest.raises(RequestError) as refused:
+        tool_grammar(format, [weather(strict=True), of(parameters)], AUTO, True, False)
+    assert refused.value.param == "tools.1.function.parameters"
+
+
 @pytest.mark.parametrize("family", ["gemma4", "qwen3_coder", "qwen3"])
 def test_a_text_or_null_can_be_enforced(chat_models: Path, family: str) -> None:
     format = load_chat(chat_models / family)[1]

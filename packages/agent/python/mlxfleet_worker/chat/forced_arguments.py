@@ -55,8 +55,8 @@ class Tool:
     def of(cls, definition: dict[str, Any], index: int, *, is_forced: bool, is_free: bool = False) -> "Tool":
         """The tool of the definition at this index; with `is_free` any arguments will do, unless it is strict.
 
-        Schemas of tools that are strict, or that have to be called, are enforced. Raises RequestError where such a one
-        is malformed, or is none of an object.
+        Schemas of tools that are strict, or that have to be called, are enforced. Raises RequestError for a schema that
+        is malformed, and for one that is enforced and none of an object.
         """
         function = definition["function"]
         is_enforced = is_forced or function.get("strict") is True
@@ -64,7 +64,10 @@ class Tool:
         if is_free and not is_enforced:
             return cls(function["name"], {"type": "object"}, False, param)
         given = function.get("parameters") or {"properties": {}}
-        if is_enforced and (reason := malformed_reason(given) or _reason_against_object(given)):
+        reason = malformed_reason(given)
+        if reason is None and is_enforced:
+            reason = _reason_against_object(given)
+        if reason is not None:
             raise refused(reason, param)
         return cls(function["name"], _closed_object(given), is_enforced, param)
 
