@@ -285,6 +285,9 @@ class TestReasoning:
             ("gemma3", {"reasoning_effort": "none"}, "model\n"),
             ("gemma3", {"reasoning_effort": "high"}, "model\n"),
             ("gemma3", {"enable_thinking": True}, "model\n"),
+            ("qwen3", {"enable_thinking": "when_needed"}, "<think>\n\n</think>\n\n"),
+            ("qwen3_thinking", {"enable_thinking": "when_needed"}, "<think>\n"),
+            ("gpt_oss", {"enable_thinking": "when_needed"}, "<|start|>assistant"),
         ],
     )
     def test_options_reach_the_template(

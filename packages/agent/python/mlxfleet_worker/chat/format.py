@@ -12,7 +12,7 @@ from .harmony import HarmonySplitter
 from .history import Message, check_history, shape_history
 from .inference import HARMONY_TOKENS, infer_reasoning, infer_syntax
 from .probes import system_shape, takes_tools, tool_history_shape
-from .reasoning_options import with_reasoning_options
+from .reasoning_options import WHEN_NEEDED, with_reasoning_options
 from .splitter import MarkerSplitter, Splitter
 from .syntax import HARMONY, HERMES, CallSyntax
 from .template import ChatTemplate, TemplateFailureError, check_options
@@ -73,7 +73,10 @@ class ChatFormat:
         )
         tools = prompt.tools if tool_choice.mode != "none" else []
         tokens = self._render(check_history(prompt.messages), tools, options)
-        if options.get("enable_thinking") is False and self.opens_reasoning(tokens):
+        must_not = (
+            options.get("enable_thinking") is False and prompt.template_options.get("enable_thinking") != WHEN_NEEDED
+        )
+        if must_not and self.opens_reasoning(tokens):
             param = "reasoning_effort" if "reasoning_effort" in prompt.template_options else "enable_thinking"
             raise RequestError("This model cannot answer without reasoning.", param)
         return tokens

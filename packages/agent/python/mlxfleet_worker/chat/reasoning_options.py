@@ -8,6 +8,8 @@ from .template import ChatTemplate
 EFFORTS = ("none", "minimal", "low", "medium", "high", "xhigh", "max")
 EFFORTS_WITHOUT_REASONING = ("none", "minimal")
 """Of models that can only do it or leave it."""
+WHEN_NEEDED = "when_needed"
+"""Of `enable_thinking`: no reasoning, unless the model cannot answer without."""
 HARMONY_EFFORTS = {"minimal": "low", "low": "low", "medium": "medium", "high": "high", "xhigh": "high", "max": "high"}
 """GPT-OSS knows three."""
 
@@ -31,6 +33,10 @@ def with_reasoning_options(
             options["reasoning_effort"] = HARMONY_EFFORTS[effort]
         else:
             options.setdefault("enable_thinking", effort not in EFFORTS_WITHOUT_REASONING)
+    if options.get("enable_thinking") == WHEN_NEEDED:
+        options["enable_thinking"] = False
+        if has_efforts_of_its_own:
+            del options["enable_thinking"]
     thinks = options.get("enable_thinking")
     if thinks is False and has_efforts_of_its_own:
         raise RequestError("This model cannot answer without reasoning.", "enable_thinking")

@@ -146,8 +146,8 @@ describe('the plan', () => {
       { tools: [f], tool_choice: { type: 'any', disable_parallel_tool_use: true } },
       { toolChoice: 'required', parallelToolCalls: false },
     ],
-    [{}, thinking({ enable_thinking: false })],
-    [{ thinking: { type: 'disabled' } }, thinking({ enable_thinking: false })],
+    [{}, thinking({ enable_thinking: 'when_needed' })],
+    [{ thinking: { type: 'disabled' } }, thinking({ enable_thinking: 'when_needed' })],
     [{ thinking: { type: 'adaptive' } }, thinking({ enable_thinking: true })],
     [
       { thinking: { type: 'enabled', budget_tokens: 2000 } },

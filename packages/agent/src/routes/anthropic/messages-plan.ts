@@ -58,7 +58,7 @@ export function messagesPrompt(request: CountTokensRequest): ChatPrompt {
   };
 }
 
-/** Models that can leave reasoning out do so unless the request wants it. */
+/** Models that can leave reasoning out do so unless the request wants it; the others answer all the same. */
 function thinkingOptions(thinking: AnthropicThinking | null | undefined): Record<string, unknown> {
   switch (thinking?.type) {
     case 'enabled':
@@ -66,7 +66,7 @@ function thinkingOptions(thinking: AnthropicThinking | null | undefined): Record
     case 'adaptive':
       return { enable_thinking: true };
     default:
-      return { enable_thinking: false };
+      return { enable_thinking: 'when_needed' };
   }
 }
 
