@@ -14,7 +14,7 @@ import { withServers } from './lib/with-servers.ts';
 
 const MODEL = 'plain-text';
 const CLIENTS = [1, 8, 32, 64];
-const ROUNDS = 5;
+const ROUNDS = 3;
 
 let scenarios: ServingResult[] = [];
 const raw = await startRawLoop(await testModel(MODEL), await ensureTextEnvironment());
