@@ -1,5 +1,6 @@
 import { type AgentProcess, startAgent } from '../../test/support/agent-process.ts';
 import type { TestModel } from '../../test/support/test-model.ts';
+import { onInterrupt } from './on-interrupt.ts';
 import type { BenchServer } from './peer-server.ts';
 
 /** The agent with one model. `config` are further fields of its config.yaml. */
@@ -12,6 +13,9 @@ export async function startOurs(
 
 /** A running agent as a server of this model. */
 export function serverOf(agent: AgentProcess, model: string): BenchServer {
+  const forget = onInterrupt(() => {
+    agent.process.kill('SIGTERM');
+  });
   return {
     name: 'mlxfleet',
     port: Number(new URL(agent.url).port),
@@ -21,6 +25,7 @@ export function serverOf(agent: AgentProcess, model: string): BenchServer {
       return [agent.pid, ...workers.map((worker) => worker.pid).filter((pid) => pid !== null)];
     },
     stop: async () => {
+      forget();
       await agent.stop();
     },
   };

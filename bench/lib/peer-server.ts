@@ -7,6 +7,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { ensureTextEnvironment } from '../../scripts/lib/text-environment.ts';
 import { ensureVisionEnvironment } from '../../scripts/lib/vision-environment.ts';
 import { freePorts } from '../../test/support/free-ports.ts';
+import { onInterrupt } from './on-interrupt.ts';
 import { ensurePeerEnvironment } from './peer-environment.ts';
 
 /** A server with one model that a benchmark talks to. */
@@ -97,16 +98,6 @@ export const PEERS: readonly Peer[] = [MLX_LM, MLX_VLM, RAPID_MLX, VLLM_MLX];
 /** The first start of some of them compiles and imports for a minute. */
 const START_MS = 240_000;
 
-/** Process groups of the peers that run. They are not ended with this process: each is a group of its own. */
-const groups = new Set<number>();
-
-for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
-  process.once(signal, () => {
-    for (const group of groups) process.kill(-group, 'SIGKILL');
-    process.kill(process.pid, signal);
-  });
-}
-
 /**
  * Starts a peer with the model in `folder` and waits until it answers. It gets a home of its own, is told to keep off
  * hubs and to report its use to nobody.
@@ -127,8 +118,12 @@ export async function startPeer(peer: Peer, folder: string): Promise<BenchServer
       RAPID_MLX_TELEMETRY: '0',
     },
   });
-  const group = child.pid;
-  if (group !== undefined) groups.add(group);
+  const { pid } = child;
+  // Its whole group: some of them fork.
+  const kill = (): void => {
+    if (pid !== undefined) process.kill(-pid, 'SIGKILL');
+  };
+  const forget = onInterrupt(kill);
   let output = '';
   for (const stream of [child.stdout, child.stderr]) {
     stream.setEncoding('utf8');
@@ -139,11 +134,10 @@ export async function startPeer(peer: Peer, folder: string): Promise<BenchServer
   const stop = async (): Promise<void> => {
     if (child.exitCode === null && child.signalCode === null) {
       const exited = once(child, 'exit');
-      // Its whole group: some of them fork.
-      if (group !== undefined) process.kill(-group, 'SIGKILL');
+      kill();
       await exited;
     }
-    if (group !== undefined) groups.delete(group);
+    forget();
     await rm(home, { recursive: true, force: true });
   };
   if (!(await answers(port, child))) {
