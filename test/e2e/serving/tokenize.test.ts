@@ -3,8 +3,6 @@ import { afterAll, beforeAll, expect, test } from 'vitest';
 import { type AgentProcess, startAgent } from '../../support/agent-process.ts';
 
 const MODEL = 'tiny-text';
-/** Each character is a token of this model: as JSON more than one line of a worker may hold. */
-const LONG = '7'.repeat(6_000_000);
 
 let agent: AgentProcess;
 beforeAll(async () => {
@@ -22,7 +20,11 @@ async function tokenize(input: string): Promise<Response> {
   });
 }
 
-test('more tokens than one answer holds are refused, and the streams of the model go on', async () => {
+/** Each character is a token of this model: as JSON the tokens would be more than one line of a worker may hold. */
+test.each([
+  { characters: 6_000_000, named: '6000000 characters' },
+  { characters: 3_000_000, named: '3000000 tokens' },
+])('a text of $named is refused, and the streams of the model go on', async ({ characters, named }) => {
   const stream = await agent.client.chat.completions.create({
     model: MODEL,
     messages: [{ role: 'user', content: 'hello' }],
@@ -30,10 +32,10 @@ test('more tokens than one answer holds are refused, and the streams of the mode
     stream: true,
     logit_bias: { 2: -100 },
   });
-  const long = await tokenize(LONG);
+  const long = await tokenize('7'.repeat(characters));
   const { error } = openAiErrorSchema.parse(await long.json());
   expect([long.status, error.param]).toEqual([400, 'input']);
-  expect(error.message).toContain('6000000 tokens');
+  expect(error.message).toContain(named);
   let reason: string | null | undefined = null;
   for await (const chunk of stream) reason = chunk.choices[0]?.finish_reason ?? reason;
   expect(reason).toBe('length');
