@@ -13,30 +13,14 @@ import {
   generateFrameSchema,
 } from '@mlxfleet/protocol';
 import pino from 'pino';
-import { afterEach, describe, expect, test } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import { startAgent } from './agent.ts';
-import {
-  chat,
-  eventually,
-  makeRoot,
-  startTestAgent,
-  type TestAgent,
-  type TestAgentOptions,
-} from './test-support/test-agent.ts';
+import { chat, eventually, makeRoot, agentsForTests, type TestAgent } from './test-support/test-agent.ts';
 
 const CHAT = '/v1/chat/completions';
 const JSON_TYPE = { 'content-type': 'application/json' };
 
-let current: TestAgent | null = null;
-afterEach(async () => {
-  await current?.dispose();
-  current = null;
-});
-
-async function start(options: TestAgentOptions = {}): Promise<TestAgent> {
-  current = await startTestAgent(options);
-  return current;
-}
+const start = agentsForTests();
 
 function hash(key: string): string {
   return createHash('sha256').update(key).digest('hex');

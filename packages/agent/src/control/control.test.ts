@@ -3,25 +3,20 @@ import { once } from 'node:events';
 import { mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { adminStatusSchema } from '@mlxfleet/protocol';
-import { afterEach, describe, expect, test } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import {
   makeRoot,
-  startTestAgent,
+  agentsForTests,
   type TestAgent,
   type TestAgentOptions,
 } from '../test-support/test-agent.ts';
 
 const RELEASE = '20261123T040000Z-3f9ac2e1';
 
-let current: TestAgent | null = null;
-afterEach(async () => {
-  await current?.dispose();
-  current = null;
-});
+const startDisposed = agentsForTests();
 
 async function start(options: TestAgentOptions = {}): Promise<TestAgent> {
-  current = await startTestAgent({ ...options, overrides: { release: RELEASE, ...options.overrides } });
-  return current;
+  return await startDisposed({ ...options, overrides: { release: RELEASE, ...options.overrides } });
 }
 
 interface Outcome {

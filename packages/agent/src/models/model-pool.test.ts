@@ -1,28 +1,12 @@
 import { existsSync, mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
-import { afterEach, describe, expect, test } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import type { MemoryReading, Pressure } from '../memory/memory-pressure.ts';
-import {
-  chat,
-  eventually,
-  makeRoot,
-  startTestAgent,
-  type TestAgent,
-  type TestAgentOptions,
-} from '../test-support/test-agent.ts';
+import { chat, eventually, makeRoot, agentsForTests, type TestAgent } from '../test-support/test-agent.ts';
 
 const CHAT = '/v1/chat/completions';
 
-let current: TestAgent | null = null;
-afterEach(async () => {
-  await current?.dispose();
-  current = null;
-});
-
-async function start(options: TestAgentOptions = {}): Promise<TestAgent> {
-  current = await startTestAgent(options);
-  return current;
-}
+const start = agentsForTests();
 
 function write(agent: TestAgent, file: string, text = ''): void {
   const full = path.join(agent.root, 'shared', file);

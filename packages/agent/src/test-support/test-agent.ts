@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { agentConfigSchema } from '@mlxfleet/protocol';
 import pino from 'pino';
+import { afterEach } from 'vitest';
 import { type Agent, startAgent } from '../agent.ts';
 import type { AgentOptions } from '../lifecycle/agent-options.ts';
 import { WORKER_TIMES } from '../workers/worker-times.ts';
@@ -97,6 +98,19 @@ function addModel(root: string, name: string, fake: unknown): void {
   if (typeof fake === 'object' && fake !== null && 'weights' in fake) {
     writeFileSync(path.join(folder, 'model.safetensors'), Buffer.alloc(Number(fake.weights)));
   }
+}
+
+/** A function that starts agents for the tests of one file; each is disposed of after its test. */
+export function agentsForTests(): (options?: TestAgentOptions) => Promise<TestAgent> {
+  const agents: TestAgent[] = [];
+  afterEach(async () => {
+    for (const agent of agents.splice(0)) await agent.dispose();
+  });
+  return async (options) => {
+    const agent = await startTestAgent(options);
+    agents.push(agent);
+    return agent;
+  };
 }
 
 /** A chat request for the fake worker; the prompt says what it does. */

@@ -1,3 +1,4 @@
+import { generateFrameSchema } from '@mlxfleet/protocol';
 import { expect, test } from 'vitest';
 import type { Job } from '../../scheduler/job.ts';
 import { afterCrash } from './job-attempt.ts';
@@ -5,29 +6,14 @@ import { afterCrash } from './job-attempt.ts';
 const JOB: Job = {
   id: 'a',
   priority: 'normal',
-  frame: {
+  frame: generateFrameSchema.parse({
     type: 'generate',
     id: 'a',
     prompt: { kind: 'text', text: '' },
     max_tokens: null,
-    sampling: {
-      temperature: 1,
-      top_p: 1,
-      top_k: 0,
-      min_p: 0,
-      repetition_penalty: 1,
-      presence_penalty: 0,
-      frequency_penalty: 0,
-      logit_bias: {},
-      seed: null,
-    },
+    sampling: {},
     stop: [],
-    logprobs: null,
-    constraint: null,
-    tool_choice: 'none',
-    parallel_tool_calls: true,
-    cache_scope: null,
-  },
+  }),
   listener: { started: () => {}, output: () => {}, failed: () => {} },
 };
 

@@ -1,29 +1,14 @@
 import { readFileSync } from 'node:fs';
 import path from 'node:path';
-import { afterEach, describe, expect, test } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import { readEvents } from '../../test-support/read-events.ts';
-import {
-  chat,
-  eventually,
-  startTestAgent,
-  type TestAgent,
-  type TestAgentOptions,
-} from '../../test-support/test-agent.ts';
+import { chat, eventually, agentsForTests, type TestAgent } from '../../test-support/test-agent.ts';
 import { WORKER_TIMES } from '../../workers/worker-times.ts';
 import type { ModelRuntime } from './model-runtime.ts';
 
 const CHAT = '/v1/chat/completions';
 
-let current: TestAgent | null = null;
-afterEach(async () => {
-  await current?.dispose();
-  current = null;
-});
-
-async function start(options: TestAgentOptions = {}): Promise<TestAgent> {
-  current = await startTestAgent(options);
-  return current;
-}
+const start = agentsForTests();
 
 function runtimeOf(agent: TestAgent, id = 'm'): ModelRuntime {
   const runtime = agent.services.pool.peek(id);

@@ -8,7 +8,7 @@ import { readEvents } from '../../test-support/read-events.ts';
 import {
   chat,
   eventually,
-  startTestAgent,
+  agentsForTests,
   type TestAgent,
   type TestAgentOptions,
 } from '../../test-support/test-agent.ts';
@@ -38,18 +38,16 @@ interface Accident {
   readonly times?: number;
 }
 
-let current: TestAgent | null = null;
 let marks: string | null = null;
-afterEach(async () => {
-  await current?.dispose();
-  current = null;
+afterEach(() => {
   if (marks !== null) rmSync(marks, { recursive: true });
   marks = null;
 });
+// After the hook above: the last one runs first, and workers use the folder.
+const startDisposed = agentsForTests();
 
 async function start(options: TestAgentOptions = {}): Promise<TestAgent> {
-  current = await startTestAgent({ ...options, overrides: { workerTimes: TIMES, ...options.overrides } });
-  return current;
+  return await startDisposed({ ...options, overrides: { workerTimes: TIMES, ...options.overrides } });
 }
 
 /** An agent whose first workers meet with an accident. */

@@ -1,28 +1,13 @@
 import { once } from 'node:events';
 import http from 'node:http';
 import { adminDrainResponseSchema } from '@mlxfleet/protocol';
-import { afterEach, expect, test } from 'vitest';
+import { expect, test } from 'vitest';
 import { readAdmin, writeAdmin } from '../../test-support/admin-api.ts';
-import {
-  chat,
-  eventually,
-  startTestAgent,
-  type TestAgent,
-  type TestAgentOptions,
-} from '../../test-support/test-agent.ts';
+import { chat, eventually, agentsForTests } from '../../test-support/test-agent.ts';
 
 const CHAT = '/v1/chat/completions';
 
-let current: TestAgent | null = null;
-afterEach(async () => {
-  await current?.dispose();
-  current = null;
-});
-
-async function start(options: TestAgentOptions = {}): Promise<TestAgent> {
-  current = await startTestAgent(options);
-  return current;
-}
+const start = agentsForTests();
 
 test('refuses new requests, finishes what runs and waits, and is taken back', async () => {
   const agent = await start({ config: { max_batch_size: 1 } });

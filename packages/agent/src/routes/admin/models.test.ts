@@ -1,26 +1,11 @@
 import { mkdirSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { type AdminModel, adminModelsSchema } from '@mlxfleet/protocol';
-import { afterEach, expect, test } from 'vitest';
+import { expect, test } from 'vitest';
 import { readAdmin, writeAdmin } from '../../test-support/admin-api.ts';
-import {
-  chat,
-  eventually,
-  startTestAgent,
-  type TestAgent,
-  type TestAgentOptions,
-} from '../../test-support/test-agent.ts';
+import { chat, eventually, agentsForTests, type TestAgent } from '../../test-support/test-agent.ts';
 
-let current: TestAgent | null = null;
-afterEach(async () => {
-  await current?.dispose();
-  current = null;
-});
-
-async function start(options: TestAgentOptions = {}): Promise<TestAgent> {
-  current = await startTestAgent(options);
-  return current;
-}
+const start = agentsForTests();
 
 async function models(agent: TestAgent): Promise<AdminModel[]> {
   return adminModelsSchema.parse(await readAdmin(agent, '/admin/models')).models;

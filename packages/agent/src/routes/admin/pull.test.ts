@@ -1,20 +1,15 @@
 import { existsSync, readFileSync } from 'node:fs';
 import path from 'node:path';
 import { type AdminPullEvent, adminPullEventSchema } from '@mlxfleet/protocol';
-import { afterEach, describe, expect, test } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import { writeAdmin } from '../../test-support/admin-api.ts';
-import { chat, eventually, startTestAgent, type TestAgent } from '../../test-support/test-agent.ts';
+import { chat, eventually, agentsForTests, type TestAgent } from '../../test-support/test-agent.ts';
 
-let current: TestAgent | null = null;
-afterEach(async () => {
-  await current?.dispose();
-  current = null;
-});
+const startDisposed = agentsForTests();
 
 /** An agent that may ask the hub. */
 async function start(config: Readonly<Record<string, unknown>> = {}): Promise<TestAgent> {
-  current = await startTestAgent({ config: { env: {}, ...config } });
-  return current;
+  return await startDisposed({ config: { env: {}, ...config } });
 }
 
 async function begin(agent: TestAgent, model: string, signal?: AbortSignal): Promise<Response> {

@@ -1,10 +1,10 @@
 import { type AdminWorker, adminWorkersSchema } from '@mlxfleet/protocol';
-import { afterEach, expect, test } from 'vitest';
+import { expect, test } from 'vitest';
 import { readAdmin } from '../../test-support/admin-api.ts';
 import {
   chat,
   eventually,
-  startTestAgent,
+  agentsForTests,
   type TestAgent,
   type TestAgentOptions,
 } from '../../test-support/test-agent.ts';
@@ -13,15 +13,10 @@ import { WORKER_TIMES } from '../../workers/worker-times.ts';
 const CHAT = '/v1/chat/completions';
 const TIMES = { ...WORKER_TIMES, ping: 25, idlePing: 50, grace: 500, firstBackoff: 20 };
 
-let current: TestAgent | null = null;
-afterEach(async () => {
-  await current?.dispose();
-  current = null;
-});
+const startDisposed = agentsForTests();
 
 async function start(options: TestAgentOptions = {}): Promise<TestAgent> {
-  current = await startTestAgent({ ...options, overrides: { workerTimes: TIMES } });
-  return current;
+  return await startDisposed({ ...options, overrides: { workerTimes: TIMES } });
 }
 
 async function workers(agent: TestAgent): Promise<AdminWorker[]> {
