@@ -8,6 +8,7 @@
 //   crash_on_load  exits with code 7 in place of loading
 //   step_ms        time between tokens, default 2
 //   ignore_term    ignores SIGTERM and the end of stdin
+//   heir           a child of it holds its stdout and stderr open, for a second
 //
 // The environment variable FAKE_WORKER may hold {"protocol": N}, the version that it claims, {"never_ready": true}, and
 // {"accident": {"phase", "how", "mark", "times"}}: what befalls the first `times` (1 when absent) workers that get there.
@@ -40,6 +41,7 @@
 //
 // Log-probabilities are given where the frame asks for them: -0.5 for each token of the text.
 
+import { spawn } from 'node:child_process';
 import {
   appendFileSync,
   existsSync,
@@ -102,6 +104,7 @@ function load(frame) {
   fake = JSON.parse(readFileSync(path.join(frame.path, 'config.json'), 'utf8')).fake ?? {};
   console.error(`loading ${path.basename(frame.path)}`);
   if (accident('load')) return;
+  if (fake.heir) spawn('sleep', ['1'], { stdio: 'inherit' }).unref();
   setTimeout(() => {
     if (fake.crash_on_load) process.exit(7);
     if (fake.load_error) {

@@ -268,11 +268,18 @@ export const API_ERRORS = {
     when: 'The worker of the model died or could not load five times in a row, and rests for five minutes.',
     hint: 'Try again after the seconds in Retry-After, or have it started at once with `mlxfleet load`. `GET /admin/workers` has the last lines of its log.',
   },
+  WORKER_STUCK: {
+    code: 'WORKER_STUCK',
+    status: 503,
+    type: 'service_unavailable_error',
+    when: 'The worker of the model was killed and does not end: the system keeps the process, and its memory, in a call that does not return.',
+    hint: 'Wait a minute and try again. If it stays, restart the host: nothing else ends such a process.',
+  },
   MODEL_UNLOADED: {
     code: 'MODEL_UNLOADED',
     status: 503,
     type: 'service_unavailable_error',
-    when: 'The model was unloaded by force while it held the request.',
+    when: 'The model was unloaded by force while it held the request, or while it was being loaded.',
     hint: 'Send the request again: the model is loaded on demand.',
   },
   MEMORY_EXHAUSTED: {

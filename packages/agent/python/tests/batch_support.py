@@ -47,10 +47,16 @@ class Run:
 
     def step(self) -> None:
         """Admit who may begin, and make one step."""
+        read_until = self._batch.read_until()
         for request in list(self.waiting):
-            if self._batch.has_room and not self._batch.is_prefilling_for(request):
-                self.waiting.remove(request)
-                self.cached[request] = self._batch.add(request)
+            if not self._batch.has_room or self._batch.is_prefilling_for(request):
+                continue
+            if self._batch.is_reading_for(request, read_until):
+                continue
+            self.waiting.remove(request)
+            self.cached[request] = self._batch.add(request)
+        if not len(self._batch):
+            return
         for new in self._batch.step():
             self.tokens[new.request].append(new.token)
 

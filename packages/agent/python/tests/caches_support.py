@@ -12,7 +12,7 @@ from mlx_lm.generate import generate_step
 from mlx_lm.models import falcon_h1, gear, gemma3_text, llama, mamba2, qwen3_next
 
 from mlxfleet_worker.caches.layout import Layout
-from mlxfleet_worker.caches.prefix_cache import PrefixCache
+from mlxfleet_worker.caches.prefix_cache import Hit, PrefixCache
 from mlxfleet_worker.caches.quantized import make_cache
 from mlxfleet_worker.generation.decoding import make_generator
 
@@ -202,6 +202,13 @@ def make_prefix_cache(model: nn.Module, memory_bytes: int = 1 << 28, **options: 
     return PrefixCache(Layout.probe(model, lambda: make_cache(model, kv_bits)), memory_bytes, **options)
 
 
+def read_and_fetch(cache: PrefixCache, prompt: list[int], prefill_tokens_per_second: float | None = None) -> Hit | None:
+    """What the disk knows too, at once."""
+    for _ in cache.read(prompt, prefill_tokens_per_second):
+        pass
+    return cache.fetch(prompt)
+
+
 def serve(
     model: nn.Module,
     cache: PrefixCache,
@@ -219,7 +226,7 @@ def serve(
     starts: dict[int, int] = {}
     marks: dict[int, dict[int, Any]] = {}
     for prompt in prompts:
-        hit = cache.fetch(prompt)
+        hit = read_and_fetch(cache, prompt)
         start = hit.length if hit else 0
         caches = hit.caches if hit else make_cache(model, kv_bits)
         boundaries = cache.boundaries(prompt, start, **(hints or {}))

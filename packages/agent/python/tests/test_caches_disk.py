@@ -15,7 +15,15 @@ import mlx.core as mx
 import numpy as np
 import pytest
 
-from caches_support import MODELS, from_scratch, make_llama, make_prefix_cache, random_tokens, serve
+from caches_support import (
+    MODELS,
+    from_scratch,
+    make_llama,
+    make_prefix_cache,
+    random_tokens,
+    read_and_fetch,
+    serve,
+)
 from mlxfleet_worker.caches.disk_folder import Reserve
 from mlxfleet_worker.caches.disk_tier import DiskTier
 from mlxfleet_worker.caches.fingerprint import model_fingerprint
@@ -425,9 +433,8 @@ def test_what_is_on_disk_is_not_read_when_prefill_is_quicker(open_tier: Callable
     serve(model, cache, [prompt], COUNT)
     cache.close()
     cache = make_prefix_cache(model, disk=open_tier())
-    assert cache.fetch(prompt, prefill_tokens_per_second=1e12) is None
-    hit = cache.fetch(prompt, prefill_tokens_per_second=1.0)
-    assert hit is not None
+    assert read_and_fetch(cache, prompt, 1e12) is None
+    assert read_and_fetch(cache, prompt, 1.0) is not None
     cache.close()
 
 

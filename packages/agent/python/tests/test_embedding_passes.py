@@ -113,3 +113,10 @@ def test_a_machine_that_stood_still_keeps_a_budget() -> None:
     for _ in range(50):
         budget.record(1, 3600.0)
     assert budget.tokens == 1
+
+
+def test_what_a_pass_costs_by_itself_makes_the_next_no_smaller() -> None:
+    budget = PassBudget()
+    for tokens in (8, 64, 16, 128, 8):
+        budget.record(tokens, 0.02 + 0.0001 * tokens)
+    assert budget.tokens == pytest.approx(2300, rel=0.01)

@@ -2,6 +2,7 @@ import path from 'node:path';
 import type { AgentServices } from '../agent-services.ts';
 import { MemoryGuard } from '../memory/memory-guard.ts';
 import { MemoryVerdict } from '../memory/memory-verdict.ts';
+import { MemoryReader } from '../memory/memory-reader.ts';
 import { readSystemMemory } from '../memory/system-memory.ts';
 import { createMetrics } from '../metrics/metrics.ts';
 import { Throughput } from '../metrics/throughput.ts';
@@ -21,12 +22,13 @@ const HEARTBEAT_MS = 15_000;
  */
 export async function createServices(options: AgentOptions, folders: Folders): Promise<AgentServices> {
   const { config, log } = options;
+  const memory = new MemoryReader(options.readMemory ?? readSystemMemory);
   const first: PoolServices = {
     config,
     log,
     facts: await agentFacts(options, folders),
     now: options.now ?? (() => performance.now()),
-    readMemory: options.readMemory ?? readSystemMemory,
+    readMemory: async () => await memory.read(),
     metrics: createMetrics(),
     throughput: new Throughput(),
     verdict: new MemoryVerdict(),
@@ -53,7 +55,7 @@ function makeGuard({ facts, log, readMemory, verdict }: PoolServices, pool: Mode
     verdict,
     act: (action) => {
       if (action.kind === 'shrink') pool.shrink(action.id, action.keepBytes);
-      else void pool.evict(action.id, 'pressure');
+      else pool.evict(action.id, 'pressure').catch(() => {});
     },
   });
 }

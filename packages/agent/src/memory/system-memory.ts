@@ -25,7 +25,10 @@ export function totalMemory(): number {
   return constrained > 0 && constrained < total ? constrained : total;
 }
 
-/** How the memory of this machine, or container, is right now. */
+/**
+ * How the memory of this machine, or container, is right now.
+ * @throws Error when the system does not say.
+ */
 export async function readSystemMemory(): Promise<MemoryReading> {
   const reading = process.platform === 'darwin' ? await readMac() : await readLinux();
   const totalBytes = totalMemory();
@@ -39,8 +42,11 @@ async function readMac(): Promise<PlatformReading> {
     program('/usr/bin/vm_stat'),
     program('/usr/sbin/sysctl', '-n', 'kern.memorystatus_vm_pressure_level'),
   ]);
+  const availableBytes = availableFromVmStat(pages, os.totalmem());
+  // What is free in the system's own words is a few hundred megabytes on any Mac: no substitute.
+  if (availableBytes === null) throw new Error('vm_stat did not say how much memory is in use');
   return {
-    availableBytes: availableFromVmStat(pages, os.totalmem()) ?? os.freemem(),
+    availableBytes,
     systemPressure: pressureFromSysctl(level),
     stall: null,
   };

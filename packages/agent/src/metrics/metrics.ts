@@ -20,7 +20,8 @@ interface ModelFigures {
 /** What gauges ask for when they are read. */
 export interface MetricsSource {
   models(): readonly ModelFigures[];
-  memory(): Promise<{ readonly availableBytes: number; readonly limitBytes: number }>;
+  /** `availableBytes` is null while the system does not say. */
+  memory(): Promise<{ readonly availableBytes: number | null; readonly limitBytes: number }>;
   /** 0 normal, 1 warning, 2 critical. */
   pressure(): number;
   /** Whether new requests are refused for want of memory. */
@@ -125,7 +126,7 @@ export function createMetrics() {
         accepted.inc(labels, model.acceptedTokens);
       }
       const { availableBytes, limitBytes } = await source.memory();
-      available.set(availableBytes);
+      available.set(availableBytes ?? Number.NaN);
       limit.set(limitBytes);
       pressure.set(source.pressure());
       refusing.set(source.refusing() ? 1 : 0);

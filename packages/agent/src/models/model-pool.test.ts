@@ -1,8 +1,10 @@
 import { existsSync, mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { describe, expect, test } from 'vitest';
 import type { MemoryReading, Pressure } from '../memory/memory-pressure.ts';
 import { chat, eventually, makeRoot, agentsForTests, type TestAgent } from '../test-support/test-agent.ts';
+import { WORKER_TIMES } from '../workers/worker-times.ts';
 
 const CHAT = '/v1/chat/completions';
 
@@ -81,6 +83,25 @@ test('an embedding model without the vision environment says what to set', async
   ]);
 });
 
+test('a model that is not there any more leaves nothing behind that starts its worker again', async () => {
+  const times = { ...WORKER_TIMES, firstBackoff: 5, coolDown: 200 };
+  const config = { models: [{ id: 'm', preload: true }] };
+  const agent = await start({
+    models: { m: { crash_on_load: true } },
+    config,
+    overrides: { workerTimes: times },
+  });
+  const { pool } = agent.services;
+  await eventually(() => pool.peek('m')?.isBroken === true, 'the worker is broken');
+  const lost = pool.peek('m');
+  rmSync(path.join(agent.root, 'shared', 'models', 'm'), { recursive: true });
+  expect((await agent.post(CHAT, chat('a'))).status).toBe(404);
+  expect([pool.peek('m'), lost?.isBroken]).toEqual([null, false]);
+  const restarts = lost?.workerStatus().restarts;
+  await sleep(2 * times.coolDown);
+  expect([lost?.isActive, lost?.workerStatus().restarts]).toEqual([false, restarts]);
+});
+
 /** An agent on a machine whose memory is as it is told. */
 async function startShort(): Promise<{
   readonly agent: TestAgent;
@@ -102,6 +123,20 @@ async function startShort(): Promise<{
     },
   };
 }
+
+test('a machine that does not say how much memory it has is told of, and nothing is loaded on a guess', async () => {
+  const slow = new Error('vm_stat is slow');
+  const agent = await start({ overrides: { readMemory: async () => await Promise.reject(slow) } });
+  const answer = await agent.post(CHAT, chat('a'));
+  expect([answer.status, await answer.json()]).toMatchObject([
+    503,
+    { error: { code: 'memory_exhausted', message: /how much memory this machine has left cannot be read/ } },
+  ]);
+  const status: unknown = await (await fetch(`${agent.adminUrl}/admin/status`)).json();
+  expect(status).toMatchObject({ memory: { used_bytes: null, available_bytes: null } });
+  const metrics = await (await fetch(`${agent.url}/metrics`)).text();
+  expect(metrics).toContain('mlxfleet_memory_available_bytes Nan');
+});
 
 describe('a machine short of memory', () => {
   test('unloads what is idle, refuses what is new, and tells of it', async () => {

@@ -22,6 +22,7 @@ import { downloadFailed, DownloadFailure } from './downloads/download-failure.ts
 import type { DownloadProgress } from './downloads/download-process.ts';
 import type { Download, Downloader } from './downloads/downloader.ts';
 import { type ModelSettings, modelSettings } from './model-settings.ts';
+import { modelUnloaded } from './runtime/model-errors.ts';
 import { ModelRuntime } from './runtime/model-runtime.ts';
 
 export interface ModelPoolOptions {
@@ -149,7 +150,10 @@ export class ModelPool {
     this.#runtimes.get(id)?.shrink(keepBytes);
   }
 
-  /** Unloads a model for the sake of others, or of the machine. Resolves when its worker has ended. */
+  /**
+   * Unloads a model for the sake of others, or of the machine. Resolves when its worker has ended.
+   * @throws ApiError WORKER_STUCK; its log has it too.
+   */
   async evict(id: string, reason: 'room' | 'pressure'): Promise<void> {
     this.#options.metrics.evictions.inc({ model_name: id, reason });
     await this.#runtimes.get(id)?.unload(false);
@@ -164,13 +168,12 @@ export class ModelPool {
     const known = this.#runtimes.get(id);
     if (known?.isActive === true) return known;
     const location = await this.#findOrDownload(id);
-    if (location === null) {
-      this.#runtimes.delete(id);
-      throw await modelNotFound(id, this.#options.catalog);
-    }
     // Somebody else may have come first while this one looked.
     const current = this.#runtimes.get(id);
-    if (current !== undefined && (current.isActive || isSame(current.location, location))) return current;
+    if (current?.isActive === true) return current;
+    if (current !== undefined && location !== null && isSame(current.location, location)) return current;
+    this.#retire(current);
+    if (location === null) throw await modelNotFound(id, this.#options.catalog);
     const runtime = this.#create(location);
     this.#runtimes.set(id, runtime);
     return runtime;
@@ -196,6 +199,13 @@ export class ModelPool {
   kill(): void {
     this.#options.downloader.stop();
     for (const runtime of this.#runtimes.values()) runtime.kill();
+  }
+
+  /** Lets go of the runtime of a model that is not there any more, or elsewhere; a broken one would start again. */
+  #retire(runtime: ModelRuntime | undefined): void {
+    if (runtime === undefined) return;
+    this.#runtimes.delete(runtime.id);
+    void runtime.shutDown(modelUnloaded(runtime.id));
   }
 
   async #findOrDownload(id: string): Promise<ModelLocation | null> {

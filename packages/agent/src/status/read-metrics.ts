@@ -1,10 +1,11 @@
 import type { AgentServices } from '../agent-services.ts';
+import { availableMemory } from './available-memory.ts';
 
 const PRESSURES = ['normal', 'warn', 'critical'] as const;
 
 /** The Prometheus exposition of both APIs. */
 export async function readMetrics(services: AgentServices): Promise<string> {
-  const { facts, metrics, pool, readMemory, verdict } = services;
+  const { facts, metrics, pool, verdict } = services;
   return await metrics.read({
     models: () =>
       pool.runtimes.map((runtime) => {
@@ -23,7 +24,7 @@ export async function readMetrics(services: AgentServices): Promise<string> {
         };
       }),
     memory: async () => ({
-      availableBytes: (await readMemory()).availableBytes,
+      availableBytes: await availableMemory(services),
       limitBytes: facts.memoryLimitBytes,
     }),
     pressure: () => PRESSURES.indexOf(verdict.pressure),

@@ -4,6 +4,7 @@ import type { ModelLocation } from '../models/catalog/catalog.ts';
 import type { ModelSettings } from '../models/model-settings.ts';
 import type { ModelRuntime } from '../models/runtime/model-runtime.ts';
 import { VERSION } from '../version.ts';
+import { availableMemory } from './available-memory.ts';
 
 interface ListedModel {
   readonly location: ModelLocation;
@@ -33,7 +34,7 @@ export function activeRuntimes({ pool }: AgentServices): ModelRuntime[] {
 /** `GET /admin/status`. */
 export async function readStatus(services: AgentServices): Promise<AdminStatus> {
   const { config, facts, lifecycle, ports, pool, throughput, verdict } = services;
-  const [listed, reading] = await Promise.all([listModels(services), services.readMemory()]);
+  const [listed, availableBytes] = await Promise.all([listModels(services), availableMemory(services)]);
   const { runtimes } = pool;
   const models = listed.map(({ status }) => status);
   const workers = activeRuntimes(services).map((runtime) => runtime.workerStatus());
@@ -65,8 +66,8 @@ export async function readStatus(services: AgentServices): Promise<AdminStatus> 
     tokens_per_second: throughput.perSecond(services.now()),
     memory: {
       total_bytes: facts.totalMemoryBytes,
-      used_bytes: Math.max(0, facts.totalMemoryBytes - reading.availableBytes),
-      available_bytes: reading.availableBytes,
+      used_bytes: availableBytes === null ? null : Math.max(0, facts.totalMemoryBytes - availableBytes),
+      available_bytes: availableBytes,
       pressure: verdict.pressure,
       refusal: verdict.refusal,
     },

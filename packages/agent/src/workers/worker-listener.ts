@@ -15,6 +15,8 @@ export interface WorkerListener {
   /** It has failed so often that it rests; `message` is of the last failure. */
   broken(failures: number, message: string): void;
   stopped(): void;
+  /** It was killed and does not end. When it does after all, that is told as any other end. */
+  stuck(): void;
   /** A broken one has rested. */
   cooledDown(): void;
   started(frame: FrameOf<'started'>): void;

@@ -10,6 +10,8 @@ export interface WorkerTimes extends WatchTimes {
   readonly slowestRead: number;
   /** From SIGTERM to SIGKILL. Long, since killing a process that holds wired memory can leak it until reboot. */
   readonly grace: number;
+  /** From SIGKILL until a worker that is still there counts as stuck in the system. */
+  readonly kill: number;
   /** After so long a service the failures before it are forgotten. */
   readonly steady: number;
   /** Between the first failure in a row and the next start; each further failure doubles it. */
@@ -26,6 +28,7 @@ export const WORKER_TIMES: WorkerTimes = {
   load: 300_000,
   slowestRead: 10_000,
   grace: 15_000,
+  kill: 10_000,
   steady: 60_000,
   firstBackoff: 1000,
   failureMemory: 600_000,

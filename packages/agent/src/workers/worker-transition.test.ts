@@ -95,7 +95,7 @@ describe('worker transitions', () => {
     const misbehaved: WorkerEvent = { type: 'misbehaved', reason: 'garbage' };
     const { status, effects } = after(...READY, misbehaved);
     expect([status.state, effects]).toEqual(['stopping', ['terminate', 'timer', 'tell-crashed']]);
-    expect(after(...READY, misbehaved, { type: 'grace-elapsed' }).effects).toEqual(['kill']);
+    expect(after(...READY, misbehaved, { type: 'grace-elapsed' }).effects).toEqual(['kill', 'timer']);
     expect(after(...READY, misbehaved, EXITED).status).toMatchObject({
       state: 'backoff',
       lastExit: 'garbage',
@@ -105,11 +105,21 @@ describe('worker transitions', () => {
   test('a stop is no failure, and SIGKILL follows the grace', () => {
     const stop: WorkerEvent = { type: 'stop' };
     expect(after(...READY, stop).effects).toEqual(['terminate', 'timer']);
-    expect(after(...READY, stop, { type: 'grace-elapsed' }).effects).toEqual(['kill']);
+    expect(after(...READY, stop, { type: 'grace-elapsed' }).effects).toEqual(['kill', 'timer']);
     expect(after(...READY, stop, EXITED)).toMatchObject({
       status: { state: 'stopped', failures: 0 },
       effects: ['clear-timer', 'tell-stopped'],
     });
+  });
+
+  test('one that was killed and stays is told of, and what follows its end stays the same', () => {
+    const stuck: WorkerEvent[] = [{ type: 'stop' }, { type: 'grace-elapsed' }, { type: 'kill-elapsed' }];
+    expect(after(...READY, ...stuck)).toMatchObject({
+      status: { state: 'stopping' },
+      effects: ['tell-stuck'],
+    });
+    expect(after(...READY, ...stuck, EXITED).effects).toEqual(['clear-timer', 'tell-stopped']);
+    expect(after(...READY, { type: 'kill-elapsed' }).effects).toEqual([]);
   });
 
   test('backoff doubles, and a minute of service resets it', () => {

@@ -15,7 +15,8 @@ import { backoff, loadDeadline, type WorkerTimes } from './worker-times.ts';
  * starting, loading
  *          --load failed-->      stopping   failure told, terminate, grace timer; then exited --> backoff
  *          (a load that is overdue counts as failed)
- * stopping --grace elapsed-->    stopping   kill
+ * stopping --grace elapsed-->    stopping   kill, timer
+ * stopping --kill elapsed-->     stopping   told: the system does not let it end
  * backoff  --elapsed, wanted-->  starting   spawn
  * backoff  --elapsed-->          stopped
  * backoff  --start-->            starting   spawn
@@ -65,6 +66,7 @@ export type WorkerEvent =
   | { readonly type: 'exited'; readonly description: string; readonly lastWords: string; readonly at: number }
   | { readonly type: 'stop' }
   | { readonly type: 'grace-elapsed' }
+  | { readonly type: 'kill-elapsed' }
   | { readonly type: 'backoff-elapsed'; readonly wanted: boolean }
   | { readonly type: 'cooled-down' }
   | { readonly type: 'steady' };
@@ -87,6 +89,8 @@ export type WorkerEffect =
   /** It rests after this, and the last, failure. */
   | { readonly type: 'tell-broken'; readonly failures: number; readonly message: string }
   | { readonly type: 'tell-stopped' }
+  /** It was killed and is still there: in a call of the system that does not return. */
+  | { readonly type: 'tell-stuck' }
   /** After `tell-stopped`: whoever wants it may have it started again. */
   | { readonly type: 'tell-cooled-down' };
 
@@ -100,6 +104,7 @@ export type WorkerTimer =
   | 'start-overdue'
   | 'load-overdue'
   | 'grace-elapsed'
+  | 'kill-elapsed'
   | 'backoff-elapsed'
   | 'cooled-down'
   | 'steady';
@@ -147,7 +152,14 @@ export function transition(status: WorkerStatus, event: WorkerEvent, times: Work
     case 'stop':
       return stop(status, times);
     case 'grace-elapsed':
-      return status.state === 'stopping' ? { status, effects: [{ type: 'kill' }] } : unchanged(status);
+      return status.state === 'stopping'
+        ? {
+            status,
+            effects: [{ type: 'kill' }, { type: 'timer', event: 'kill-elapsed', ms: times.kill }],
+          }
+        : unchanged(status);
+    case 'kill-elapsed':
+      return status.state === 'stopping' ? { status, effects: [{ type: 'tell-stuck' }] } : unchanged(status);
     case 'backoff-elapsed':
       if (status.state !== 'backoff') return unchanged(status);
       return event.wanted ? spawn(status, times) : stopped(status);

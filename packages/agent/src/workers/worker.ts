@@ -197,6 +197,10 @@ export class Worker {
       case 'tell-stopped':
         listener.stopped();
         return;
+      case 'tell-stuck':
+        log.error({ pid: this.pid }, 'the worker was killed and does not end');
+        listener.stuck();
+        return;
       case 'tell-cooled-down':
         listener.cooledDown();
     }

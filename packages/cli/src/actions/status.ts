@@ -116,13 +116,14 @@ function statusRow(name: string, address: string | null, facts: HostFacts): Host
 function agentColumns(
   admin: AdminStatus,
 ): Pick<HostStatus, 'models' | 'requests' | 'tokensPerSecond' | 'memory' | 'uptimeSeconds'> {
+  const { total_bytes: totalBytes, used_bytes: usedBytes } = admin.memory;
   return {
     models: admin.models
       .filter(({ state }) => state !== 'unloaded')
       .map(({ id, state, memory_bytes }) => ({ id, state, memoryBytes: memory_bytes })),
     requests: admin.requests,
     tokensPerSecond: admin.tokens_per_second,
-    memory: { totalBytes: admin.memory.total_bytes, usedBytes: admin.memory.used_bytes },
+    memory: usedBytes === null ? null : { totalBytes, usedBytes },
     uptimeSeconds: admin.uptime_seconds,
   };
 }

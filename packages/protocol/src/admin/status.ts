@@ -69,9 +69,10 @@ export const adminStatusSchema = z.object({
   tokens_per_second: z.number().min(0).nullable(),
   memory: z.object({
     total_bytes: z.int().positive(),
-    used_bytes: z.int().min(0),
+    /** Null, as the next, while the system does not say. */
+    used_bytes: z.int().min(0).nullable(),
     /** What programs can take without swapping; absent, as the next two, in agents that do not tell. */
-    available_bytes: z.int().min(0).optional(),
+    available_bytes: z.int().min(0).nullable().optional(),
     pressure: z.enum(['normal', 'warn', 'critical']).optional(),
     /** Why new requests are refused for want of memory; null while they are taken. */
     refusal: z.string().nullable().optional(),

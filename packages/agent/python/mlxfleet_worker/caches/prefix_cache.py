@@ -1,5 +1,6 @@
 """Beginnings of prompts that were computed before, for the next request that begins alike."""
 
+from collections.abc import Iterator
 from hashlib import blake2b
 from typing import Any, Literal, NamedTuple
 
@@ -10,6 +11,7 @@ from .layout import Layout
 from .memory import Found, PrefixMemory, to_tokens
 from .nodes import Tokens, anchors
 from .saving import Saver
+from .segment_file import Entry
 from .sources import CacheSource, SegmentSource
 
 Kind = Literal["system", "prompt", "answer"]
@@ -74,20 +76,27 @@ class PrefixCache:
         """How many tokens a fetch would give from memory. Counts as no use."""
         return self._memory.find(to_tokens(tokens), base_of(scope)).length
 
-    def fetch(
+    def read(
         self, tokens: list[int], prefill_tokens_per_second: float | None = None, *, scope: str | None = None
-    ) -> Hit | None:
-        """The longest known beginning of these tokens, at least one and never all of them: one has to be computed.
+    ) -> Iterator[None]:
+        """Take into memory what the disk knows of these tokens beyond it, for a fetch; between two yields one file.
 
-        With the speed of prefill, what is on disk is read only where that is quicker.
+        The first yield comes before the first file; without anything to read there is none. With the speed of prefill,
+        only what is quicker to read than to compute is read.
         """
+        if not self._limit or len(tokens) < 2 or self._disk is None:
+            return
+        try:
+            yield from self._read(self._disk, to_tokens(tokens), base_of(scope), prefill_tokens_per_second)
+        except Exception:
+            self._start_again("a prefix could not be read")
+
+    def fetch(self, tokens: list[int], *, scope: str | None = None) -> Hit | None:
+        """The longest beginning of these tokens in memory, one at least and never all: the last has to be computed."""
         if not self._limit or len(tokens) < 2:
             return None
         try:
-            wanted, base = to_tokens(tokens), base_of(scope)
-            found = self._memory.find(wanted, base)
-            if self._disk is not None:
-                found = self._read_more(self._disk, wanted, base, found, prefill_tokens_per_second)
+            found = self._memory.find(to_tokens(tokens), base_of(scope))
             if not found.length:
                 return None
             caches = self._memory.build(found)
@@ -167,35 +176,38 @@ class PrefixCache:
         self._limit = 0
         self._memory.clear()
 
-    def _read_more(self, disk: DiskTier, tokens: Tokens, base: bytes, found: Found, speed: float | None) -> Found:
-        """Take into memory what the disk knows beyond it, where that is worth it."""
-        layout = self._layout
+    def _read(self, disk: DiskTier, tokens: Tokens, base: bytes, speed: float | None) -> Iterator[None]:
+        layout, found = self._layout, self._memory.find(tokens, base)
         chain = anchors(base, tokens)
         plan = disk.plan(chain, tokens, found.known, window=layout.window, needs_state=layout.has_state)
         if plan is None or plan.length < found.length + CLOSE:
-            return found
+            return
         if plan.length * layout.tokens.bytes_per_token > self._limit:
-            return found
+            return
         missing = self._missing(plan, found)
         size = sum(entry.size for entry in missing)
         if speed is not None and disk.seconds_to_read(size) > (plan.length - found.length) / speed:
-            return found
-        for entry in missing:
+            return
+        tried: set[bytes] = set()
+        # Others may bring in, or push out, some of it between two files.
+        while entry := next((each for each in missing if each.key not in tried), None):
+            yield
+            tried.add(entry.key)
             segment = disk.read(entry)
             if segment is None:
-                break
+                return
             try:
                 source = SegmentSource(layout, segment)
             except ValueError as error:
                 disk.discard(entry, str(error))
-                break
+                return
             path = self._memory.keep(tokens[: entry.end], base, source, system=False)
             if not path:
-                break
+                return
             path[-1].file = entry.key
-        return self._memory.find(tokens, base)
+            missing = self._missing(plan, self._memory.find(tokens, base))
 
-    def _missing(self, plan: Plan, found: Found) -> list[Any]:
+    def _missing(self, plan: Plan, found: Found) -> list[Entry]:
         """The files of a plan that have what memory has not."""
         window_start = self._layout.window_start(plan.length)
         last = plan.entries[-1]

@@ -6,7 +6,7 @@ from collections.abc import Hashable, Iterator
 from heapq import heappop, heappush
 from typing import NamedTuple
 
-from ..serving.speed import SpeedEstimate
+from ..serving.pass_cost import PassCost
 
 FIRST_TOKENS = 256
 MOST_TOKENS = 8192
@@ -26,20 +26,22 @@ class Work(NamedTuple):
 
 
 class PassBudget:
-    """How many tokens, padding included, a pass takes at the speed that was measured."""
+    """How many tokens, padding included, a pass takes at the cost that was measured."""
 
     def __init__(self) -> None:
-        self._speed = SpeedEstimate()
+        self._cost = PassCost()
 
     @property
     def tokens(self) -> int:
         """For the next pass. At least 1: a pass has one input, however long that is."""
-        speed = self._speed.tokens_per_second
-        return FIRST_TOKENS if speed is None else max(1, min(int(speed * PASS_SECONDS), MOST_TOKENS))
+        if not self._cost.is_known:
+            return FIRST_TOKENS
+        fixed, each = self._cost.costs()
+        return max(1, min(int((PASS_SECONDS - fixed) / each), MOST_TOKENS))
 
     def record(self, tokens: int, seconds: float) -> None:
         """Learn from a pass."""
-        self._speed.record(tokens, seconds)
+        self._cost.record(tokens, seconds)
 
 
 class Passes:

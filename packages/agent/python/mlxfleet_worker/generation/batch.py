@@ -28,6 +28,9 @@ STEPS_BETWEEN_EVALUATIONS = 50
 MEASURED_TOKENS = (32, 128)
 LONGEST_MEASUREMENT_SECONDS = 0.25
 """A machine that takes longer than that over so few tokens learns from its first prompts."""
+READING_SECONDS = 0.03
+READING_SECONDS_ALONE = 0.25
+"""For prefixes on disk between two steps; when nothing runs, only cancels have to wait for that."""
 SECONDS_TO_SAVE = 5.0
 """For prefixes that are not on disk when the worker is told to end: well within the agent's patience."""
 
@@ -152,6 +155,21 @@ class Batch:
             self._keep_prefix(uid, "prompt")
         return False
 
+    def read_until(self) -> float:
+        """Until when prefixes may be read from the disk before the next step, by `time.perf_counter`."""
+        return time.perf_counter() + (READING_SECONDS if self._requests else READING_SECONDS_ALONE)
+
+    def is_reading_for(self, request: Request, until: float) -> bool:
+        """Read on what the disk has of a prompt, a file at a time; whether there is more to read."""
+        if self._prefixes is None:
+            return False
+        if request.reading is None:
+            speed = self._pacer.tokens_per_second
+            request.reading = self._prefixes.read(request.prompt, speed, scope=request.frame.cache_scope)
+        elif time.perf_counter() >= until:
+            return True
+        return any(time.perf_counter() >= until for _ in request.reading)
+
     def add(self, request: Request) -> int:
         """Begin a request; returns how many of its prompt's tokens need not be computed again.
 
@@ -163,7 +181,7 @@ class Batch:
             processors.append(RowWishes(request.constraint, request.frame.logprobs))
         sampler = self._samplers.get(sampling)
         prompt, scope = request.prompt, request.frame.cache_scope
-        hit = self._prefixes.fetch(prompt, self._pacer.tokens_per_second, scope=scope) if self._prefixes else None
+        hit = self._prefixes.fetch(prompt, scope=scope) if self._prefixes else None
         caches, known = (hit.caches, hit.length) if hit else (make_cache(self._model.model, self._kv_bits), 0)
         system, stable = request.beginnings
         boundaries = (

@@ -158,6 +158,7 @@ class Engine:
 
     def _admit(self) -> None:
         held: list[Request] = []
+        read_until = self._batch.read_until()
         while self._waiting and self._batch.has_room:
             request = self._waiting.popleft()
             if request.cancelled:
@@ -169,6 +170,10 @@ class Engine:
             if room is Room.WAIT:
                 held.append(request)
                 break
+            if room is Room.FITS and self._batch.is_reading_for(request, read_until):
+                held.append(request)
+                self.steps += 1
+                continue
             self._begin(request, room)
         self._waiting.extendleft(reversed(held))
 

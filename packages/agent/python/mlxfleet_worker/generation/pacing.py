@@ -1,6 +1,6 @@
 """How many prompt tokens to process between two looks at the inbox."""
 
-from .pass_cost import LARGEST_CHANGE, PassCost
+from ..serving.pass_cost import LARGEST_CHANGE, PassCost
 
 IDLE_TOKENS = 2048
 DECODING_TOKENS = 512

@@ -7,6 +7,8 @@ from ..wire.prompts import Beginnings
 from .stopping import StopTexts
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from ..chat.answer import AnswerReader
     from ..constraints.grammar import Grammar
     from ..constraints.matcher import Matcher
@@ -32,6 +34,7 @@ class Request:
         "max_tokens",
         "prompt",
         "reader",
+        "reading",
         "started_at",
         "stop_texts",
     )
@@ -46,6 +49,7 @@ class Request:
         self.grammar: Grammar | None = None
         self.constraint: Matcher | None = None
         self.reader: AnswerReader | PlainReader | None = None
+        self.reading: Iterator[None] | None = None
         self.stop_texts = StopTexts(frame.stop) if frame.stop else None
         self.started_at = 0.0
         self.first_token_at = 0.0

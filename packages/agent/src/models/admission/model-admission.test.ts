@@ -48,16 +48,16 @@ class Host {
   residents: Resident[] = [];
   configured: Applicant[] = [];
   obstacle: string | null = null;
-  availableBytes = 1e9;
+  availableBytes: number | null = 1e9;
+  /** A model whose worker does not end. */
+  stuck: string | null = null;
   readonly done: string[] = [];
   readonly admission = new ModelAdmission({
     limitBytes: 1_000_000,
-    readMemory: async () => ({
-      totalBytes: 1e9,
-      availableBytes: this.availableBytes,
-      systemPressure: null,
-      stall: null,
-    }),
+    readMemory: async () => {
+      if (this.availableBytes === null) throw new Error('vm_stat is slow');
+      return { totalBytes: 1e9, availableBytes: this.availableBytes, systemPressure: null, stall: null };
+    },
     loadObstacle: () => this.obstacle,
     prefixDisk: new PrefixDisk(path.join(root, 'prefixes')),
     log: pino({ level: 'silent' }),
@@ -66,6 +66,7 @@ class Host {
       configured: async () => this.configured,
       shrink: (id) => this.done.push(`shrink ${id}`),
       evict: async (id) => {
+        if (id === this.stuck) throw new Error('it does not end');
         this.done.push(`evict ${id}`);
         this.residents = this.residents.filter((resident) => resident.id !== id);
       },
@@ -113,6 +114,25 @@ describe('admission', () => {
     const limits = [await host.load(model('x')), await host.load(model('y'))];
     expect(limits[0]).toBe(105_000 + Math.floor((1_000_000 - 105_000) / 2));
     expect(limits.reduce((sum, limit) => sum + limit, 0)).toBeLessThanOrEqual(1_000_000);
+  });
+
+  test('a model that does not go when it has to, and memory that cannot be read, are reasons too', async () => {
+    const host = new Host();
+    await host.load(model('old', 400));
+    host.stuck = 'old';
+    await expect(host.load(model('new', 800))).rejects.toMatchObject({
+      code: 'MEMORY_EXHAUSTED',
+      message: /'new' cannot be loaded: model 'old' was to make room for it, and does not end/,
+    });
+    host.stuck = null;
+    host.availableBytes = null;
+    await expect(host.load(model('new', 800))).rejects.toMatchObject({
+      code: 'MEMORY_EXHAUSTED',
+      message: /'new' cannot be loaded: how much memory this machine has left cannot be read/,
+    });
+    host.availableBytes = 1e9;
+    await host.load(model('new', 800));
+    expect(host.done).toEqual(['evict old']);
   });
 
   test('makes room, and refuses with the reason', async () => {

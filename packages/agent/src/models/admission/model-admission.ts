@@ -24,7 +24,7 @@ interface AdmissionEffects {
   residents(): readonly Resident[];
   /** Drops what a model keeps of earlier prompts. */
   shrink(id: string): void;
-  /** Resolves when the model is gone. */
+  /** Resolves when the model is gone; rejects when it does not go. */
   evict(id: string): Promise<void>;
   /** Models of the configuration that are on this host. */
   configured(): Promise<readonly Applicant[]>;
@@ -90,8 +90,8 @@ export class ModelAdmission {
   }
 
   async #makeRoom(id: string, needed: number): Promise<void> {
-    const { limitBytes, readMemory, effects, log } = this.#options;
-    const { availableBytes, totalBytes } = await readMemory();
+    const { limitBytes, effects, log } = this.#options;
+    const { availableBytes, totalBytes } = await this.#readMemory(id);
     const room = { limitBytes, availableBytes: availableBytes - reserveBytes(totalBytes) };
     const plan = planRoom(needed, room, this.#others(id));
     if (plan.kind === 'refused') throw refused(id, plan.reason);
@@ -99,7 +99,21 @@ export class ModelAdmission {
     if (evict.length + shrink.length > 0)
       log.info({ model: id, evict, shrink, needed }, 'making room for a model');
     for (const other of shrink) effects.shrink(other);
-    await Promise.all(evict.map(async (other) => await effects.evict(other)));
+    await Promise.all(
+      evict.map(async (other) => {
+        await effects.evict(other).catch((error: unknown) => {
+          throw refused(id, `model '${other}' was to make room for it, and does not end`, error);
+        });
+      }),
+    );
+  }
+
+  async #readMemory(id: string): Promise<MemoryReading> {
+    try {
+      return await this.#options.readMemory();
+    } catch (error) {
+      throw refused(id, 'how much memory this machine has left cannot be read', error);
+    }
   }
 
   async #share(id: string, settings: ModelSettings, estimate: MemoryEstimate) {
@@ -132,8 +146,9 @@ export class ModelAdmission {
   }
 }
 
-function refused(id: string, reason: string): ApiError {
+function refused(id: string, reason: string, cause?: unknown): ApiError {
   return new ApiError(API_ERRORS.MEMORY_EXHAUSTED, `The model '${id}' cannot be loaded: ${reason}.`, {
     retryAfter: RETRY_SECONDS,
+    cause,
   });
 }

@@ -74,6 +74,14 @@ export function workerBroken(location: ModelLocation, rest: WorkerRest): ApiErro
   });
 }
 
+/** For a worker that was killed and is still there. */
+export function workerStuck(model: string): ApiError {
+  return new ApiError(
+    API_ERRORS.WORKER_STUCK,
+    `The worker of model '${model}' was killed, and the system does not let it end.`,
+  );
+}
+
 export function modelUnloaded(model: string): ApiError {
   return new ApiError(API_ERRORS.MODEL_UNLOADED, `The model '${model}' was unloaded.`);
 }

@@ -1,6 +1,7 @@
 import type { LoadFrame, WorkerRequest } from '@mlxfleet/protocol';
 import type { Logger } from 'pino';
 import type { ApiError } from '../../api-error.ts';
+import { API_ERRORS } from '../../errors.ts';
 import { LogFile } from '../../logs/log-file.ts';
 import type { Metrics } from '../../metrics/metrics.ts';
 import type { MemoryReturn } from '../../workers/memory-return.ts';
@@ -12,7 +13,14 @@ import type { Reservation } from '../admission/reservation.ts';
 import type { ModelLocation } from '../catalog/catalog.ts';
 import type { ModelSettings } from '../model-settings.ts';
 import { loadFrame } from './load-frame.ts';
-import { asApiError, loadFailed, repeated, workerBroken } from './model-errors.ts';
+import {
+  asApiError,
+  loadFailed,
+  modelUnloaded,
+  repeated,
+  workerBroken,
+  workerStuck,
+} from './model-errors.ts';
 import type { LifeView, WorkerView } from './model-view.ts';
 import { Waiters } from './waiters.ts';
 
@@ -57,7 +65,8 @@ export class ModelLife implements LifeView {
   readonly #logFile: LogFile;
   readonly #loadWaiters = new Waiters();
   readonly #stopWaiters = new Waiters();
-  #reserving = false;
+  /** The attempt to make room that runs; one that is given up goes on, and nothing comes of it. */
+  #reserving: symbol | null = null;
   #reservation: Reservation | null = null;
   /** What it may count on: the estimate, and once it is loaded what it really took and what it may add to that. */
   #floorBytes = 0;
@@ -83,13 +92,14 @@ export class ModelLife implements LifeView {
   }
 
   get isActive(): boolean {
-    return (this.#worker.state !== 'stopped' && this.#worker.state !== 'broken') || this.#reserving;
+    return (this.#worker.state !== 'stopped' && this.#worker.state !== 'broken') || this.isReserving;
   }
 
   get isGivenUp(): boolean {
     const { state } = this.#worker;
     const isResting = state === 'stopping' || state === 'backoff';
-    return isResting && this.#loadError !== null && !this.#reserving && !this.#isWanted();
+    const isStuck = this.#loadError?.definition === API_ERRORS.WORKER_STUCK;
+    return isResting && this.#loadError !== null && !isStuck && !this.isReserving && !this.#isWanted();
   }
 
   get isReady(): boolean {
@@ -101,11 +111,11 @@ export class ModelLife implements LifeView {
   }
 
   get isLoading(): boolean {
-    return this.#reserving || this.#worker.state === 'starting' || this.#worker.state === 'loading';
+    return this.isReserving || this.#worker.state === 'starting' || this.#worker.state === 'loading';
   }
 
   get isReserving(): boolean {
-    return this.#reserving;
+    return this.#reserving !== null;
   }
 
   get isUnloading(): boolean {
@@ -152,9 +162,10 @@ export class ModelLife implements LifeView {
   ensureStarted(byHand = false): void {
     const { state } = this.#worker;
     const isEnded = state === 'stopped' || (byHand && (state === 'backoff' || state === 'broken'));
-    if (!isEnded || this.#reserving || this.#stoppedForGood) return;
-    this.#reserving = true;
-    void this.#reserveAndStart(byHand);
+    if (!isEnded || this.isReserving || this.#stoppedForGood) return;
+    const attempt = Symbol('reserving');
+    this.#reserving = attempt;
+    void this.#reserveAndStart(attempt, byHand);
   }
 
   /** Resolves when the model is ready. What failed before is tried again at once. */
@@ -172,8 +183,19 @@ export class ModelLife implements LifeView {
     this.stopWhenIdle();
   }
 
-  /** Resolves when the worker has ended; answers whether there was one. `onBegin` ends what must not finish first. */
+  /**
+   * Resolves when the worker has ended; answers whether there was one, or was to be. Who waits for the load itself waits
+   * in vain; requests have it loaded again. `onBegin` ends what must not finish first.
+   * @throws ApiError WORKER_STUCK.
+   */
   async unload(onBegin: () => void): Promise<boolean> {
+    this.failLoadWaiters(modelUnloaded(this.#id));
+    if (this.isReserving) {
+      this.#reserving = null;
+      this.#forgetReservation();
+      this.#startForThoseWhoWait();
+      return true;
+    }
     if (this.#worker.state === 'stopped') return false;
     const stopped = this.#stopWaiters.wait();
     this.#unloading = true;
@@ -234,7 +256,12 @@ export class ModelLife implements LifeView {
         this.#forgetReservation();
         this.#logFile.close();
         this.#stopWaiters.resolve();
-        if (work.isWaiting() || this.#loadWaiters.size > 0) this.ensureStarted();
+        this.#startForThoseWhoWait();
+      },
+      stuck: () => {
+        const error = workerStuck(this.#id);
+        this.#stopWaiters.reject(error);
+        this.#failLoad(error);
       },
       cooledDown: () => {
         if (work.isKept()) this.ensureStarted();
@@ -254,16 +281,23 @@ export class ModelLife implements LifeView {
     return work.isKept() || work.isWaiting() || this.#loadWaiters.size > 0;
   }
 
-  async #reserveAndStart(byHand: boolean): Promise<void> {
+  #startForThoseWhoWait(): void {
+    if (this.#options.work.isWaiting() || this.#loadWaiters.size > 0) this.ensureStarted();
+  }
+
+  async #reserveAndStart(attempt: symbol, byHand: boolean): Promise<void> {
     try {
       const reservation = await this.#options.reserve();
+      if (this.#reserving !== attempt) return;
       this.#reservation = reservation;
       this.#floorBytes = reservation.bytes;
       await this.#options.memoryReturn.settled(reservation.bytes);
-      this.#reserving = false;
+      if (this.#reserving !== attempt) return;
+      this.#reserving = null;
       if (!this.#stoppedForGood) this.#worker.start(byHand);
     } catch (error) {
-      this.#reserving = false;
+      if (this.#reserving !== attempt) return;
+      this.#reserving = null;
       this.#failLoad(asApiError(error));
     }
   }

@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs';
 import path from 'node:path';
 import { describe, expect, test } from 'vitest';
+import type { MemoryReading } from '../../memory/memory-pressure.ts';
 import { readEvents } from '../../test-support/read-events.ts';
 import { chat, eventually, agentsForTests, type TestAgent } from '../../test-support/test-agent.ts';
 import { WORKER_TIMES } from '../../workers/worker-times.ts';
@@ -270,6 +271,51 @@ describe('unloading', () => {
     expect(await unloaded).toBe(true);
     expect((await late).status).toBe(200);
     expect(runtimeOf(agent).workerStatus().restarts).toBe(0);
+  });
+
+  test('one that is about to be loaded is not, unless requests wait for it', async () => {
+    const room = Promise.withResolvers<MemoryReading>();
+    const agent = await start({ overrides: { readMemory: async () => await room.promise } });
+    const runtime = await agent.services.pool.acquire('m');
+    const load = runtime.load();
+    await eventually(() => runtime.isActive, 'it makes room');
+    const [loaded, unloaded] = await Promise.allSettled([load, runtime.unload(false)]);
+    expect(loaded).toMatchObject({ reason: { message: "The model 'm' was unloaded." } });
+    expect(unloaded).toMatchObject({ value: true });
+    expect(runtime.isActive).toBe(false);
+    const answer = agent.post(CHAT, chat('tokens=1'));
+    await eventually(() => runtime.isActive, 'it makes room again');
+    expect(await runtime.unload(false)).toBe(true);
+    expect(runtime.isActive).toBe(true);
+    room.resolve({ totalBytes: 16e9, availableBytes: 8e9, systemPressure: null, stall: null });
+    expect((await answer).status).toBe(200);
+    const log = readFileSync(path.join(agent.root, 'logs', 'worker-m.log'), 'utf8');
+    expect(log.match(/loading m/g)).toHaveLength(1);
+  });
+
+  test('a worker that does not end even when it is killed is told of, and served again once it has', async () => {
+    const times = { ...WORKER_TIMES, grace: 50, kill: 50 };
+    const agent = await start({
+      models: { m: { ignore_term: true, heir: true } },
+      overrides: { workerTimes: times },
+    });
+    await agent.post(CHAT, chat('tokens=1'));
+    const runtime = runtimeOf(agent);
+    const unloaded = runtime.unload(false);
+    const load = runtime.load();
+    const failures = await Promise.allSettled([unloaded, load]);
+    for (const failure of failures) {
+      expect(failure).toMatchObject({ status: 'rejected', reason: { code: 'WORKER_STUCK' } });
+    }
+    const answer = await agent.post(CHAT, chat('tokens=1'));
+    expect([answer.status, await answer.json()]).toMatchObject([
+      503,
+      { error: { code: 'worker_stuck', message: /'m' was killed, and the system does not let it end/ } },
+    ]);
+    expect(runtime.status()).toMatchObject({ state: 'failed', error: /does not let it end/ });
+    expect(runtime.resident()).not.toBeNull();
+    await eventually(() => !runtime.isActive, 'it has ended after all');
+    expect((await agent.post(CHAT, chat('tokens=1'))).status).toBe(200);
   });
 
   test('by force at once, also a worker that ignores SIGTERM', async () => {

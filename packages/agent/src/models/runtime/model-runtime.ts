@@ -147,6 +147,7 @@ export class ModelRuntime {
   /**
    * Ends the worker after what runs has finished, or at once by force. Requests that wait, or arrive meanwhile, load
    * the model again. Answers whether there was something to unload.
+   * @throws ApiError WORKER_STUCK.
    */
   async unload(force: boolean): Promise<boolean> {
     this.#pinned = false;
@@ -155,13 +156,17 @@ export class ModelRuntime {
     });
   }
 
-  /** Fails everything with the error and ends the worker for good. */
+  /** Fails everything with the error and ends the worker for good; one that cannot be ended is left to the system. */
   async shutDown(error: ApiError): Promise<void> {
     this.#life.stopForGood();
     this.#failRunning(error);
     this.#failWaiting(error);
     this.#life.failLoadWaiters(error);
-    await this.unload(true);
+    try {
+      await this.unload(true);
+    } catch {
+      // Its log tells of it.
+    }
   }
 
   /** Ends the worker without grace. */

@@ -1,4 +1,4 @@
-"""What a forward pass over prompt tokens costs: something for each pass, and something for each token."""
+"""What a forward pass costs: something for each pass, and something for each token. Pure, no MLX."""
 
 HALF_LIFE_PASSES = 7
 """After so many passes a measurement counts half."""

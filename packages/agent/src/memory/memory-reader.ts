@@ -1,0 +1,31 @@
+import type { MemoryReading } from './memory-pressure.ts';
+
+/** How long a reading stands in for one that fails: a machine under load may be too slow to answer now and then. */
+const LONGEST_STAND_IN_MS = 30_000;
+
+/** The memory of this machine for all who ask, with the last reading in place of one that fails. */
+export class MemoryReader {
+  readonly #read: () => Promise<MemoryReading>;
+  readonly #now: () => number;
+  #last: MemoryReading | null = null;
+  #lastAt = 0;
+
+  /** @param now steady clock, milliseconds. */
+  constructor(read: () => Promise<MemoryReading>, now: () => number = () => performance.now()) {
+    this.#read = read;
+    this.#now = now;
+  }
+
+  /** @throws whatever the reading failed with, when the last good one is too old. */
+  async read(): Promise<MemoryReading> {
+    try {
+      const reading = await this.#read();
+      this.#last = reading;
+      this.#lastAt = this.#now();
+      return reading;
+    } catch (error) {
+      if (this.#last === null || this.#now() - this.#lastAt > LONGEST_STAND_IN_MS) throw error;
+      return this.#last;
+    }
+  }
+}
