@@ -7,14 +7,14 @@ import type { ResultTable } from './report.ts';
 /** How the clients of one round behave. */
 interface Scenario {
   readonly name: string;
-  readonly requestsPerClient: number;
+  readonly requestsPerClient: (clients: number) => number;
   /** Completion tokens asked for, in turn over clients and requests. */
   readonly maxTokens: readonly number[];
 }
 
 const ALL_AT_ONCE: Scenario = {
-  name: 'all at once: one request a client, 256 new tokens',
-  requestsPerClient: 1,
+  name: 'all at once: one request a client, 256 new tokens; a single client sends eight, one after the other',
+  requestsPerClient: (clients) => (clients === 1 ? 8 : 1),
   maxTokens: [256],
 };
 
@@ -23,7 +23,7 @@ const SCENARIOS: readonly Scenario[] = [
   // Unequal, so that after the first requests clients come and go at different times, as people do.
   {
     name: 'coming and going: three requests a client one after the other, 112 to 256 new tokens',
-    requestsPerClient: 3,
+    requestsPerClient: () => 3,
     maxTokens: [256, 160, 208, 112],
   },
 ];
@@ -48,7 +48,7 @@ async function runRound(
     port: server.port,
     model: server.model,
     clients,
-    requestsPerClient,
+    requestsPerClient: requestsPerClient(clients),
     maxTokens: (client, request) => maxTokens[(client + request) % maxTokens.length] ?? 256,
     prompt: (client, request) => prompt(round, client, request),
   });
@@ -78,8 +78,10 @@ async function measure(
       if (round >= 0) collector.add(result);
     }
     if (raw === null) continue;
-    const result = await runRawRound(raw, clients, round);
-    if (round >= 0) bare.addRaw(result);
+    for (let request = 0; request < scenario.requestsPerClient(clients); request += 1) {
+      const result = await runRawRound(raw, clients, round);
+      if (round >= 0) bare.addRaw(result);
+    }
   }
   const rows = measured.map(({ server, collector }) => ({
     clients,
@@ -107,7 +109,8 @@ function cells({ clients, server, figures }: ServingRow, rows: readonly ServingR
 }
 
 /** What was measured, as it is written to a result. */
-export interface ServingResult extends Scenario {
+export interface ServingResult {
+  readonly name: string;
   readonly rows: readonly ServingRow[];
 }
 
@@ -124,7 +127,7 @@ export async function measureServing(
     for (const number of clients) {
       rows.push(...(await measure(servers, scenario === ALL_AT_ONCE ? raw : null, scenario, number, rounds)));
     }
-    results.push({ ...scenario, rows });
+    results.push({ name: scenario.name, rows });
   }
   return results;
 }

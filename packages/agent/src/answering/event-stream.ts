@@ -20,8 +20,8 @@ export interface EventStreamOptions {
 const MOST_BUFFERED_BYTES = 4 * 1024 * 1024;
 
 /**
- * Server-sent events of one answer, written straight to the response. Nothing is sent before the request has begun to
- * run, so that a request that is refused gets a status of its own; a long silence, also between outputs, is bridged by
+ * Server-sent events of one answer, written straight to the response. Nothing is sent before there is something to tell,
+ * so that a request that fails until then gets a status of its own; a long silence, also between outputs, is bridged by
  * heartbeats, after which errors are events.
  */
 export class EventStream {

@@ -102,6 +102,14 @@ test('all that an output holds reaches the sink, and so does how it ended', () =
   ]);
 });
 
+test('nothing is told of a choice that fails before its first output', () => {
+  begin();
+  job(0).listener.started(7, 0);
+  const error = new ApiError(API_ERRORS.INTERNAL_ERROR, 'broken');
+  job(0).listener.failed(error);
+  expect(told).toEqual([['failed', error]]);
+});
+
 test('a job that is started again is announced once, and its prompt counts once', () => {
   begin();
   job(0).listener.started(7, 0);
@@ -139,6 +147,7 @@ test('the choices of a prompt have seeds of their own, and prompts count once ea
 
 test('a failure of one choice ends the others, and nothing is told after it', () => {
   begin({ n: 3 });
+  job(0).listener.started(1, 0);
   job(0).listener.output(output({ finish }));
   const error = new ApiError(API_ERRORS.INTERNAL_ERROR, 'broken');
   job(1).listener.failed(error);

@@ -20,7 +20,7 @@ export interface PromptCount {
  * comes.
  */
 export interface AnswerSink {
-  /** Once for each choice, before its first output. */
+  /** Once for each choice, right before its first output: what fails until then can have a status of its own. */
   started(index: number, prompt: PromptCount): void;
   /** All that one decoding step gave a choice; the last output of a choice comes right before its `finished`. */
   output(index: number, output: StepOutput): void;
@@ -39,6 +39,8 @@ interface Choice {
   /** Null until it has begun. */
   prompt: PromptCount | null;
   dispatchedSeconds: number;
+  /** Whether its sink knows of it. */
+  isTold: boolean;
   finish: Finish | null;
 }
 
@@ -72,7 +74,7 @@ export class Generation {
   start(completionId: string, cacheScope: string | null): void {
     const jobs = frames(this.#plan, completionId, cacheScope).map((frame, index) => {
       this.#ids.push(frame.id);
-      this.#choices.push({ prompt: null, dispatchedSeconds: 0, finish: null });
+      this.#choices.push({ prompt: null, dispatchedSeconds: 0, isTold: false, finish: null });
       return {
         id: frame.id,
         frame,
@@ -116,23 +118,25 @@ export class Generation {
     return true;
   }
 
-  /** A choice whose worker died before its first token is started again, which is nothing that its client sees. */
+  /** A choice whose worker died before its first token is started again. */
   #onStarted(index: number, prompt: PromptCount): void {
     const choice = this.#choices[index];
     if (this.#ended || choice === undefined) return;
-    const isFirst = choice.prompt === null;
     choice.prompt = prompt;
     choice.dispatchedSeconds = this.#secondsSinceArrival();
-    if (isFirst) this.#sink.started(index, prompt);
   }
 
   #onOutput(index: number, output: StepOutput): void {
     const choice = this.#choices[index];
-    if (this.#ended || choice === undefined) return;
+    if (this.#ended || choice?.prompt == null) return;
     if (!this.#sawToken) {
       this.#sawToken = true;
       const labels = { model_name: this.#plan.model };
       this.#metrics.timeToFirstToken.observe(labels, this.#secondsSinceArrival());
+    }
+    if (!choice.isTold) {
+      choice.isTold = true;
+      this.#sink.started(index, choice.prompt);
     }
     this.#sink.output(index, output);
     if (output.finish === undefined) return;

@@ -186,9 +186,12 @@ describe('what befalls a worker while it decodes', () => {
 });
 
 describe('a request that kills its workers', () => {
-  test('fails at the second one, and does not take the third', async () => {
-    const agent = await startWith({ phase: 'prefill', how: 'crash', times: 2 });
-    const answer = await agent.post(CHAT, chat('a'));
+  test.each([
+    { phase: 'prefill', stream: false },
+    { phase: 'begun', stream: true },
+  ] as const)('fails at the second one, and does not take the third: $phase', async ({ phase, stream }) => {
+    const agent = await startWith({ phase, how: 'crash', times: 2 });
+    const answer = await agent.post(CHAT, chat('a', { stream }));
     expect([answer.status, await answer.json()]).toMatchObject([
       503,
       { error: { code: 'worker_crashed', message: /died 2 times while it held this request/ } },
