@@ -22,7 +22,8 @@ const MOST_BUFFERED_BYTES = 4 * 1024 * 1024;
 /**
  * Server-sent events of one answer, written straight to the response. Nothing is sent before there is something to tell,
  * so that a request that fails until then gets a status of its own; a long silence, also between outputs, is bridged by
- * heartbeats, after which errors are events.
+ * heartbeats, after which errors are events. Events of one tick are one write: a frame of the worker may bring several,
+ * and each write costs more than the event.
  */
 export class EventStream {
   readonly #options: EventStreamOptions;
@@ -30,6 +31,8 @@ export class EventStream {
   /** Null when the stream is over. */
   #heartbeat: NodeJS.Timeout | null;
   #begun = false;
+  /** Events that the end of this tick writes; null when none wait. */
+  #pending: string | null = null;
   #overflowed = false;
 
   constructor(options: EventStreamOptions) {
@@ -63,19 +66,20 @@ export class EventStream {
   /** @param text whole events, each with its empty line. */
   write(text: string): void {
     this.begin();
-    const { onOverflow, response } = this.#options;
-    response.write(text);
     this.#heartbeat?.refresh();
-    if (response.writableLength <= MOST_BUFFERED_BYTES || this.#overflowed) return;
-    this.#overflowed = true;
-    onOverflow(new ApiError(API_ERRORS.CLIENT_TOO_SLOW, 'The client does not read the stream.'));
+    if (this.#pending === null) {
+      process.nextTick(() => {
+        this.#flush();
+      });
+    }
+    this.#pending = (this.#pending ?? '') + text;
   }
 
   /** The last events. */
   end(text: string): void {
     this.quieten();
     this.begin();
-    this.#options.response.end(text);
+    this.#options.response.end(this.#takePending() + text);
     this.#outcome.resolve();
   }
 
@@ -88,7 +92,7 @@ export class EventStream {
     }
     const { response } = this.#options;
     if (this.#overflowed) response.destroy();
-    else response.end(events(error));
+    else response.end(this.#takePending() + events(error));
     this.#outcome.resolve();
   }
 
@@ -96,5 +100,21 @@ export class EventStream {
   quieten(): void {
     if (this.#heartbeat !== null) clearTimeout(this.#heartbeat);
     this.#heartbeat = null;
+  }
+
+  #flush(): void {
+    const text = this.#takePending();
+    if (text === '') return;
+    const { onOverflow, response } = this.#options;
+    response.write(text);
+    if (response.writableLength <= MOST_BUFFERED_BYTES || this.#overflowed) return;
+    this.#overflowed = true;
+    onOverflow(new ApiError(API_ERRORS.CLIENT_TOO_SLOW, 'The client does not read the stream.'));
+  }
+
+  #takePending(): string {
+    const text = this.#pending ?? '';
+    this.#pending = null;
+    return text;
   }
 }
