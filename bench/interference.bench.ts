@@ -11,9 +11,10 @@ import { type StreamSample, streamChat } from './lib/stream-client.ts';
 import { withServers } from './lib/with-servers.ts';
 
 const MODEL = 'plain-text';
-const ROUNDS = 5;
+const ROUNDS = 3;
 const STREAMS = 4;
-const STREAM_TOKENS = 600;
+/** So many that the streams outlast the prompt. */
+const STREAM_TOKENS = 1500;
 /** The test model's context is 8,192 tokens, and a character is a token of its vocabulary. */
 const PROMPT_CHARACTERS = 7900;
 
@@ -22,6 +23,8 @@ interface Row {
   readonly aloneP95: number;
   readonly besideP95: number;
   readonly ratio: number;
+  /** Median over rounds of the longest silence of any stream. */
+  readonly besideLongest: number;
   readonly longFirstTokenMs: number;
 }
 
@@ -48,6 +51,7 @@ function gaps(sample: StreamSample, from: number, until: number): number[] {
 async function measure(server: BenchServer): Promise<Row> {
   const alone: number[] = [];
   const beside: number[] = [];
+  const longest: number[] = [];
   const firstTokens: number[] = [];
   for (let round = -1; round < ROUNDS; round += 1) {
     const quiet = await Promise.all(streams(server, round));
@@ -65,7 +69,9 @@ async function measure(server: BenchServer): Promise<Row> {
     const disturbed = await Promise.all(running);
     if (round < 0) continue;
     alone.push(...quiet.flatMap((sample) => gaps(sample, 0, Infinity)));
-    beside.push(...disturbed.flatMap((sample) => gaps(sample, from, until)));
+    const silences = disturbed.flatMap((sample) => gaps(sample, from, until));
+    beside.push(...silences);
+    longest.push(Math.max(...silences));
     firstTokens.push(long.totalMs);
   }
   const aloneP95 = quantile(alone, 0.95);
@@ -75,6 +81,7 @@ async function measure(server: BenchServer): Promise<Row> {
     aloneP95,
     besideP95,
     ratio: besideP95 / aloneP95,
+    besideLongest: quantile(longest, 0.5),
     longFirstTokenMs: quantile(firstTokens, 0.5),
   };
 }
@@ -86,12 +93,20 @@ await withServers(MODEL, process.argv.slice(2), async (servers) => {
 await publish('interference', { model: MODEL, rounds: ROUNDS, streams: STREAMS, rows }, [
   {
     title: '',
-    heading: ['server', 'gap p95 alone, ms', 'beside a long prompt', 'ratio', 'the long prompt took, ms'],
+    heading: [
+      'server',
+      'gap p95 alone, ms',
+      'beside a long prompt',
+      'ratio',
+      'longest gap',
+      'the long prompt took, ms',
+    ],
     rows: rows.map((row) => [
       row.server,
       row.aloneP95.toFixed(1),
       row.besideP95.toFixed(1),
       row.ratio.toFixed(1),
+      row.besideLongest.toFixed(0),
       row.longFirstTokenMs.toFixed(0),
     ]),
   },

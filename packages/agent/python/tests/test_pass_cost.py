@@ -1,8 +1,8 @@
-"""What a forward pass is thought to cost."""
+"""What a pass over inputs is thought to cost."""
 
 import pytest
 
-from mlxfleet_worker.serving.pass_cost import PassCost
+from mlxfleet_worker.embedding.pass_cost import PassCost
 
 
 def measured(*passes: tuple[int, float]) -> PassCost:

@@ -6,7 +6,7 @@ from collections.abc import Hashable, Iterator
 from heapq import heappop, heappush
 from typing import NamedTuple
 
-from ..serving.pass_cost import PassCost
+from .pass_cost import PassCost
 
 FIRST_TOKENS = 256
 MOST_TOKENS = 8192

@@ -18,6 +18,7 @@ from .admission import LayerCost, MemoryBudget, Room
 from .decoding import RowWishes, make_generator
 from .layer_costs import layer_costs
 from .pacing import PrefillPacer
+from .prefill_cost import Pass
 from .prefills import LEAST_SHARED, Prefills, cut
 from .request import Request
 from .sampling import SamplerPool, logits_processors
@@ -28,6 +29,11 @@ STEPS_BETWEEN_EVALUATIONS = 50
 MEASURED_TOKENS = (32, 128)
 LONGEST_MEASUREMENT_SECONDS = 0.25
 """A machine that takes longer than that over so few tokens learns from its first prompts."""
+WARM_TOKENS = 64
+"""For the first pass that is longer than a token, which is not counted."""
+TIMES_MEASURED = 1 if mx.cuda.is_available() else 3
+"""The quickest counts. CUDA graphs are made for each shape, and few passes have the shape of an earlier one: there the
+first time tells what passes cost."""
 READING_SECONDS = 0.03
 READING_SECONDS_ALONE = 0.25
 """For prefixes on disk between two steps; when nothing runs, only cancels have to wait for that."""
@@ -84,7 +90,12 @@ class Batch:
     @property
     def has_room(self) -> bool:
         """Whether the prefill of one more request can begin now, memory apart."""
-        return len(self._requests) < self._max_size and len(self._prefilling) < self._prefill_size
+        return len(self._requests) < self._max_size and len(self._prefilling) < self._prefill_room
+
+    @property
+    def _prefill_room(self) -> int:
+        """Prompts that may be in prefill in the next step, those included that leave with it."""
+        return self._prefill_size + (self._prefilling.leaving if self._prefill_size > 1 else 0)
 
     @property
     def has_prefill(self) -> bool:
@@ -110,17 +121,20 @@ class Batch:
 
     def _measure_prefill(self) -> None:
         """Have the pacer know what prompts cost before the first one comes: small passes, and only quick ones."""
-        for tokens in MEASURED_TOKENS:
-            for is_warm in (False, True):
-                caches = make_cache(self._model.model, self._kv_bits)
-                begun = time.perf_counter()
-                self._model.model(mx.zeros((1, tokens), dtype=mx.int32), cache=caches)
-                mx.eval([cache.state for cache in caches])
-                seconds = time.perf_counter() - begun
-                if is_warm:
-                    self._pacer.record(tokens, seconds)
-                elif seconds > LONGEST_MEASUREMENT_SECONDS:
-                    return
+        passes = []
+        for tokens in (WARM_TOKENS, *MEASURED_TOKENS):
+            seconds = min(self._seconds_of_pass(tokens) for _ in range(TIMES_MEASURED))
+            if seconds > LONGEST_MEASUREMENT_SECONDS:
+                return
+            passes.append(Pass(tokens, seconds))
+        self._pacer.calibrate(*passes[1:])
+
+    def _seconds_of_pass(self, tokens: int) -> float:
+        caches = make_cache(self._model.model, self._kv_bits)
+        begun = time.perf_counter()
+        self._model.model(mx.zeros((1, tokens), dtype=mx.int32), cache=caches)
+        mx.eval([cache.state for cache in caches])
+        return time.perf_counter() - begun
 
     def room_for(self, request: Request) -> Room:
         """Whether there is memory for one more request; prefixes make way for it."""
@@ -274,9 +288,12 @@ class Batch:
         self._generator.prefill_step_size = self._pacer.chunk(
             prompts=prefilling, longest=self._prefilling.longest, decoding=decoding
         )
+        self._generator.prefill_batch_size = self._prefill_room
         with self._generator.stats() as work:
             progress, responses = self._generator.next()
-        self._pacer.record(work.prompt_tokens, work.prompt_time)
+        uids = frozenset(self._prefilling.uids)
+        self._pacer.record(work.prompt_tokens, work.prompt_time, continues=uids == self._prefilled)
+        self._prefilled = uids
         for prompt in progress:
             if prompt.end_of_prompt:
                 self._prefilling.end(prompt.uid)
@@ -308,6 +325,8 @@ class Batch:
     def _make_generator(self) -> None:
         self._requests: dict[int, Request] = {}
         self._prefilling = Prefills()
+        self._prefilled: frozenset[int] = frozenset()
+        """Whose prompts the latest pass of prefill was over."""
         self._generator = make_generator(
             self._model.model,
             self._speculation,

@@ -1,6 +1,6 @@
 """How many prompt tokens to process between two looks at the inbox."""
 
-from ..serving.pass_cost import LARGEST_CHANGE, PassCost
+from .prefill_cost import Pass, PrefillCost
 
 IDLE_TOKENS = 2048
 DECODING_TOKENS = 512
@@ -17,8 +17,8 @@ PAUSE_PER_STEP = 1.5
 MINIMUM_CHUNK = 4
 LARGEST_REST = 1.5
 """A chunk may grow by half so as to be the last."""
-EXPLORING = 3
-"""Times the usual chunk: rounding and several prompts leave enough of it to be another size."""
+LARGEST_CHANGE = 4.0
+"""A decoding step counts as no more than this many times what was expected: a machine that paused is not a slow one."""
 
 
 class PrefillPacer:
@@ -28,7 +28,7 @@ class PrefillPacer:
     """
 
     def __init__(self) -> None:
-        self._cost = PassCost()
+        self._cost = PrefillCost()
         self._step_seconds: float | None = None
 
     @property
@@ -36,8 +36,7 @@ class PrefillPacer:
         """The measured speed of a long prompt's prefill; None before the first measurement."""
         if not self._cost.is_known:
             return None
-        fixed, each = self._cost.costs()
-        return 1 / (each + fixed / IDLE_TOKENS)
+        return 1 / (self._cost.token_seconds + self._cost.fixed_seconds / IDLE_TOKENS)
 
     def chunk(self, *, prompts: int, longest: int, decoding: bool) -> int:
         """Tokens of each of `prompts` prompts to process in the next step; the longest has `longest` tokens left.
@@ -53,9 +52,13 @@ class PrefillPacer:
         each = max(int(total) // max(prompts, 1), MINIMUM_CHUNK)
         return longest if each <= longest <= each * LARGEST_REST else _round(each)
 
-    def record(self, tokens: int, seconds: float) -> None:
-        """Learn from one prefill step."""
-        self._cost.record(tokens, seconds)
+    def calibrate(self, first: Pass, second: Pass) -> None:
+        """Learn from two passes of different sizes over an empty context."""
+        self._cost.calibrate(first, second)
+
+    def record(self, tokens: int, seconds: float, *, continues: bool) -> None:
+        """Learn from one prefill step. `continues` when it is over the same prompts as the one before."""
+        self._cost.record(tokens, seconds, continues=continues)
 
     def record_step(self, seconds: float) -> None:
         """Learn from one decoding step without prefill beside it."""
@@ -65,22 +68,16 @@ class PrefillPacer:
     def _beside_decoding(self, tokens: int) -> float:
         """Of so many tokens what the pause has time for, and no less than what takes as long as the pass itself costs.
 
-        Smaller chunks would make others wait almost as long, and more often. While only one size was seen, the next
-        chunk is of another, so that what a pass costs and what a token costs can be told apart.
+        Smaller chunks would make others wait almost as long, and more often.
         """
         if tokens <= self._within(WHOLE_SECONDS):
             return tokens
         within_pause = min(self._within(self._pause()), DECODING_TOKENS)
-        if self._cost.is_separable:
-            fixed, each = self._cost.costs()
-            wanted = max(within_pause, min(fixed / each, IDLE_TOKENS))
-        else:
-            wanted = max(within_pause, EXPLORING * self._cost.mean_tokens)
-        return min(wanted, self._within(LONGEST_PAUSE_SECONDS))
+        as_long_as_a_pass = min(self._cost.fixed_seconds / self._cost.token_seconds, IDLE_TOKENS)
+        return min(max(within_pause, as_long_as_a_pass), self._within(LONGEST_PAUSE_SECONDS))
 
     def _within(self, seconds: float) -> float:
-        fixed, each = self._cost.costs()
-        return max(seconds - fixed, 0) / each
+        return max(seconds - self._cost.fixed_seconds, 0) / self._cost.token_seconds
 
     def _pause(self) -> float:
         if self._step_seconds is None:

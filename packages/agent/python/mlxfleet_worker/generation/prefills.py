@@ -9,6 +9,8 @@ from ..caches.prefix_cache import Boundary
 from ..tokens.common_length import common_length
 from .request import Request
 
+LONGEST_LEAVING = 512
+"""Tokens of a prompt that new ones may be padded to while it leaves: longer ones would cost more than a pass."""
 LEAST_SHARED = 128
 """Tokens of prefill that make it worth waiting for another prompt: fewer are computed beside it at little cost."""
 
@@ -43,6 +45,19 @@ class Prefills:
 
     def __len__(self) -> int:
         return len(self._prefills)
+
+    @property
+    def uids(self) -> list[int]:
+        """Their rows."""
+        return list(self._prefills)
+
+    @property
+    def leaving(self) -> int:
+        """How many prompts are computed but for the last token, with which they go on to decode in the next step.
+
+        Only short ones: others can begin in the step in which these leave, padded to their length for a moment.
+        """
+        return sum(each.computed == len(each.request.prompt) - 1 < LONGEST_LEAVING for each in self._prefills.values())
 
     @property
     def longest(self) -> int:

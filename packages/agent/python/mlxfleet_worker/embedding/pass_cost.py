@@ -12,7 +12,8 @@ class PassCost:
     """Least squares of seconds over tokens, older passes with less weight.
 
     On a GPU a pass over ten tokens takes as long as one over a hundred. Seconds for each token alone would make such a
-    machine look slow after a short prompt, and the next pass even shorter.
+    machine look slow after a short input, and the next pass even shorter. Inputs have no context that grows, so the
+    two costs can be told apart while serving.
     """
 
     def __init__(self) -> None:
