@@ -12,7 +12,7 @@ import { startRawLoop } from '../lib/raw-loop.ts';
 import { publish } from '../lib/report.ts';
 import { measureServing, servingTables } from '../lib/serving.ts';
 
-const ROUNDS = 3;
+const ROUNDS = 2;
 
 const [folder = '', python = '', ...clients] = process.argv.slice(2);
 const id = path.basename(folder);

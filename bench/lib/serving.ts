@@ -13,8 +13,8 @@ interface Scenario {
 }
 
 const ALL_AT_ONCE: Scenario = {
-  name: 'all at once: one request a client, 256 new tokens; a single client sends eight, one after the other',
-  requestsPerClient: (clients) => (clients === 1 ? 8 : 1),
+  name: 'all at once: one request a client, 256 new tokens; a single client sends four, one after the other',
+  requestsPerClient: (clients) => (clients === 1 ? 4 : 1),
   maxTokens: [256],
 };
 
