@@ -15,7 +15,7 @@ import { withServers } from './lib/with-servers.ts';
 
 const MODEL = 'plain-text';
 const TOKENS = 64;
-const REQUESTS = 300;
+const REQUESTS = 600;
 const LOADS = [0.5, 0.9];
 
 interface Row {
@@ -28,7 +28,7 @@ interface Row {
   readonly failed: number;
 }
 
-/** Requests a second that a server gives with 32 clients that never pause. */
+/** Requests a second that a server gives with clients that never pause, and whose answers end at different times. */
 async function capacity(server: BenchServer): Promise<number> {
   const load = async (requestsPerClient: number) =>
     await runLoad({
@@ -36,7 +36,7 @@ async function capacity(server: BenchServer): Promise<number> {
       model: server.model,
       clients: 32,
       requestsPerClient,
-      maxTokens: () => TOKENS,
+      maxTokens: (client, request) => TOKENS * (0.5 + ((client + request) % 3) / 2),
       prompt: (client, request) => `capacity ${String(client)} ${String(request)}: tell me something`,
     });
   await load(1);

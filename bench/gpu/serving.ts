@@ -4,7 +4,9 @@
  *
  * Arguments: folder of the model, Python that has mlx-lm and MLX for CUDA, numbers of clients.
  */
+import { execFile } from 'node:child_process';
 import path from 'node:path';
+import { promisify } from 'node:util';
 import { startAgent } from '../../test/support/agent-process.ts';
 import { serverOf } from '../lib/our-server.ts';
 import { type Peer, startPeer } from '../lib/peer-server.ts';
@@ -33,6 +35,10 @@ const MLX_LM: Peer = {
   ],
 };
 
+const { stdout: gpu } = await promisify(execFile)('nvidia-smi', [
+  '--query-gpu=name',
+  '--format=csv,noheader',
+]);
 const agent = await startAgent({ models: [], modelFolders: { [id]: folder }, python });
 const ours = serverOf(agent, id);
 try {
@@ -44,6 +50,7 @@ try {
       `gpu-serving-${id}`,
       { model: id, rounds: ROUNDS, scenarios },
       servingTables(scenarios, ROUNDS),
+      gpu.trim(),
     );
   } finally {
     await raw.stop();

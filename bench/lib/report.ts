@@ -12,14 +12,22 @@ export interface ResultTable {
   readonly rows: ReadonlyArray<readonly string[]>;
 }
 
-/** Prints the tables, and writes `bench/results/<name>.json` with them, the figures and the machine's description. */
-export async function publish(name: string, figures: unknown, tables: readonly ResultTable[]): Promise<void> {
+/**
+ * Prints the tables, and writes `bench/results/<name>.json` with them, the figures and the machine's description.
+ * @param accelerator name of the device that runs the model; null for the processor.
+ */
+export async function publish(
+  name: string,
+  figures: unknown,
+  tables: readonly ResultTable[],
+  accelerator: string | null = null,
+): Promise<void> {
   for (const { title, heading, rows } of tables) {
     console.log(`${title === '' ? '' : `${title}\n`}${formatTable(heading, rows)}\n`);
   }
   const machine = {
     platform: `${os.platform()}-${os.arch()}`,
-    processor: os.cpus()[0]?.model ?? 'unknown',
+    processor: [os.cpus()[0]?.model ?? 'unknown', accelerator].filter((part) => part !== null).join(', '),
     cores: os.cpus().length,
     memoryGB: Math.round(os.totalmem() / 1e9),
     node: process.version,

@@ -2,7 +2,7 @@ import type { AgentConfig } from '@mlxfleet/protocol';
 import type { Logger } from 'pino';
 import type { Lifecycle } from './lifecycle/lifecycle.ts';
 import type { MemoryGuard } from './memory/memory-guard.ts';
-import type { MemoryReading } from './memory/memory-pressure.ts';
+import type { MemoryReader } from './memory/memory-reader.ts';
 import type { MemoryVerdict } from './memory/memory-verdict.ts';
 import type { Metrics } from './metrics/metrics.ts';
 import type { Throughput } from './metrics/throughput.ts';
@@ -30,7 +30,7 @@ export interface AgentServices {
   readonly guard: MemoryGuard;
   readonly verdict: MemoryVerdict;
   /** The memory of this machine right now. */
-  readonly readMemory: () => Promise<MemoryReading>;
+  readonly memory: MemoryReader;
   readonly metrics: Metrics;
   readonly throughput: Throughput;
   readonly responses: ResponseStore;

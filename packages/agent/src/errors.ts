@@ -279,14 +279,14 @@ export const API_ERRORS = {
     code: 'MODEL_UNLOADED',
     status: 503,
     type: 'service_unavailable_error',
-    when: 'The model was unloaded by force while it held the request, or while it was being loaded.',
+    when: 'The model was unloaded by force while it held the request, or in any way while a `load` waited for it.',
     hint: 'Send the request again: the model is loaded on demand.',
   },
   MEMORY_EXHAUSTED: {
     code: 'MEMORY_EXHAUSTED',
     status: 503,
     type: 'service_unavailable_error',
-    when: 'The model does not fit beside the models that are busy or pinned, or a request not into the memory that its model has left, or the machine is critically short of memory.',
+    when: 'The model does not fit beside the models that are busy or pinned, or one that was to make room does not end, or a request does not fit into the memory that its model has left, or the machine is critically short of memory or does not say how much it has.',
     hint: 'Try again when others have finished. If that does not help: unload a model, choose a smaller one, send less, or raise the memory limit.',
   },
   DOWNLOADS_BUSY: {

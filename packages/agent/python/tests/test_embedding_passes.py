@@ -115,6 +115,13 @@ def test_a_machine_that_stood_still_keeps_a_budget() -> None:
     assert budget.tokens == 1
 
 
+def test_a_pass_that_costs_more_than_it_may_by_itself_is_not_made_for_single_inputs() -> None:
+    budget = PassBudget()
+    for tokens in (8, 64, 16, 128, 8):
+        budget.record(tokens, 0.5 + 0.001 * tokens)
+    assert budget.tokens == pytest.approx(500, rel=0.01)
+
+
 def test_what_a_pass_costs_by_itself_makes_the_next_no_smaller() -> None:
     budget = PassBudget()
     for tokens in (8, 64, 16, 128, 8):

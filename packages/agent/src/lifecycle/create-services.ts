@@ -22,13 +22,12 @@ const HEARTBEAT_MS = 15_000;
  */
 export async function createServices(options: AgentOptions, folders: Folders): Promise<AgentServices> {
   const { config, log } = options;
-  const memory = new MemoryReader(options.readMemory ?? readSystemMemory);
   const first: PoolServices = {
     config,
     log,
     facts: await agentFacts(options, folders),
     now: options.now ?? (() => performance.now()),
-    readMemory: async () => await memory.read(),
+    memory: new MemoryReader(options.readMemory ?? readSystemMemory),
     metrics: createMetrics(),
     throughput: new Throughput(),
     verdict: new MemoryVerdict(),
@@ -45,9 +44,9 @@ export async function createServices(options: AgentOptions, folders: Folders): P
   };
 }
 
-function makeGuard({ facts, log, readMemory, verdict }: PoolServices, pool: ModelPool): MemoryGuard {
+function makeGuard({ facts, log, memory, verdict }: PoolServices, pool: ModelPool): MemoryGuard {
   return new MemoryGuard({
-    read: readMemory,
+    read: async () => await memory.read(),
     residents: () => pool.residents(),
     limitBytes: facts.memoryLimitBytes,
     now: () => performance.now(),

@@ -12,7 +12,7 @@ import { type HubEnvironment, hubEnvironment } from './hub-environment.ts';
 /** What the pool works with. */
 export type PoolServices = Pick<
   AgentServices,
-  'config' | 'facts' | 'log' | 'metrics' | 'now' | 'readMemory' | 'throughput' | 'verdict'
+  'config' | 'facts' | 'log' | 'memory' | 'metrics' | 'now' | 'throughput' | 'verdict'
 >;
 
 /** The models of this host, none of them loaded. What earlier agents kept of models that are gone is removed. */
@@ -21,7 +21,7 @@ export async function makePool(
   folders: Folders,
   services: PoolServices,
 ): Promise<ModelPool> {
-  const { config, facts, log, verdict } = services;
+  const { config, facts, log, memory, verdict } = services;
   const { python, source, visionPython = null } = options.worker;
   const hub = hubEnvironment({ ...process.env, ...config.env }, folders.models);
   const command: WorkerCommand = {
@@ -41,6 +41,7 @@ export async function makePool(
     memoryLimitBytes: facts.memoryLimitBytes,
     visionPython,
     prefixDisk,
+    readMemory: async () => await memory.readNow(),
     loadObstacle: () => verdict.loadObstacle,
     ...(options.workerTimes === undefined ? {} : { times: options.workerTimes }),
   });

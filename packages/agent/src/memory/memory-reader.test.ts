@@ -24,6 +24,20 @@ test('the last reading stands in for one that fails, for half a minute', async (
   expect(await reader.read()).toBe(next);
 });
 
+test('who is about to take memory gets a reading of now, or the failure of the second try', async () => {
+  const failures = [new Error('slow'), new Error('slow'), new Error('still slow'), new Error('slow')];
+  const reader = new MemoryReader(async () => {
+    const failure = failures.pop();
+    if (failure !== undefined) throw failure;
+    return READING;
+  });
+  await expect(reader.readNow()).rejects.toThrow('still slow');
+  await expect(reader.readNow()).rejects.toThrow('slow');
+  expect(await reader.readNow()).toBe(READING);
+  failures.push(new Error('slow'));
+  expect(await reader.readNow()).toBe(READING);
+});
+
 test('without any reading the failure is told', async () => {
   const reader = new MemoryReader(async () => await Promise.reject(new Error('vm_stat is slow')));
   await expect(reader.read()).rejects.toThrow('vm_stat is slow');

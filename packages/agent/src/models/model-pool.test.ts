@@ -83,20 +83,23 @@ test('an embedding model without the vision environment says what to set', async
   ]);
 });
 
-test('a model that is not there any more leaves nothing behind that starts its worker again', async () => {
+test.each([
+  ['m', 'm', 'm'],
+  ['org/lost', 'hub/models--org--lost', 'hub/models--org--lost/snapshots/abc'],
+])('a model that is gone leaves nothing behind that starts its worker again: %s', async (id, folder, files) => {
   const times = { ...WORKER_TIMES, firstBackoff: 5, coolDown: 200 };
-  const config = { models: [{ id: 'm', preload: true }] };
-  const agent = await start({
-    models: { m: { crash_on_load: true } },
-    config,
-    overrides: { workerTimes: times },
-  });
+  const agent = await start({ models: {}, overrides: { workerTimes: times } });
+  write(agent, `models/${files}/config.json`, '{"fake":{"crash_on_load":true}}');
+  write(agent, `models/${files}/model.safetensors`, 'x');
+  write(agent, `models/${folder}/refs/main`, 'abc');
   const { pool } = agent.services;
-  await eventually(() => pool.peek('m')?.isBroken === true, 'the worker is broken');
-  const lost = pool.peek('m');
-  rmSync(path.join(agent.root, 'shared', 'models', 'm'), { recursive: true });
-  expect((await agent.post(CHAT, chat('a'))).status).toBe(404);
-  expect([pool.peek('m'), lost?.isBroken]).toEqual([null, false]);
+  expect((await agent.post(CHAT, chat('a', { model: id }))).status).toBe(503);
+  pool.peek(id)?.setPinned(true);
+  await eventually(() => pool.peek(id)?.isBroken === true, 'the worker is broken');
+  const lost = pool.peek(id);
+  rmSync(path.join(agent.root, 'shared', 'models', folder), { recursive: true });
+  expect((await agent.post(CHAT, chat('a', { model: id }))).status).toBe(404);
+  expect([pool.peek(id), lost?.isBroken]).toEqual([null, false]);
   const restarts = lost?.workerStatus().restarts;
   await sleep(2 * times.coolDown);
   expect([lost?.isActive, lost?.workerStatus().restarts]).toEqual([false, restarts]);

@@ -167,12 +167,14 @@ export class ModelPool {
   async acquire(id: string): Promise<ModelRuntime> {
     const known = this.#runtimes.get(id);
     if (known?.isActive === true) return known;
+    // A download may take an hour, or fail: what was here before is not to come back meanwhile.
+    if (known !== undefined && (await this.find(id)) === null) this.#retire(id);
     const location = await this.#findOrDownload(id);
     // Somebody else may have come first while this one looked.
     const current = this.#runtimes.get(id);
     if (current?.isActive === true) return current;
     if (current !== undefined && location !== null && isSame(current.location, location)) return current;
-    this.#retire(current);
+    this.#retire(id);
     if (location === null) throw await modelNotFound(id, this.#options.catalog);
     const runtime = this.#create(location);
     this.#runtimes.set(id, runtime);
@@ -201,11 +203,12 @@ export class ModelPool {
     for (const runtime of this.#runtimes.values()) runtime.kill();
   }
 
-  /** Lets go of the runtime of a model that is not there any more, or elsewhere; a broken one would start again. */
-  #retire(runtime: ModelRuntime | undefined): void {
-    if (runtime === undefined) return;
-    this.#runtimes.delete(runtime.id);
-    void runtime.shutDown(modelUnloaded(runtime.id));
+  /** Lets go of the idle runtime of a model that is not there any more, or elsewhere; a broken one would start again. */
+  #retire(id: string): void {
+    const runtime = this.#runtimes.get(id);
+    if (runtime === undefined || runtime.isActive) return;
+    this.#runtimes.delete(id);
+    void runtime.shutDown(modelUnloaded(id));
   }
 
   async #findOrDownload(id: string): Promise<ModelLocation | null> {

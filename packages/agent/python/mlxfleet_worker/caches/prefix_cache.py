@@ -177,35 +177,49 @@ class PrefixCache:
         self._memory.clear()
 
     def _read(self, disk: DiskTier, tokens: Tokens, base: bytes, speed: float | None) -> Iterator[None]:
+        """Nothing that was read is held here while others run: memory may have to give it up."""
+        plan = self._plan(disk, tokens, base, speed)
+        tried: set[bytes] = set()
+        # Others may bring in, or push out, some of it between two files.
+        while plan is not None and (entry := self._next(plan, tokens, base, tried)):
+            yield
+            tried.add(entry.key)
+            if not self._take_in(disk, entry, tokens, base):
+                return
+
+    def _plan(self, disk: DiskTier, tokens: Tokens, base: bytes, speed: float | None) -> Plan | None:
+        """What to read of a sequence; None where it is not worth it."""
         layout, found = self._layout, self._memory.find(tokens, base)
         chain = anchors(base, tokens)
         plan = disk.plan(chain, tokens, found.known, window=layout.window, needs_state=layout.has_state)
         if plan is None or plan.length < found.length + CLOSE:
-            return
+            return None
         if plan.length * layout.tokens.bytes_per_token > self._limit:
-            return
-        missing = self._missing(plan, found)
-        size = sum(entry.size for entry in missing)
+            return None
+        size = sum(entry.size for entry in self._missing(plan, found))
         if speed is not None and disk.seconds_to_read(size) > (plan.length - found.length) / speed:
-            return
-        tried: set[bytes] = set()
-        # Others may bring in, or push out, some of it between two files.
-        while entry := next((each for each in missing if each.key not in tried), None):
-            yield
-            tried.add(entry.key)
-            segment = disk.read(entry)
-            if segment is None:
-                return
-            try:
-                source = SegmentSource(layout, segment)
-            except ValueError as error:
-                disk.discard(entry, str(error))
-                return
-            path = self._memory.keep(tokens[: entry.end], base, source, system=False)
-            if not path:
-                return
+            return None
+        return plan
+
+    def _next(self, plan: Plan, tokens: Tokens, base: bytes, tried: set[bytes]) -> Entry | None:
+        """The first file of a plan that memory lacks."""
+        missing = self._missing(plan, self._memory.find(tokens, base))
+        return next((each for each in missing if each.key not in tried), None)
+
+    def _take_in(self, disk: DiskTier, entry: Entry, tokens: Tokens, base: bytes) -> bool:
+        """Read one file into memory; false when it cannot be used, or has no room."""
+        segment = disk.read(entry)
+        if segment is None:
+            return False
+        try:
+            source = SegmentSource(self._layout, segment)
+        except ValueError as error:
+            disk.discard(entry, str(error))
+            return False
+        path = self._memory.keep(tokens[: entry.end], base, source, system=False)
+        if path:
             path[-1].file = entry.key
-            missing = self._missing(plan, self._memory.find(tokens, base))
+        return bool(path)
 
     def _missing(self, plan: Plan, found: Found) -> list[Entry]:
         """The files of a plan that have what memory has not."""

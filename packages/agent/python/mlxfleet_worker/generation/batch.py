@@ -36,7 +36,7 @@ TIMES_MEASURED = 1 if mx.cuda.is_available() else 3
 first time tells what passes cost."""
 READING_SECONDS = 0.03
 READING_SECONDS_ALONE = 0.25
-"""For prefixes on disk between two steps; when nothing runs, only cancels have to wait for that."""
+"""For prefixes on disk between two steps; when nothing runs, only what arrives meanwhile has to wait for that."""
 SECONDS_TO_SAVE = 5.0
 """For prefixes that are not on disk when the worker is told to end: well within the agent's patience."""
 
@@ -121,13 +121,15 @@ class Batch:
 
     def _measure_prefill(self) -> None:
         """Have the pacer know what prompts cost before the first one comes: small passes, and only quick ones."""
+        self._seconds_of_pass(WARM_TOKENS)
         passes = []
-        for tokens in (WARM_TOKENS, *MEASURED_TOKENS):
-            seconds = min(self._seconds_of_pass(tokens) for _ in range(TIMES_MEASURED))
+        for tokens in MEASURED_TOKENS:
+            seconds = self._seconds_of_pass(tokens)
             if seconds > LONGEST_MEASUREMENT_SECONDS:
                 return
-            passes.append(Pass(tokens, seconds))
-        self._pacer.calibrate(*passes[1:])
+            again = [self._seconds_of_pass(tokens) for _ in range(TIMES_MEASURED - 1)]
+            passes.append(Pass(tokens, min([seconds, *again])))
+        self._pacer.calibrate(*passes)
 
     def _seconds_of_pass(self, tokens: int) -> float:
         caches = make_cache(self._model.model, self._kv_bits)
@@ -283,17 +285,16 @@ class Batch:
         return responses
 
     def _step_with_prefill(self) -> list[GenerationBatch.Response]:
-        prefilling = len(self._prefilling)
-        decoding = len(self._requests) > prefilling
+        prompts = self._prefilling.to_compute
         self._generator.prefill_step_size = self._pacer.chunk(
-            prompts=prefilling, longest=self._prefilling.longest, decoding=decoding
+            prompts=prompts, longest=self._prefilling.longest, decoding=len(self._requests) > prompts
         )
         self._generator.prefill_batch_size = self._prefill_room
         with self._generator.stats() as work:
             progress, responses = self._generator.next()
-        uids = frozenset(self._prefilling.uids)
-        self._pacer.record(work.prompt_tokens, work.prompt_time, continues=uids == self._prefilled)
-        self._prefilled = uids
+        computed = frozenset(prompt.uid for prompt in progress if not prompt.end_of_prompt)
+        self._pacer.record(work.prompt_tokens, work.prompt_time, continues=computed == self._computed)
+        self._computed = computed
         for prompt in progress:
             if prompt.end_of_prompt:
                 self._prefilling.end(prompt.uid)
@@ -325,8 +326,8 @@ class Batch:
     def _make_generator(self) -> None:
         self._requests: dict[int, Request] = {}
         self._prefilling = Prefills()
-        self._prefilled: frozenset[int] = frozenset()
-        """Whose prompts the latest pass of prefill was over."""
+        self._computed: frozenset[int] = frozenset()
+        """Whose prompts the latest pass was over."""
         self._generator = make_generator(
             self._model.model,
             self._speculation,

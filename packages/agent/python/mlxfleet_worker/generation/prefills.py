@@ -29,6 +29,11 @@ class Prefill:
     awaited: dict[Request, int] = field(default_factory=dict)
     """Requests that wait for its caches, and up to which length."""
 
+    @property
+    def is_computed(self) -> bool:
+        """Whether only the last token is left, with which it goes on to decode."""
+        return self.computed == len(self.request.prompt) - 1
+
 
 class Shared(NamedTuple):
     """A beginning that a prompt has in common with one that is being computed."""
@@ -47,17 +52,17 @@ class Prefills:
         return len(self._prefills)
 
     @property
-    def uids(self) -> list[int]:
-        """Their rows."""
-        return list(self._prefills)
-
-    @property
     def leaving(self) -> int:
         """How many prompts are computed but for the last token, with which they go on to decode in the next step.
 
         Only short ones: others can begin in the step in which these leave, padded to their length for a moment.
         """
-        return sum(each.computed == len(each.request.prompt) - 1 < LONGEST_LEAVING for each in self._prefills.values())
+        return sum(each.is_computed and each.computed < LONGEST_LEAVING for each in self._prefills.values())
+
+    @property
+    def to_compute(self) -> int:
+        """How many prompts the next pass is over."""
+        return sum(not each.is_computed for each in self._prefills.values())
 
     @property
     def longest(self) -> int:

@@ -65,7 +65,7 @@ export class ModelLife implements LifeView {
   readonly #logFile: LogFile;
   readonly #loadWaiters = new Waiters();
   readonly #stopWaiters = new Waiters();
-  /** The attempt to make room that runs; one that is given up goes on, and nothing comes of it. */
+  /** The attempt to make room that counts. One that was given up goes on to its end, and only what it evicted tells of it. */
   #reserving: symbol | null = null;
   #reservation: Reservation | null = null;
   /** What it may count on: the estimate, and once it is loaded what it really took and what it may add to that. */
@@ -98,8 +98,7 @@ export class ModelLife implements LifeView {
   get isGivenUp(): boolean {
     const { state } = this.#worker;
     const isResting = state === 'stopping' || state === 'backoff';
-    const isStuck = this.#loadError?.definition === API_ERRORS.WORKER_STUCK;
-    return isResting && this.#loadError !== null && !isStuck && !this.isReserving && !this.#isWanted();
+    return isResting && this.#loadError !== null && !this.#isStuck && !this.isReserving && !this.#isWanted();
   }
 
   get isReady(): boolean {
@@ -168,8 +167,12 @@ export class ModelLife implements LifeView {
     void this.#reserveAndStart(attempt, byHand);
   }
 
-  /** Resolves when the model is ready. What failed before is tried again at once. */
+  /**
+   * Resolves when the model is ready. What failed before is tried again at once.
+   * @throws ApiError WORKER_STUCK while its last worker does not end, or whatever keeps it from being loaded.
+   */
   async load(): Promise<void> {
+    this.#refuseStuck();
     if (this.takesWork) return;
     const loaded = this.#loadWaiters.wait();
     this.#loadError = null;
@@ -190,13 +193,13 @@ export class ModelLife implements LifeView {
    */
   async unload(onBegin: () => void): Promise<boolean> {
     this.failLoadWaiters(modelUnloaded(this.#id));
-    if (this.isReserving) {
-      this.#reserving = null;
-      this.#forgetReservation();
-      this.#startForThoseWhoWait();
-      return true;
+    this.#refuseStuck();
+    const wasReserving = this.isReserving;
+    this.#reserving = null;
+    if (this.#worker.state === 'stopped') {
+      if (wasReserving) this.#stopped();
+      return wasReserving;
     }
-    if (this.#worker.state === 'stopped') return false;
     const stopped = this.#stopWaiters.wait();
     this.#unloading = true;
     onBegin();
@@ -253,10 +256,10 @@ export class ModelLife implements LifeView {
       },
       stopped: () => {
         this.#unloading = false;
-        this.#forgetReservation();
+        if (this.#loadError?.definition === API_ERRORS.WORKER_STUCK) this.#loadError = null;
         this.#logFile.close();
         this.#stopWaiters.resolve();
-        this.#startForThoseWhoWait();
+        this.#stopped();
       },
       stuck: () => {
         const error = workerStuck(this.#id);
@@ -275,13 +278,25 @@ export class ModelLife implements LifeView {
     };
   }
 
+  /** Whether its worker was killed and is still there. */
+  get #isStuck(): boolean {
+    return this.#worker.state === 'stopping' && this.#loadError?.definition === API_ERRORS.WORKER_STUCK;
+  }
+
+  /** Nothing more will be told of such a worker before it ends, if it ever does. */
+  #refuseStuck(): void {
+    if (this.#isStuck) throw workerStuck(this.#id);
+  }
+
   /** Whether its worker is started again after a failure. */
   #isWanted(): boolean {
     const { work } = this.#options;
     return work.isKept() || work.isWaiting() || this.#loadWaiters.size > 0;
   }
 
-  #startForThoseWhoWait(): void {
+  /** There is no worker any more, nor one to come, but for those who wait. */
+  #stopped(): void {
+    this.#forgetReservation();
     if (this.#options.work.isWaiting() || this.#loadWaiters.size > 0) this.ensureStarted();
   }
 

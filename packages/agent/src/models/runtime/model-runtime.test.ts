@@ -1,5 +1,6 @@
 import { readFileSync } from 'node:fs';
 import path from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { describe, expect, test } from 'vitest';
 import type { MemoryReading } from '../../memory/memory-pressure.ts';
 import { readEvents } from '../../test-support/read-events.ts';
@@ -8,6 +9,7 @@ import { WORKER_TIMES } from '../../workers/worker-times.ts';
 import type { ModelRuntime } from './model-runtime.ts';
 
 const CHAT = '/v1/chat/completions';
+const READING: MemoryReading = { totalBytes: 16e9, availableBytes: 8e9, systemPressure: null, stall: null };
 
 const start = agentsForTests();
 
@@ -287,10 +289,37 @@ describe('unloading', () => {
     await eventually(() => runtime.isActive, 'it makes room again');
     expect(await runtime.unload(false)).toBe(true);
     expect(runtime.isActive).toBe(true);
-    room.resolve({ totalBytes: 16e9, availableBytes: 8e9, systemPressure: null, stall: null });
+    room.resolve(READING);
     expect((await answer).status).toBe(200);
     const log = readFileSync(path.join(agent.root, 'logs', 'worker-m.log'), 'utf8');
     expect(log.match(/loading m/g)).toHaveLength(1);
+  });
+
+  test.each([
+    ['backoff', 1],
+    ['broken', 5],
+  ])('one whose worker rests and that is about to be loaded by hand: %s', async (state, crashes) => {
+    const room = Promise.withResolvers<MemoryReading>();
+    let isHeld = false;
+    const agent = await start({
+      models: { m: { crash_on_load: true } },
+      config: { models: [{ id: 'm', preload: true }] },
+      overrides: {
+        workerTimes: { ...WORKER_TIMES, firstBackoff: crashes === 1 ? 300 : 5 },
+        readMemory: async () => (isHeld ? await room.promise : READING),
+      },
+    });
+    const { pool } = agent.services;
+    await eventually(() => pool.peek('m')?.workerStatus().state === state, 'its worker rests');
+    isHeld = true;
+    const runtime = runtimeOf(agent);
+    const [loaded, unloaded] = await Promise.allSettled([runtime.load(), runtime.unload(false)]);
+    expect(loaded).toMatchObject({ reason: { code: 'MODEL_UNLOADED' } });
+    expect(unloaded).toMatchObject({ value: true });
+    expect(runtime.workerStatus().state).toBe('stopped');
+    room.resolve(READING);
+    await sleep(500);
+    expect(runtime.isActive).toBe(false);
   });
 
   test('a worker that does not end even when it is killed is told of, and served again once it has', async () => {
@@ -307,6 +336,8 @@ describe('unloading', () => {
     for (const failure of failures) {
       expect(failure).toMatchObject({ status: 'rejected', reason: { code: 'WORKER_STUCK' } });
     }
+    await expect(runtime.unload(true)).rejects.toMatchObject({ code: 'WORKER_STUCK' });
+    await expect(runtime.load()).rejects.toMatchObject({ code: 'WORKER_STUCK' });
     const answer = await agent.post(CHAT, chat('tokens=1'));
     expect([answer.status, await answer.json()]).toMatchObject([
       503,
