@@ -17,6 +17,8 @@ const MODEL = 'plain-text';
 const TOKENS = 64;
 const REQUESTS = 600;
 const LOADS = [0.5, 0.9];
+/** The other servers refuse nobody, so that ours must not either. */
+const QUEUE_DEPTH = REQUESTS;
 
 interface Row {
   readonly load: number;
@@ -66,7 +68,7 @@ async function arrive(server: BenchServer, perSecond: number): Promise<StreamSam
 }
 
 const rows: Row[] = [];
-await withServers(MODEL, process.argv.slice(2), async (servers) => {
+const measure = async (servers: readonly BenchServer[]): Promise<void> => {
   const [ours] = servers;
   if (ours === undefined) return;
   const most = await capacity(ours);
@@ -89,7 +91,8 @@ await withServers(MODEL, process.argv.slice(2), async (servers) => {
       });
     }
   }
-});
+};
+await withServers(MODEL, process.argv.slice(2), measure, { queue_depth: QUEUE_DEPTH });
 await publish('arrivals', { model: MODEL, tokens: TOKENS, requests: REQUESTS, rows }, [
   {
     title: '',
