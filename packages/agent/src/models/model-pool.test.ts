@@ -86,24 +86,27 @@ test('an embedding model without the vision environment says what to set', async
 test.each([
   ['m', 'm', 'm'],
   ['org/lost', 'hub/models--org--lost', 'hub/models--org--lost/snapshots/abc'],
-])('a model that is gone leaves nothing behind that starts its worker again: %s', async (id, folder, files) => {
-  const times = { ...WORKER_TIMES, firstBackoff: 5, coolDown: 200 };
-  const agent = await start({ models: {}, overrides: { workerTimes: times } });
-  write(agent, `models/${files}/config.json`, '{"fake":{"crash_on_load":true}}');
-  write(agent, `models/${files}/model.safetensors`, 'x');
-  write(agent, `models/${folder}/refs/main`, 'abc');
-  const { pool } = agent.services;
-  expect((await agent.post(CHAT, chat('a', { model: id }))).status).toBe(503);
-  pool.peek(id)?.setPinned(true);
-  await eventually(() => pool.peek(id)?.isBroken === true, 'the worker is broken');
-  const lost = pool.peek(id);
-  rmSync(path.join(agent.root, 'shared', 'models', folder), { recursive: true });
-  expect((await agent.post(CHAT, chat('a', { model: id }))).status).toBe(404);
-  expect([pool.peek(id), lost?.isBroken]).toEqual([null, false]);
-  const restarts = lost?.workerStatus().restarts;
-  await sleep(2 * times.coolDown);
-  expect([lost?.isActive, lost?.workerStatus().restarts]).toEqual([false, restarts]);
-});
+])(
+  'a model that is gone leaves nothing behind that starts its worker again: %s',
+  async (id, folder, files) => {
+    const times = { ...WORKER_TIMES, firstBackoff: 5, coolDown: 200 };
+    const agent = await start({ models: {}, overrides: { workerTimes: times } });
+    write(agent, `models/${files}/config.json`, '{"fake":{"crash_on_load":true}}');
+    write(agent, `models/${files}/model.safetensors`, 'x');
+    write(agent, `models/${folder}/refs/main`, 'abc');
+    const { pool } = agent.services;
+    expect((await agent.post(CHAT, chat('a', { model: id }))).status).toBe(503);
+    pool.peek(id)?.setPinned(true);
+    await eventually(() => pool.peek(id)?.isBroken === true, 'the worker is broken');
+    const lost = pool.peek(id);
+    rmSync(path.join(agent.root, 'shared', 'models', folder), { recursive: true });
+    expect((await agent.post(CHAT, chat('a', { model: id }))).status).toBe(404);
+    expect([pool.peek(id), lost?.isBroken]).toEqual([null, false]);
+    const restarts = lost?.workerStatus().restarts;
+    await sleep(2 * times.coolDown);
+    expect([lost?.isActive, lost?.workerStatus().restarts]).toEqual([false, restarts]);
+  },
+);
 
 /** An agent on a machine whose memory is as it is told. */
 async function startShort(): Promise<{
