@@ -102,9 +102,14 @@ function runtimeOf(model: string): ModelRuntime | null {
   return agent.services.pool.peek(model) ?? null;
 }
 
-/** Process id of a model's worker. Throws while there is none: a signal to 0 goes to the whole group of processes. */
+/** Process id of a model's worker; null while there is none. */
+function workerPid(model: string): number | null {
+  return runtimeOf(model)?.workerStatus().pid ?? null;
+}
+
+/** The same for signals. Throws while there is none: a signal to 0 goes to the whole group of processes. */
 function pidOf(model: string): number {
-  const pid = runtimeOf(model)?.workerStatus().pid ?? null;
+  const pid = workerPid(model);
   if (pid === null) throw new Error(`${model} has no worker`);
   return pid;
 }
@@ -146,7 +151,8 @@ async function embed(count: number): Promise<number> {
 async function untilState(model: string, state: WorkerState): Promise<number> {
   const deadline = performance.now() + 60_000;
   while (performance.now() < deadline) {
-    if (runtimeOf(model)?.workerStatus().state === state && pidOf(model) !== 0) return pidOf(model);
+    const pid = workerPid(model);
+    if (runtimeOf(model)?.workerStatus().state === state && pid !== null) return pid;
     await sleep(1);
   }
   throw new Error(`the worker was never ${state}`);
@@ -166,7 +172,7 @@ async function expectRecovery(model: string, oldPid: number, helpers: readonly n
 /** The next request works, no other one is left, and no worker that nobody knows of. */
 async function expectService(model: string): Promise<void> {
   expect(model === TEXT ? await answerText() : await embed(1)).toBe(model === TEXT ? text : 1);
-  const known = [TEXT, VECTORS].map(pidOf).filter((each) => each !== 0);
+  const known = [TEXT, VECTORS].map(workerPid).filter((each) => each !== null);
   expect(new Set(await workersOf(process.pid))).toEqual(new Set(known));
   expect(runtimeOf(model)).toMatchObject({ runningCount: 0, waitingCount: 0 });
 }
