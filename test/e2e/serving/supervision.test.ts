@@ -253,7 +253,8 @@ describe.each(SIGNALS)('before the first token, the next worker answers: %s', (s
 
   test('in prefill; the stream begins once', async () => {
     const pid = pidOf(TEXT);
-    const long = { ...SHORT, messages: user('so '.repeat(2500)), max_tokens: 4 };
+    // Not the prompt of the test before, which the worker has kept.
+    const long = { ...SHORT, messages: user(`${signal} ${'so '.repeat(2500)}`), max_tokens: 4 };
     let hasBegun = false;
     const stream = readStream(long, () => {
       hasBegun = true;
