@@ -34,9 +34,10 @@ def with_reasoning_options(
         else:
             options.setdefault("enable_thinking", effort not in EFFORTS_WITHOUT_REASONING)
     if options.get("enable_thinking") == WHEN_NEEDED:
-        options["enable_thinking"] = False
         if has_efforts_of_its_own:
             del options["enable_thinking"]
+        else:
+            options["enable_thinking"] = False
     thinks = options.get("enable_thinking")
     if thinks is False and has_efforts_of_its_own:
         raise RequestError("This model cannot answer without reasoning.", "enable_thinking")
