@@ -44,6 +44,12 @@ describe('room in memory', () => {
     expect(planRoom(7, room(14), [pinned, large])).toEqual({ kind: 'fits', evict: ['large'], shrink: [] });
   });
 
+  test('a model whose caches suffice stays when a model used later has to go anyhow', () => {
+    const old = idle('old', 2, 1, { cacheBytes: 1, floorBytes: 0 });
+    const recent = idle('recent', 2, 2);
+    expect(planRoom(1, room(2), [old, recent])).toEqual({ kind: 'fits', evict: ['recent'], shrink: ['old'] });
+  });
+
   test('makes room in what the system has, too', () => {
     const residents = [idle('a', 4, 1), idle('b', 4, 2)];
     expect(planRoom(6, room(100, 3), residents)).toEqual({ kind: 'fits', evict: ['a'], shrink: [] });
@@ -93,7 +99,8 @@ describe('room in memory', () => {
         fc.nat(200),
         fc.nat(300),
         fc.nat(300),
-        fc.array(resident),
+        // A pool holds each id once.
+        fc.uniqueArray(resident, { selector: ({ id }) => id }),
         (needed, limit, available, residents) => {
           const plan = planRoom(needed, room(limit, available), residents);
           if (plan.kind === 'refused') return;
@@ -135,6 +142,7 @@ describe('room in memory', () => {
             ).toBe(false);
         },
       ),
+      { numRuns: 2000 },
     );
   });
 });

@@ -60,16 +60,25 @@ export function planRoom(needed: number, room: Room, residents: readonly Residen
     if (fits(taken)) break;
     taken.push(step);
   }
-  let steps: readonly Step[] = taken;
-  // A large step may have made earlier ones superfluous.
-  for (const step of taken) {
-    const others = steps.filter((other) => other !== step);
-    if (fits(others)) steps = others;
-  }
+  const steps = withoutSuperfluous(taken, fits);
   const ids = (kind: Step['kind']): string[] =>
     steps.filter((step) => step.kind === kind).map(({ id }) => id);
   const evict = ids('evict');
   return { kind: 'fits', evict, shrink: ids('shrink').filter((id) => !evict.includes(id)) };
+}
+
+/** A large step may make earlier ones superfluous: evictions go from the plan before the dropping of caches does. */
+function withoutSuperfluous(
+  taken: readonly Step[],
+  fits: (steps: readonly Step[]) => boolean,
+): readonly Step[] {
+  const isEviction = ({ kind }: Step): boolean => kind === 'evict';
+  let steps = taken;
+  for (const step of [...taken.filter(isEviction), ...taken.filter((each) => !isEviction(each))]) {
+    const others = steps.filter((other) => other !== step);
+    if (fits(others)) steps = others;
+  }
+  return steps;
 }
 
 function possibleSteps(residents: readonly Resident[]): Step[] {
