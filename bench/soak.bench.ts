@@ -19,17 +19,24 @@ const PREFIX_CACHE_BYTES = 32 << 20;
 
 interface Reading {
   readonly requests: number;
-  /** Resident bytes of agent and workers together. */
+  /** Resident bytes. */
+  readonly agentBytes: number;
+  readonly workerBytes: number;
+  /** Both. */
   readonly bytes: number;
 }
 
-async function residentBytes(server: BenchServer): Promise<number> {
-  let kilobytes = 0;
-  for (const pid of await server.pids()) {
-    const status = await readFile(`/proc/${String(pid)}/status`, 'utf8');
-    kilobytes += Number(/^VmRSS:\s+(\d+)/m.exec(status)?.[1] ?? 0);
-  }
-  return kilobytes * 1024;
+async function readMemory(server: BenchServer, requests: number): Promise<Reading> {
+  const [agent, ...workers] = await server.pids();
+  const agentBytes = await residentBytes(agent);
+  let workerBytes = 0;
+  for (const worker of workers) workerBytes += await residentBytes(worker);
+  return { requests, agentBytes, workerBytes, bytes: agentBytes + workerBytes };
+}
+
+async function residentBytes(pid: number | undefined): Promise<number> {
+  const status = await readFile(`/proc/${String(pid)}/status`, 'utf8');
+  return Number(/^VmRSS:\s+(\d+)/m.exec(status)?.[1] ?? Number.NaN) * 1024;
 }
 
 /** A client that goes away after the first bytes of its answer. */
@@ -84,7 +91,7 @@ try {
         });
         if (sample.error !== null) failed += 1;
       }
-      if (number % READ_EVERY === 0) readings.push({ requests: number, bytes: await residentBytes(server) });
+      if (number % READ_EVERY === 0) readings.push(await readMemory(server, number));
     }
   };
   await Promise.all(Array.from({ length: CLIENTS }, client));
@@ -97,9 +104,11 @@ console.log(`failed: ${String(failed)}`);
 await publish('soak', { model: MODEL, requests: REQUESTS, clients: CLIENTS, failed, growth, readings }, [
   {
     title: '',
-    heading: ['requests', 'agent + worker, MB', 'against 1,000 requests'],
-    rows: readings.map(({ requests, bytes }) => [
+    heading: ['requests', 'agent, MB', 'worker, MB', 'both, MB', 'against 1,000 requests'],
+    rows: readings.map(({ requests, agentBytes, workerBytes, bytes }) => [
       String(requests),
+      (agentBytes / 1e6).toFixed(1),
+      (workerBytes / 1e6).toFixed(1),
       (bytes / 1e6).toFixed(1),
       `${((bytes / reference - 1) * 100).toFixed(1)} %`,
     ]),

@@ -10,6 +10,7 @@ import { stringify } from 'yaml';
 import { agentBundle, workerSource } from '../../scripts/lib/paths.ts';
 import { ensureTextEnvironment } from '../../scripts/lib/text-environment.ts';
 import { ensureVisionEnvironment } from '../../scripts/lib/vision-environment.ts';
+import { agentNodeFlags } from './agent-node-flags.ts';
 import { freePorts } from './free-ports.ts';
 import { isEmbeddingModel, testModel, type TestModel } from './test-model.ts';
 
@@ -59,6 +60,7 @@ export async function startAgent(options: AgentOptions): Promise<AgentProcess> {
   const child = spawn(
     process.execPath,
     [
+      ...agentNodeFlags,
       agentBundle,
       'serve',
       '--root',
