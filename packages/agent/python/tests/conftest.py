@@ -10,6 +10,8 @@ import pytest
 
 from worker_process import WorkerProcess
 
+pytest_plugins = ["disk_support"]
+
 CHECKOUT = Path(__file__).parents[4]
 MODELS = Path(os.environ.get("MLXFLEET_TEST_MODELS", CHECKOUT / ".cache" / "models"))
 
