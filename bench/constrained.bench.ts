@@ -39,7 +39,12 @@ const formatOf = (schema: object): Record<string, unknown> => ({
   response_format: { type: 'json_schema', json_schema: { name: 'answer', strict: true, schema } },
 });
 
-const FORMATS: ReadonlyArray<{ readonly name: string; readonly options: Record<string, unknown> }> = [
+interface Format {
+  readonly name: string;
+  readonly options: Record<string, unknown>;
+}
+
+const FORMATS: readonly Format[] = [
   { name: 'none', options: {} },
   { name: 'json_schema', options: formatOf(SCHEMA) },
 ];
@@ -70,19 +75,15 @@ async function honoursSchemas(server: BenchServer): Promise<boolean> {
   return answer.success && /^\s*\{\s*"ok"\s*:\s*true\s*\}\s*$/.test(answer.data.choices[0].message.content);
 }
 
-async function runRound(
-  server: BenchServer,
-  clients: number,
-  options: Record<string, unknown>,
-  round: number,
-) {
+async function runRound(server: BenchServer, clients: number, { name, options }: Format, round: number) {
   return await runLoad({
     port: server.port,
     model: server.model,
     clients,
     requestsPerClient: 1,
     maxTokens: () => TOKENS,
-    prompt: (client) => `round ${String(round)} client ${String(client)}: some JSON, please`,
+    // Without a beginning in common, so that nothing of it is in a cache of prefixes.
+    prompt: (client) => `${[clients, client, round].map(String).join('-')} ${name}: some JSON, please`,
     options,
   });
 }
@@ -92,8 +93,9 @@ async function measure(servers: readonly BenchServer[], clients: number): Promis
     FORMATS.map((format) => ({ server, format, collector: new Collector() })),
   );
   for (let round = -1; round < ROUNDS; round += 1) {
-    for (const { server, format, collector } of measured) {
-      const result = await runRound(server, clients, format.options, round);
+    // Each round the other way round, so that neither format is always the first.
+    for (const { server, format, collector } of round % 2 === 0 ? measured : measured.toReversed()) {
+      const result = await runRound(server, clients, format, round);
       if (round >= 0) collector.add(result);
     }
   }

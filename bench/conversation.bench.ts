@@ -7,7 +7,7 @@
 import type { BenchServer } from './lib/peer-server.ts';
 import { publish } from './lib/report.ts';
 import { median } from './lib/statistics.ts';
-import { streamChat } from './lib/stream-client.ts';
+import { type StreamSample, streamChat } from './lib/stream-client.ts';
 import { withServers } from './lib/with-servers.ts';
 
 const MODEL = 'plain-text';
@@ -36,8 +36,12 @@ async function measure(server: BenchServer): Promise<Row> {
       { role: 'system', content: system },
       { role: 'user', content: 'Begin.' },
     ];
-    const turn = async (messages: typeof opening) =>
-      await streamChat({ port: server.port, model: server.model, messages, maxTokens: ANSWER_TOKENS });
+    const turn = async (messages: typeof opening): Promise<StreamSample> => {
+      const wanted = { port: server.port, model: server.model, messages, maxTokens: ANSWER_TOKENS };
+      const sample = await streamChat(wanted);
+      if (sample.error !== null) throw new Error(`a request to ${server.name} failed: ${sample.error}`);
+      return sample;
+    };
     const one = await turn(opening);
     const two = await turn([
       ...opening,

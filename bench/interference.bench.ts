@@ -48,6 +48,11 @@ function gaps(sample: StreamSample, from: number, until: number): number[] {
     .map(({ gap }) => gap);
 }
 
+function check(server: BenchServer, samples: readonly StreamSample[]): void {
+  const error = samples.find((sample) => sample.error !== null)?.error;
+  if (typeof error === 'string') throw new Error(`a request to ${server.name} failed: ${error}`);
+}
+
 async function measure(server: BenchServer): Promise<Row> {
   const alone: number[] = [];
   const beside: number[] = [];
@@ -67,6 +72,12 @@ async function measure(server: BenchServer): Promise<Row> {
     });
     const until = performance.now() - start;
     const disturbed = await Promise.all(running);
+    check(server, [...quiet, long, ...disturbed]);
+    if (disturbed.some(({ totalMs }) => totalMs < until)) {
+      throw new Error(
+        `a stream of ${server.name} ended before the long prompt was done: raise STREAM_TOKENS`,
+      );
+    }
     if (round < 0) continue;
     alone.push(...quiet.flatMap((sample) => gaps(sample, 0, Infinity)));
     const silences = disturbed.flatMap((sample) => gaps(sample, from, until));

@@ -8,7 +8,7 @@ export interface LoadOptions {
   readonly requestsPerClient: number;
   /** Completion tokens asked for; requests of unequal length make clients come and go at different times. */
   readonly maxTokens: (client: number, request: number) => number;
-  /** One user message per request, so that no two prompts are the same. */
+  /** The user message of each request. */
   readonly prompt: (client: number, request: number) => string;
   /** Further fields of each body. */
   readonly options?: Readonly<Record<string, unknown>>;

@@ -7,12 +7,15 @@ import type { ResultTable } from './report.ts';
 /** How the clients of one round behave. */
 interface Scenario {
   readonly name: string;
+  /** Begins the prompts. */
+  readonly key: string;
   readonly requestsPerClient: (clients: number) => number;
   /** Completion tokens asked for, in turn over clients and requests. */
   readonly maxTokens: readonly number[];
 }
 
 const ALL_AT_ONCE: Scenario = {
+  key: 'at once',
   name: 'all at once: one request a client, 256 new tokens; a single client sends four, one after the other',
   requestsPerClient: (clients) => (clients === 1 ? 4 : 1),
   maxTokens: [256],
@@ -22,6 +25,7 @@ const SCENARIOS: readonly Scenario[] = [
   ALL_AT_ONCE,
   // Unequal, so that after the first requests clients come and go at different times, as people do.
   {
+    key: 'coming and going',
     name: 'coming and going: three requests a client one after the other, 112 to 256 new tokens',
     requestsPerClient: () => 3,
     maxTokens: [256, 160, 208, 112],
@@ -34,8 +38,9 @@ interface ServingRow {
   readonly figures: Figures;
 }
 
-const prompt = (round: number, client: number, request: number): string =>
-  `round ${String(round)} client ${String(client)} request ${String(request)}: tell me something`;
+/** What tells one prompt from all others stands at its beginning: nothing of it is in a cache of prefixes. */
+const prompt = ({ key }: Scenario, clients: number, round: number, client: number, request: number): string =>
+  `${[clients, client, request, round].map(String).join('-')} ${key}: tell me something`;
 
 async function runRound(
   server: BenchServer,
@@ -50,12 +55,14 @@ async function runRound(
     clients,
     requestsPerClient: requestsPerClient(clients),
     maxTokens: (client, request) => maxTokens[(client + request) % maxTokens.length] ?? 256,
-    prompt: (client, request) => prompt(round, client, request),
+    prompt: (client, request) => prompt(scenario, clients, round, client, request),
   });
 }
 
 async function runRawRound(raw: RawLoop, clients: number, round: number): Promise<RawRound> {
-  const prompts = Array.from({ length: clients }, (_, client) => prompt(round, client, 0));
+  const prompts = Array.from({ length: clients }, (_, client) =>
+    prompt(ALL_AT_ONCE, clients, round, client, 0),
+  );
   return await raw.run(
     prompts,
     prompts.map(() => ALL_AT_ONCE.maxTokens[0] ?? 256),
