@@ -38,8 +38,8 @@ async function start(): Promise<Started> {
   return { port, answer: open.resolve, entered: () => entered };
 }
 
-/** `chunked` bodies do not say how long they are. */
-function post({ port }: Started, path: string, length: number, chunked = false) {
+/** `chunked` bodies do not say how long they are, and those of `slow` clients have no end until one is given. */
+function post({ port }: Started, path: string, length: number, { chunked = false, slow = false } = {}) {
   const body = JSON.stringify('x'.repeat(length - 2));
   const { promise, resolve, reject } = Promise.withResolvers<http.IncomingMessage>();
   const request = http.request(
@@ -53,12 +53,13 @@ function post({ port }: Started, path: string, length: number, chunked = false) 
   request.setHeader('content-type', 'application/json');
   if (chunked) request.setHeader('transfer-encoding', 'chunked');
   else request.setHeader('content-length', length);
-  request.end(body);
+  if (slow) request.write(body);
+  else request.end(body);
   return { request, answer: promise };
 }
 
 async function status(agent: Started, length: number, chunked = false): Promise<number | undefined> {
-  return (await post(agent, '/quick', length, chunked).answer).statusCode;
+  return (await post(agent, '/quick', length, { chunked }).answer).statusCode;
 }
 
 test('bodies that have no room beside those that are open are refused until there is some', async () => {
@@ -79,6 +80,42 @@ test('one of unknown length counts as long as it may be', async () => {
   await eventually(() => agent.entered() === 1, 'the first is open');
   expect(await status(agent, 10, true)).toBe(503);
   expect(await status(agent, 10)).toBe(200);
+  agent.answer();
+  await held.answer;
+});
+
+test('one of unknown length counts by its own once it has been read', async () => {
+  const agent = await start();
+  const held = post(agent, '/hold', 10, { chunked: true });
+  await eventually(() => agent.entered() === 1, 'the first is open');
+  expect(await status(agent, 10, true)).toBe(200);
+  const other = post(agent, '/hold', 400);
+  await eventually(() => agent.entered() === 2, 'the second is open');
+  expect([await status(agent, 591), await status(agent, 590)]).toEqual([503, 200]);
+  agent.answer();
+  await Promise.all([held.answer, other.answer]);
+  await eventually(async () => (await status(agent, 600)) === 200, 'there is room');
+});
+
+test('one of unknown length counts as long as it may be until its last byte', async () => {
+  const agent = await start();
+  const held = post(agent, '/hold', 10, { chunked: true, slow: true });
+  await eventually(async () => (await status(agent, 401)) === 503, 'its head is there');
+  expect(await status(agent, 400)).toBe(200);
+  held.request.end();
+  await eventually(() => agent.entered() === 1, 'it has been read');
+  expect(await status(agent, 600)).toBe(200);
+  agent.answer();
+  expect((await held.answer).statusCode).toBe(200);
+});
+
+test('one that turns out longer than its route takes leaves the room that it had', async () => {
+  const agent = await start();
+  expect(await status(agent, 5000, true)).toBe(413);
+  await eventually(async () => (await status(agent, 600)) === 200, 'there is room');
+  const held = post(agent, '/hold', 600);
+  await eventually(() => agent.entered() === 1, 'one is open');
+  expect([await status(agent, 400), await status(agent, 401)]).toEqual([200, 503]);
   agent.answer();
   await held.answer;
 });
