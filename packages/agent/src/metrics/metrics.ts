@@ -72,7 +72,7 @@ export function createMetrics() {
     generationTokens: counter('vllm:generation_tokens_total', 'Completion tokens.'),
     success: new Counter({
       name: 'vllm:request_success_total',
-      help: 'Completions that ended by themselves.',
+      help: 'Completions that came to an end, one for each choice, by what ended them.',
       labelNames: ['model_name', 'finished_reason'],
       registers,
     }),
@@ -89,10 +89,20 @@ export function createMetrics() {
       'Decode time divided by the tokens after the first.',
       TOKEN_TIME_BUCKETS,
     ),
-    endToEnd: seconds('vllm:e2e_request_latency_seconds', 'From arrival to the end.'),
+    endToEnd: seconds(
+      'vllm:e2e_request_latency_seconds',
+      'From arrival to the end, of requests that generate.',
+    ),
     queueTime: seconds('vllm:request_queue_time_seconds', 'Waiting for a turn.'),
     prefillTime: seconds('vllm:request_prefill_time_seconds', 'Reading the prompt.'),
     decodeTime: seconds('vllm:request_decode_time_seconds', 'From the first token to the last.'),
+    questionLatency: new Histogram({
+      name: 'mlxfleet_question_latency_seconds',
+      help: 'From arrival to the answer of a request that generates nothing: embeddings, tokens and their count.',
+      labelNames: ['model_name', 'route'],
+      buckets: LATENCY_BUCKETS,
+      registers,
+    }),
     evictions: new Counter({
       name: 'mlxfleet_model_evictions_total',
       help: 'Idle models unloaded to make room for another, or for want of memory.',

@@ -6,6 +6,7 @@ import {
   openAiErrorSchema,
   tokenizationSchema,
 } from '@mlxfleet/protocol';
+import pino from 'pino';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { chat, eventually, startTestAgent, type TestAgent } from '../../test-support/test-agent.ts';
 
@@ -14,9 +15,13 @@ const TOKENIZE = '/v1/tokenize';
 const DETOKENIZE = '/v1/detokenize';
 const CHAT = '/v1/chat/completions';
 
+/** What the agent has logged. */
+const lines: unknown[] = [];
+
 let agent: TestAgent;
 beforeAll(async () => {
-  agent = await startTestAgent();
+  const log = pino({}, { write: (line: string) => lines.push(JSON.parse(line)) });
+  agent = await startTestAgent({ overrides: { log } });
   const folder = path.join(agent.root, 'shared', 'models', 'vectors');
   mkdirSync(folder);
   writeFileSync(path.join(folder, 'config.json'), JSON.stringify({ fake: {}, model_type: 'bert' }));
@@ -68,13 +73,14 @@ describe('embeddings', () => {
     expect((await agent.post(EMBEDDINGS, input('a', fields))).status).toBe(200);
   });
 
-  test('count as work: usage of the model, metrics', async () => {
+  test('count as work, and not as completions', async () => {
     await embeddings(input('zebra'));
     const metrics = await (await fetch(`${agent.url}/metrics`)).text();
     expect(metrics).toMatch(/^vllm:prompt_tokens_total\{model_name="vectors"\} [1-9]/m);
     expect(metrics).toMatch(
-      /^vllm:request_success_total\{model_name="vectors",finished_reason="stop"\} [1-9]/m,
+      /^mlxfleet_question_latency_seconds_count\{model_name="vectors",route="\/v1\/embeddings"\} [1-9]/m,
     );
+    expect(metrics).not.toMatch(/^vllm:(request_success|e2e_request_latency)\w+\{.*model_name="vectors"/m);
   });
 
   test('a client that goes away ends its question', async () => {
@@ -85,6 +91,9 @@ describe('embeddings', () => {
     abort.abort();
     await eventually(() => running() === 0, 'the worker is rid of it');
     expect(await request).toBe('aborted');
+    expect(lines).toContainEqual(
+      expect.objectContaining({ model: 'vectors', route: EMBEDDINGS, msg: 'the client went away' }),
+    );
     const metrics = await (await fetch(`${agent.url}/metrics`)).text();
     expect(metrics).toMatch(/^mlxfleet_requests_cancelled_total\{model_name="vectors"\} 1$/m);
   });
@@ -145,6 +154,21 @@ describe('tokens', () => {
   test('of an embedding model', async () => {
     expect((await agent.post(TOKENIZE, { model: 'vectors', input: 'hi' })).status).toBe(200);
   });
+});
+
+test.each([
+  [EMBEDDINGS, input('a-very-private-text')],
+  [TOKENIZE, { model: 'm', input: 'a-very-private-text' }],
+  [DETOKENIZE, { model: 'm', tokens: [104] }],
+  ['/v1/messages/count_tokens', { model: 'm', messages: [{ role: 'user', content: 'a-very-private-text' }] }],
+])('an answer of %s leaves one line in the log, by its id and without its text', async (route, body) => {
+  const id = `of:${route}`;
+  const answer = await agent.post(route, body, { headers: { 'x-request-id': id } });
+  expect(answer.status).toBe(200);
+  expect(lines.filter((line) => Object(line).reqId === id)).toEqual([
+    expect.objectContaining({ level: 30, model: Object(body).model, route, msg: 'answered' }),
+  ]);
+  expect(JSON.stringify(lines)).not.toContain('a-very-private-text');
 });
 
 describe('what is refused', () => {
