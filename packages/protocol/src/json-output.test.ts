@@ -18,7 +18,8 @@ test('the status document has exactly the contract’s fields', () => {
     error: null,
   };
   expect(Object.keys(statusDocumentSchema.shape.hosts.element.shape)).toEqual(Object.keys(host));
-  expect(statusDocumentSchema.parse({ schemaVersion: 1, hosts: [host] })).toBeTruthy();
+  const document = { schemaVersion: 1, hosts: [host] };
+  expect(statusDocumentSchema.parse(document)).toEqual(document);
   expect(statusDocumentSchema.safeParse({ schemaVersion: 1, hosts: [{ ...host, extra: 1 }] }).success).toBe(
     false,
   );
@@ -35,12 +36,11 @@ test('deploy and releases documents have exactly the contract’s fields', () =>
   ]);
   const releases = releasesDocumentSchema.shape.hosts.element.shape.releases.element.shape;
   expect(Object.keys(releases)).toEqual(['id', 'version', 'createdAt', 'deployedBy', 'state', 'current']);
-  expect(
-    deployDocumentSchema.parse({
-      schemaVersion: 1,
-      hosts: [{ name: 'm1', outcome: 'unreachable', release: null, previous: null, durationMs: 8000, error }],
-    }),
-  ).toBeTruthy();
+  const document = {
+    schemaVersion: 1,
+    hosts: [{ name: 'm1', outcome: 'unreachable', release: null, previous: null, durationMs: 8000, error }],
+  };
+  expect(deployDocumentSchema.parse(document)).toEqual(document);
 });
 
 test('only the contract’s states pass', () => {

@@ -82,7 +82,6 @@ export type WorkerEffect =
   | { readonly type: 'timer'; readonly event: WorkerTimer; readonly ms: number }
   | { readonly type: 'clear-timer' }
   | { readonly type: 'tell-ready' }
-  /** `details` are for those who run the host: they hold the last lines of the log, with paths and tracebacks. */
   /** `mayRetry` when another try follows that may do better: what waits for the model may wait for it. */
   | ({ readonly type: 'tell-load-failed'; readonly mayRetry: boolean } & Failure)
   | ({ readonly type: 'tell-crashed' } & Failure)
@@ -96,6 +95,7 @@ export type WorkerEffect =
 
 interface Failure {
   readonly message: string;
+  /** For those who run the host: they hold the last lines of the log, with paths and tracebacks. */
   readonly details: string;
 }
 

@@ -1,7 +1,8 @@
 import { createHash } from 'node:crypto';
-import { readdir, rm, stat, statfs } from 'node:fs/promises';
+import { readdir, rm, statfs } from 'node:fs/promises';
 import path from 'node:path';
 import type { PrefixCacheSettings } from '@mlxfleet/protocol';
+import { diskBytes } from '../catalog/disk-bytes.ts';
 import { fileNameOf } from '../catalog/model-id.ts';
 
 /** With less free space than this, prefixes are kept in memory only: a small disk has better uses. */
@@ -33,7 +34,7 @@ export class PrefixDisk {
    */
   async settings(id: string, configured: number | null): Promise<Omit<PrefixCacheSettings, 'memory_bytes'>> {
     const folder = this.#folderOf(id);
-    const bytes = configured ?? defaultDiskBytes(await freeSpace(this.#folder), await folderBytes(folder));
+    const bytes = configured ?? defaultDiskBytes(await freeSpace(this.#folder), await diskBytes(folder));
     if (bytes > 0) return { disk_path: folder, disk_bytes: bytes };
     await rm(folder, { recursive: true, force: true });
     return { disk_path: null, disk_bytes: 0 };
@@ -65,15 +66,4 @@ async function freeSpace(folder: string): Promise<number> {
     if (found !== null) return found.bavail * found.bsize;
     if (place === path.dirname(place)) return 0;
   }
-}
-
-async function folderBytes(folder: string): Promise<number> {
-  const names = await readdir(folder, { recursive: true }).catch(() => []);
-  const sizes = await Promise.all(
-    names.map(async (name) => {
-      const found = await stat(path.join(folder, name)).catch(() => null);
-      return found?.isFile() === true ? found.size : 0;
-    }),
-  );
-  return sizes.reduce((sum, size) => sum + size, 0);
 }
