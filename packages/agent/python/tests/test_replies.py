@@ -1,4 +1,6 @@
-"""Frames that are too long for the agent."""
+"""Frames that the agent would not take."""
+
+import pytest
 
 from mlxfleet_worker.wire.errors import RequestError
 from mlxfleet_worker.wire.replies import LONGEST_FRAME, ReplyChannel
@@ -26,6 +28,23 @@ def test_a_reply_of_the_longest_length_is_sent() -> None:
     frame = {"type": "detokenized", "id": "a", "text": ""}
     frame["text"] = "x" * (LONGEST_FRAME - len('{"type":"detokenized","id":"a","text":""}'))
     assert replies_to(lambda replies: replies.send(frame)) == [frame]
+
+
+@pytest.mark.parametrize("number", [float("nan"), float("inf")])
+def test_of_a_step_only_the_output_with_a_number_that_is_none_is_lost(number: float) -> None:
+    outputs = [{"id": "a", "text": "a"}, {"id": "odd", "logprobs": [{"logprob": number}]}, {"id": "b", "text": "b"}]
+    first, failed, last = replies_to(lambda replies: replies.send({"type": "step", "outputs": outputs}))
+    assert (failed["type"], failed["id"], failed["kind"]) == ("failed", "odd", "internal")
+    assert "a number that JSON does not have" in failed["message"]
+    assert [first["outputs"], last["outputs"]] == [outputs[:1], outputs[2:]]
+
+
+def test_a_number_that_is_none_is_the_senders_mistake_where_no_request_is_concerned() -> None:
+    def send(replies: ReplyChannel) -> None:
+        with pytest.raises(ValueError, match="JSON"):
+            replies.send({"type": "pong", "nonce": 1, "preparing_seconds": float("nan")})
+
+    assert replies_to(send) == []
 
 
 def test_an_error_is_told_as_it_is() -> None:

@@ -7,6 +7,9 @@ from mlx_lm.tokenizer_utils import BPEStreamingDetokenizer, TokenizerWrapper
 from .detokenizer import TokenBytes
 from .logprobs import TokenLogprobs
 
+SMALLEST_LOGPROB = -9999.0
+"""What OpenAI's API says of a token that is as good as impossible."""
+
 
 class TokenNames:
     """Bytes and text of single tokens; special tokens have their own names as text."""
@@ -26,5 +29,6 @@ class TokenNames:
 
     def _entry(self, token: int, logprob: float) -> dict[str, Any]:
         data = self._bytes[token] if self._bytes is not None else self._tokenizer.decode([token]).encode()
-        # JSON has no infinity: a forbidden token has the smallest number there is.
-        return {"token": data.decode("utf-8", "replace"), "bytes": list(data), "logprob": max(logprob, -9999.0)}
+        # JSON has neither infinity nor NaN, which is not greater than anything.
+        known = logprob if logprob > SMALLEST_LOGPROB else SMALLEST_LOGPROB
+        return {"token": data.decode("utf-8", "replace"), "bytes": list(data), "logprob": known}
