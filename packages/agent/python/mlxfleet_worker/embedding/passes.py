@@ -18,7 +18,7 @@ MOST_PADDING = 2
 
 
 class Work(NamedTuple):
-    """One input of a request: how many tokens it has, and its place in the request."""
+    """One input of a request: how many tokens it has, which is one or more, and its place in the request."""
 
     length: int
     owner: Hashable

@@ -46,7 +46,7 @@ class EmbeddingPreparation:
 def add_rows(request: EmbeddingRequest, model: "EmbeddingModel") -> None:
     """Tokenize some more inputs of a request that has some left.
 
-    Raises RequestError that names the input which is empty, too long or has foreign tokens.
+    Raises RequestError that names the input which is empty, has no tokens, too many or foreign ones.
     """
     dimensions = request.frame.dimensions
     if dimensions is not None and dimensions > model.dimensions:
@@ -82,6 +82,9 @@ def _check(request: EmbeddingRequest, index: int, row: list[int], model: "Embedd
     given = request.frame.inputs[index]
     if not given:
         raise RequestError(f"{name} is empty.", param)
+    if not row:
+        # A text of nothing that the tokenizer knows, of a model without special tokens. No pass can take it.
+        raise RequestError(f"{name} has no tokens.", param)
     if not isinstance(given, str):
         model.check_tokens(given, param)
     if len(row) > model.context_length:
