@@ -174,5 +174,5 @@ class EmbeddingEngine:
 
 def _kind(error: Exception) -> FailureKind:
     """Whether an input was too large for what is left, by the words of MLX's allocators."""
-    words = str(error).lower()
-    return "memory" if isinstance(error, MemoryError) or "malloc" in words or "alloc" in words else "internal"
+    is_memory = isinstance(error, MemoryError) or "alloc" in str(error).lower()
+    return "memory" if is_memory else "internal"
