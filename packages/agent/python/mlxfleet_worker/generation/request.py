@@ -18,8 +18,9 @@ if TYPE_CHECKING:
 class Request:
     """What is known of one request. Times are `time.perf_counter` seconds.
 
-    The reader thread makes it, the preparing thread fills in the prompt, the engine thread everything else. `cancelled`
-    is set by the reader and only read elsewhere.
+    The reader thread makes it, the thread that prepares prompts fills in `prompt`, `beginnings` and `max_tokens`, the
+    one for grammars `grammar` where there is to be one, and the engine thread all else; each hands it on to the next.
+    `cancelled` is set by the reader and only read elsewhere.
     """
 
     __slots__ = (
