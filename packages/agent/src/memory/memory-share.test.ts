@@ -18,6 +18,7 @@ function share(more: Partial<ShareInput> = {}) {
     givenBytes: 0,
     promisedBytes: 0,
     others: 0,
+    taken: null,
     prefixBytes: null,
     ...more,
   });
@@ -35,6 +36,15 @@ describe('the share of a worker', () => {
 
   test('never less than its estimate, where others were given everything', () => {
     expect(share({ givenBytes: 100 })).toEqual({ memoryLimitBytes: 40, prefixBytes: 4 });
+  });
+
+  test('unconfigured, at least an even part of what the others do not take, however much they were given', () => {
+    const taken = { models: 1, bytes: 20 };
+    expect(share({ givenBytes: 100, taken }).memoryLimitBytes).toBe(60);
+    expect(share({ givenBytes: 100, taken, others: 1 }).memoryLimitBytes).toBe(53);
+    expect(share({ givenBytes: 100, taken, promisedBytes: 10 }).memoryLimitBytes).toBe(55);
+    expect(share({ givenBytes: 100, taken: { models: 2, bytes: 80 } }).memoryLimitBytes).toBe(40);
+    expect(share({ givenBytes: 10, taken }).memoryLimitBytes).toBe(90);
   });
 
   test('prefixes get what the configuration says, where there is so much', () => {
@@ -65,6 +75,7 @@ describe('the share of a worker', () => {
               givenBytes: given,
               promisedBytes: later.reduce((sum, total) => sum + total, 0),
               others: later.length,
+              taken: null,
               prefixBytes: null,
             });
             expect(memoryLimitBytes).toBeGreaterThanOrEqual(totalBytes);

@@ -59,6 +59,8 @@ export class Worker {
   #loaded: FrameOf<'loaded'> | null = null;
   #pong: PongFrame | null = null;
   #lastCrash: WorkerCrash | null = null;
+  /** What is being handled, and what waits behind it. */
+  readonly #events: WorkerEvent[] = [];
 
   constructor(options: WorkerOptions) {
     this.#options = options;
@@ -145,7 +147,18 @@ export class Worker {
     this.#process?.send(frame);
   }
 
+  /** What listeners cause while they are told of an event comes after all that the event itself brings. */
   #handle(event: WorkerEvent): void {
+    this.#events.push(event);
+    if (this.#events.length > 1) return;
+    try {
+      for (const next of this.#events) this.#apply(next);
+    } finally {
+      this.#events.length = 0;
+    }
+  }
+
+  #apply(event: WorkerEvent): void {
     const { status, effects } = transition(this.#status, event, this.#times);
     if (status.state !== this.#status.state) {
       this.#options.log.info({ from: this.#status.state, to: status.state, event: event.type }, 'worker');

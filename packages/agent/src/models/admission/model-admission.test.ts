@@ -112,8 +112,17 @@ describe('admission', () => {
     const host = new Host();
     host.residents = ['x', 'y'].map((id) => host.resident(id, 0, { loading: true, busy: true }));
     const limits = [await host.load(model('x')), await host.load(model('y'))];
-    expect(limits[0]).toBe(105_000 + Math.floor((1_000_000 - 105_000) / 2));
-    expect(limits.reduce((sum, limit) => sum + limit, 0)).toBeLessThanOrEqual(1_000_000);
+    expect(limits).toEqual([
+      105_000 + Math.floor((1_000_000 - 105_000) / 2),
+      105_000 + Math.floor((1_000_000 - 2 * 105_000) / 2),
+    ]);
+  });
+
+  test('a model that nobody configured gets a part of what the one before it may use and does not', async () => {
+    const host = new Host();
+    expect(await host.load(model('first'))).toBe(1_000_000);
+    expect(await host.load(model('second'))).toBe(105_000 + 790_000 / 2);
+    expect(await host.load(model('third'))).toBe(105_000 + Math.floor(685_000 / 3));
   });
 
   test('a model that does not go when it has to, and memory that cannot be read, are reasons too', async () => {

@@ -118,12 +118,15 @@ export class ModelAdmission {
 
   async #share(id: string, settings: ModelSettings, estimate: MemoryEstimate) {
     const others = this.#others(id);
-    const admitted = new Set(others.filter(({ floorBytes }) => floorBytes > 0).map((other) => other.id));
+    const loaded = others.filter(({ floorBytes }) => floorBytes > 0);
+    const admitted = new Set(loaded.map((other) => other.id));
     // Those that wait for their turn in here are on their way as well.
     const coming = new Set(others.map((other) => other.id).filter((other) => !admitted.has(other)));
-    const configured = (await this.#options.effects.configured()).filter(({ location }) => {
+    const listed = await this.#options.effects.configured();
+    const configured = listed.filter(({ location }) => {
       return location.id !== id && !admitted.has(location.id);
     });
+    const isListed = listed.some(({ location }) => location.id === id);
     const promised = configured.filter(({ location, settings: { preload, pin } }) => {
       return preload || pin || coming.has(location.id);
     });
@@ -137,6 +140,7 @@ export class ModelAdmission {
       givenBytes: [...admitted].reduce((sum, other) => sum + (this.#given.get(other) ?? 0), 0),
       promisedBytes: needs.reduce((sum, { totalBytes }) => sum + totalBytes, 0),
       others: configured.length + unlisted.length,
+      taken: isListed ? null : { models: loaded.length, bytes: takenBytes(loaded) },
       prefixBytes: settings.prefixMemoryBytes,
     });
   }
@@ -144,6 +148,14 @@ export class ModelAdmission {
   #others(id: string): Resident[] {
     return this.#options.effects.residents().filter((resident) => resident.id !== id);
   }
+}
+
+/** What models hold or may count on; what they keep of earlier prompts goes when others need it. */
+function takenBytes(residents: readonly Resident[]): number {
+  return residents.reduce(
+    (sum, { floorBytes, heldBytes, cacheBytes }) => sum + Math.max(floorBytes, heldBytes - cacheBytes),
+    0,
+  );
 }
 
 function refused(id: string, reason: string, cause?: unknown): ApiError {

@@ -296,7 +296,8 @@ export class ModelLife implements LifeView {
 
   /** There is no worker any more, nor one to come, but for those who wait. */
   #stopped(): void {
-    this.#forgetReservation();
+    // Room that has been made for the next one is that one's.
+    if (!this.isReserving) this.#forgetReservation();
     if (this.#options.work.isWaiting() || this.#loadWaiters.size > 0) this.ensureStarted();
   }
 
@@ -313,6 +314,7 @@ export class ModelLife implements LifeView {
     } catch (error) {
       if (this.#reserving !== attempt) return;
       this.#reserving = null;
+      this.#forgetReservation();
       this.#failLoad(asApiError(error));
     }
   }

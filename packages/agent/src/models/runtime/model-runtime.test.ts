@@ -322,6 +322,28 @@ describe('unloading', () => {
     expect(runtime.isActive).toBe(false);
   });
 
+  test('one whose rest ends while memory comes back for a load by hand: that load goes on', async () => {
+    let readings: MemoryReading[] | null = null;
+    const agent = await start({
+      models: { m: { crash_on_load: true, weights: 1_000_000 } },
+      config: { models: [{ id: 'm', preload: true }] },
+      overrides: {
+        workerTimes: { ...WORKER_TIMES, firstBackoff: 5, coolDown: 400 },
+        readMemory: async () => readings?.shift() ?? READING,
+      },
+    });
+    const { pool } = agent.services;
+    await eventually(() => pool.peek('m')?.workerStatus().state === 'broken', 'its worker rests');
+    const runtime = runtimeOf(agent);
+    // Enough to make room; then, until the rest is over, what the last worker held is not back.
+    const short = { ...READING, availableBytes: 0 };
+    readings = [READING, short, short, short];
+    const loaded = runtime.load();
+    await eventually(() => runtime.workerStatus().state === 'stopped', 'its rest is over');
+    expect(runtime.resident()?.floorBytes).toBeGreaterThan(0);
+    await expect(loaded).rejects.toMatchObject({ message: /could not be loaded/ });
+  });
+
   test('a worker that does not end even when it is killed is told of, and served again once it has', async () => {
     const times = { ...WORKER_TIMES, grace: 50, kill: 50 };
     const agent = await start({

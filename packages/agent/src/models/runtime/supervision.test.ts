@@ -394,3 +394,33 @@ test('a model whose load failed leaves its room to others before its worker has 
   expect(pool.residents().map(({ id }) => id)).toEqual(['bad', 'good']);
   await expect(again).rejects.toThrow(/no/);
 });
+
+test('one that breaks while it is to be unloaded fails what waits, and is not loaded for nobody', async () => {
+  const agent = await start({ config: { max_batch_size: 1 } });
+  const ask = async (): Promise<Response> => await agent.post(CHAT, chat('mute'));
+  const runs = (count: number) => () => agent.services.pool.peek('m')?.runningCount === count;
+  let killed: number | null = null;
+  const killWorker = async (): Promise<void> => {
+    await eventually(() => runs(1)() && runtimeOf(agent).workerStatus().pid !== killed, 'a request runs');
+    killed = runtimeOf(agent).workerStatus().pid;
+    process.kill(killed ?? Number.NaN, 'SIGKILL');
+  };
+  for (let request = 0; request < 2; request += 1) {
+    const answer = ask();
+    await killWorker();
+    await killWorker();
+    expect((await answer).status).toBe(503);
+  }
+  const answers = [ask(), ask()];
+  await eventually(runs(1), 'one runs');
+  await eventually(() => runtimeOf(agent).waitingCount === 1, 'one waits');
+  const unloaded = runtimeOf(agent).unload(false);
+  await killWorker();
+  for (const answer of await Promise.all(answers)) {
+    expect(await answer.json()).toMatchObject({ error: { code: 'worker_broken' } });
+  }
+  expect(await unloaded).toBe(true);
+  expect(runtimeOf(agent).isActive).toBe(false);
+  const log = readFileSync(path.join(agent.root, 'logs', 'worker-m.log'), 'utf8');
+  expect(log.match(/loading m/g)).toHaveLength(5);
+});
