@@ -143,6 +143,24 @@ class BlindReserve(Reserve):
         return LARGEST
 
 
+class NoMemory(Reserve):
+    """Finds no memory to look."""
+
+    def writable(self, _folder: Path) -> int:
+        raise MemoryError("of 99 bytes")
+
+
+def test_an_error_that_is_none_of_the_system_turns_the_tier_off_too(
+    folder: Path, open_tier: Callable[..., CountingTier], capfd: pytest.CaptureFixture[str]
+) -> None:
+    tier = open_tier(reserve=NoMemory())
+    write(tier, make_segments(2)[1])
+    assert not tier.is_on
+    assert files(folder) == []
+    assert capfd.readouterr().err.count("could not be written: MemoryError") == 1
+    tier.close()
+
+
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can mount a small file system")
 def test_a_file_system_without_space_turns_the_tier_off(tmp_path: Path) -> None:
     mount = tmp_path / "small"

@@ -89,7 +89,7 @@ class DiskFolder:
                 file.flush()
                 os.fsync(file.fileno())
             temporary.rename(self._file(key))
-        except OSError:
+        except Exception:
             with suppress(OSError):
                 temporary.unlink()
             raise

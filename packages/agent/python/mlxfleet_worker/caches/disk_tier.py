@@ -24,8 +24,8 @@ FIRST_READ_RATE = 1e9
 class DiskTier:
     """A bounded folder of segments of one model, read by the engine thread and written by a thread of its own.
 
-    Any error of the system turns the tier off until the next start, with a line in the log. While the disk has less
-    free space than the reserve, nothing is written.
+    Any error turns the tier off until the next start, with a line in the log. While the disk has less free space than
+    the reserve, nothing is written.
     """
 
     def __init__(self, path: str | Path, max_bytes: int, fingerprint: str, *, reserve: Reserve | None = None) -> None:
@@ -156,11 +156,13 @@ class DiskTier:
     def _write_for_ever(self) -> None:
         while (segment := self._queue.get()) is not None:
             folder = self._folder
-            if folder is not None:
-                with self._turned_off_by_errors("written"):
-                    self._write(folder, segment)
-            with self._mutex:
-                self._queued_bytes -= _size(segment)
+            try:
+                if folder is not None:
+                    with self._turned_off_by_errors("written"):
+                        self._write(folder, segment)
+            finally:
+                with self._mutex:
+                    self._queued_bytes -= _size(segment)
 
     def _write(self, folder: DiskFolder, segment: Segment) -> None:
         if not folder.is_owned:
@@ -211,9 +213,14 @@ class DiskTier:
     def _turned_off_by_errors(self, what: str) -> Iterator[None]:
         try:
             yield
-        except OSError as error:
+        except Exception as error:
             self._folder = None
-            log(f"prefix cache: the disk part is off, since it could not be {what}: {error.strerror or error}")
+            log(f"prefix cache: the disk part is off, since it could not be {what}: {_reason(error)}")
+
+
+def _reason(error: Exception) -> str:
+    """What the log says: the system's words, and of all other errors the type alone, since they may quote a prompt."""
+    return error.strerror or str(error) if isinstance(error, OSError) else type(error).__name__
 
 
 def _size(segment: Segment) -> int:

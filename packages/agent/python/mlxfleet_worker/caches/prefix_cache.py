@@ -164,6 +164,11 @@ class PrefixCache:
         """
         return self._saver is not None and self._saver.save_some(idle=idle)
 
+    @property
+    def is_held_up(self) -> bool:
+        """Whether what waits for the disk has to wait for its writer first."""
+        return self._saver is not None and self._saver.is_held_up
+
     def shrink(self, limit: int) -> None:
         """Keep at most so many bytes in memory for now."""
         self._memory.shrink(limit)

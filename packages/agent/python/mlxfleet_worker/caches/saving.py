@@ -36,6 +36,11 @@ class Saver:
         if gone:
             self.add(gone, with_tail=not gone[-1].children)
 
+    @property
+    def is_held_up(self) -> bool:
+        """Whether something waits that the writer has no room for now: to ask again at once would change nothing."""
+        return bool(self._waiting) and not self._disk.has_room
+
     def save_some(self, *, idle: bool) -> bool:
         """Copy at most one block for the writer; returns whether more wait. Rests in between unless `idle`."""
         now = time.perf_counter()
@@ -52,7 +57,7 @@ class Saver:
         """Copy everything that waits, for about so many seconds at most."""
         end = time.perf_counter() + seconds
         while self.save_some(idle=True) and time.perf_counter() < end:
-            if not self._disk.has_room:
+            if self.is_held_up:
                 time.sleep(0.01)
 
     def _offer(self, node: Node) -> bool:

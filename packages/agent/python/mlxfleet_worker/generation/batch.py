@@ -255,6 +255,11 @@ class Batch:
         """Bring prefixes to the disk while nothing runs; returns whether more wait."""
         return self._prefixes is not None and self._prefixes.save_some(idle=True)
 
+    @property
+    def is_held_up(self) -> bool:
+        """Whether prefixes that wait for the disk have to wait for its writer first."""
+        return self._prefixes is not None and self._prefixes.is_held_up
+
     def shrink(self, prefix_bytes: int) -> None:
         """Keep at most so many bytes of prefixes, and give memory that nothing uses back to the system."""
         if self._prefixes is not None:

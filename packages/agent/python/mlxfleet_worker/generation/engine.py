@@ -23,6 +23,10 @@ if TYPE_CHECKING:
     from .batch import Batch, NewToken
 
 
+SECONDS_FOR_WRITER = 0.05
+"""How long an idle engine lets the disk catch up before it looks again: less than what is queued for it takes."""
+
+
 class Engine:
     """Owns the model and the batch. Other threads only call `submit`, `stop` and the counters."""
 
@@ -133,12 +137,20 @@ class Engine:
     def _wait(self) -> None:
         """Wait for a message; meanwhile bring prefixes to the disk and give buffers back."""
         while self._inbox.empty() and self._batch.save_some():
-            pass
-        try:
-            self._take(self._inbox.get(timeout=SECONDS_BEFORE_RELEASE))
-        except queue.Empty:
+            if self._batch.is_held_up and self._take_within(SECONDS_FOR_WRITER):
+                return
+        if not self._take_within(SECONDS_BEFORE_RELEASE):
             self._batch.release_buffers()
             self._take(self._inbox.get())
+
+    def _take_within(self, seconds: float) -> bool:
+        """Take the next message; false when none comes in time."""
+        try:
+            message = self._inbox.get(timeout=seconds)
+        except queue.Empty:
+            return False
+        self._take(message)
+        return True
 
     def _take(self, message: Request | ShrinkFrame) -> None:
         if isinstance(message, ShrinkFrame):
