@@ -13,6 +13,7 @@ import pytest
 
 from constraints_support import close, make_factory
 from mlxfleet_worker.constraints import trial
+from mlxfleet_worker.constraints.reasons import TOO_COMPLEX
 from mlxfleet_worker.constraints.trial import Trials, TrialUnavailableError
 from mlxfleet_worker.wire.errors import RequestError
 from mlxfleet_worker.wire.frames import JsonConstraint
@@ -94,6 +95,53 @@ def test_a_process_that_cannot_start_is_an_internal_error(tiny_text: Path, monke
         assert caught.value.kind == "internal"
     factory.json(JsonConstraint(None))
     close(factory)
+
+
+def run_instead(monkeypatch: pytest.MonkeyPatch, path: Path, code: str) -> None:
+    """Have this program started in place of the process that tries grammars."""
+    path.write_text(f"#!{sys.executable}\n{code}")
+    path.chmod(0o700)
+    monkeypatch.setattr(sys, "executable", str(path))
+
+
+WITHOUT_MEMORY = """
+from mlxfleet_worker.constraints.trial_process import main
+
+class NoMemory:
+    def error(self, grammar):
+        raise MemoryError
+
+main(lambda vocabulary: NoMemory())
+"""
+
+
+def test_a_grammar_for_which_there_is_no_memory_is_refused_and_remembered(
+    tiny_text: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    factory = make_factory(tiny_text)
+    with monkeypatch.context() as patch:
+        run_instead(patch, tmp_path / "python", WITHOUT_MEMORY)
+        for number in range(4):
+            with pytest.raises(RequestError, match=TOO_COMPLEX) as caught:
+                factory.json(JsonConstraint({"const": number}))
+            assert caught.value.kind == "invalid"
+    # From memory: the process that would take it now is not asked.
+    with pytest.raises(RequestError, match=TOO_COMPLEX):
+        factory.json(JsonConstraint({"const": 0}))
+    factory.json(JsonConstraint({"const": 5}))
+    close(factory)
+
+
+@pytest.mark.parametrize("answer", ["{}", '{"error": null}', "[]", "thread panicked", "\\xff"])
+def test_an_answer_that_is_none_says_nothing_about_the_grammar(
+    trials: Trials, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, answer: str
+) -> None:
+    code = f"import sys\nfor line in sys.stdin.buffer:\n    sys.stdout.buffer.write(b'{answer}\\n')\n"
+    with monkeypatch.context() as patch:
+        run_instead(patch, tmp_path / "python", code + "    sys.stdout.flush()\n")
+        with pytest.raises(TrialUnavailableError):
+            trials.error(GRAMMAR)
+    assert trials.error(GRAMMAR) == ""
 
 
 def test_a_killed_worker_leaves_no_process() -> None:

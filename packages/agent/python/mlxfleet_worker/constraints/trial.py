@@ -17,7 +17,7 @@ IDLE_SECONDS = 60.0
 """How long the process waits for another grammar: it takes 0.1 s to start, and 25 MB."""
 
 FATAL = tuple(-each for each in (signal.SIGPROF, signal.SIGSEGV, signal.SIGBUS, signal.SIGABRT, signal.SIGKILL))
-"""How a grammar ends the process: by its limit of time, a stack overflow, or no memory."""
+"""How a grammar ends the process: by its limit of time, a stack overflow, or no memory. It may never end the worker."""
 
 PACKAGE_ROOT = Path(__file__).parents[2]
 
@@ -77,12 +77,21 @@ class Trials:
         finally:
             timer.cancel()
         if answer.endswith("\n"):
-            return json.loads(answer)["error"]
+            return self._error_in(answer)
         code = process.wait()
         self._end()
         if code in FATAL and not overdue.is_set():
             return TOO_COMPLEX
         raise TrialUnavailableError(f"no answer came, and the process ended with {code}")
+
+    def _error_in(self, answer: str) -> str:
+        """What one line of the process says."""
+        with contextlib.suppress(ValueError, LookupError, TypeError):
+            if isinstance(error := json.loads(answer)["error"], str):
+                return error
+        # The answers of a process that writes other lines would go to other grammars.
+        self._end()
+        raise TrialUnavailableError("the answer was none")
 
     def _running(self) -> subprocess.Popen[str]:
         if self._process is not None and self._process.poll() is None:
@@ -95,6 +104,7 @@ class Trials:
             stderr=subprocess.DEVNULL,
             env={**os.environ, "PYTHONPATH": str(PACKAGE_ROOT)},
             text=True,
+            errors="replace",
         )
         self._process = process
         print(json.dumps(self._vocabulary), file=process.stdin, flush=True)

@@ -12,7 +12,8 @@ import resource
 import signal
 import sys
 import threading
-from typing import Any
+from collections.abc import Callable
+from typing import Protocol
 
 from llguidance import LLMatcher, LLTokenizer, TokenizerWrapper
 
@@ -43,7 +44,14 @@ class _ByteVocabulary:
         return [self.byte_tokens[byte] for byte in text]
 
 
-class _Trial:
+class Trial(Protocol):
+    """What is done with each grammar."""
+
+    def error(self, grammar: str) -> str:
+        """What is wrong with a grammar; empty when nothing is."""
+
+
+class _GrammarTrial:
     """Compiles a grammar and follows it for some steps, in tokens of one byte."""
 
     def __init__(self, vocabulary: _ByteVocabulary) -> None:
@@ -72,26 +80,30 @@ class _Trial:
         return matcher.get_error()
 
 
-def main() -> None:
+def main(make_trial: Callable[[_ByteVocabulary], Trial] = _GrammarTrial) -> None:
     """Answer until the input ends."""
     vocabulary = json.loads(sys.stdin.readline())
     special_tokens = {int(token): name for token, name in vocabulary["special_tokens"].items()}
-    trial = _Trial(_ByteVocabulary(vocabulary["size"], special_tokens))
+    trial = make_trial(_ByteVocabulary(vocabulary["size"], special_tokens))
     _limit_memory()
     threading.stack_size(TRIAL_STACK_BYTES)
     for line in sys.stdin:
-        answer: dict[str, Any] = {}
-        thread = threading.Thread(target=_answer, args=(trial, json.loads(line), answer))
+        errors: list[str] = []
+        thread = threading.Thread(target=_try, args=(trial, json.loads(line), errors))
         # Without a handler SIGPROF ends the process, whatever it is doing.
         signal.setitimer(signal.ITIMER_PROF, MAX_TRIAL_SECONDS)
         thread.start()
         thread.join()
         signal.setitimer(signal.ITIMER_PROF, 0)
-        print(json.dumps(answer), flush=True)
+        if not errors:
+            # It raised, for want of memory as a rule. Rust ends the process then, and so does this: what is left of its
+            # memory would not do for the next grammar either.
+            signal.raise_signal(signal.SIGKILL)
+        print(json.dumps({"error": errors[0]}), flush=True)
 
 
-def _answer(trial: _Trial, grammar: str, answer: dict[str, Any]) -> None:
-    answer["error"] = trial.error(grammar)
+def _try(trial: Trial, grammar: str, errors: list[str]) -> None:
+    errors.append(trial.error(grammar))
 
 
 def _limit_memory() -> None:
