@@ -12,6 +12,7 @@ from mlx_lm.utils import load_tokenizer
 from chat_answers import CLOCK, TOOLS, WEATHER, load_chat
 from mlxfleet_worker.chat.format import ChatFormat
 from mlxfleet_worker.chat.history import short_id
+from mlxfleet_worker.chat.template import SECONDS_FOR_A_PROBE
 from mlxfleet_worker.chat.time_limit import TimeLimitError, time_limit
 from mlxfleet_worker.wire.errors import RequestError
 from mlxfleet_worker.wire.frames import NO_TOOLS, ToolChoice
@@ -387,6 +388,28 @@ class TestHostileTemplates:
         _, format = load_chat(chat_models / "qwen3")
         turns = [{"role": "user", "content": "x"}, {"role": "assistant", "content": "y"}] * 1000
         assert len(render(format, [*turns, CONVERSATION[1]])) > 10_000
+
+    def test_one_that_had_to_wait_is_no_endless_one(self, chat_models: Path) -> None:
+        """As on a host that swaps: a few words take longer than they may, and none of it is the template's work."""
+
+        class SlowMessage(dict[str, Any]):
+            def items(self) -> Any:
+                time.sleep(SECONDS_FOR_A_PROBE + 0.1)
+                return super().items()
+
+        format = ChatFormat(load_tokenizer(chat_models / "qwen3"))
+        assert "zebra" in (format.template.text([SlowMessage(role="user", content="zebra")]) or "")
+        assert render(format, [CONVERSATION[1]])
+
+    def test_waiting_does_not_count(self) -> None:
+        code = compile("for _ in range(4):\n    wait(0.05)\nspin()", "<slow>", "exec")
+        with time_limit(0.1, "<slow>"):
+            exec(code, {"wait": time.sleep, "spin": int})
+        endless = compile("wait(0.2)\nwhile True:\n    pass", "<slow>", "exec")
+        begun = time.thread_time()
+        with pytest.raises(TimeLimitError), time_limit(0.1, "<slow>"):
+            exec(endless, {"wait": time.sleep})
+        assert time.thread_time() - begun >= 0.1
 
     def test_the_limit_counts_one_file_only(self) -> None:
         code = compile("for _ in range(10**9): pass", "<slow>", "exec")
