@@ -23,7 +23,12 @@ TAIL_TOKENS = 64
 
 
 class ChatFormat:
-    """One model's way of chatting. Made once and never changed; `render` is for one thread at a time."""
+    """One model's way of chatting. Any thread may call it, several at a time.
+
+    Made once and never changed: the engine thread makes it and alone probes the template. A rendering keeps nothing
+    that another one sees (Jinja makes a context for each, from one compiled template), and its time limit is its
+    thread's own.
+    """
 
     def __init__(self, tokenizer: TokenizerWrapper) -> None:
         """Learn what the template can do, by rendering a few short conversations with it."""

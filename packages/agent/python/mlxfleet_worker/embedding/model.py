@@ -20,7 +20,7 @@ UNKNOWN_CONTEXT_LENGTH = 512
 
 
 class EmbeddingModel:
-    """One loaded model. Made and run on the engine thread; the tokenizer may be used from another one."""
+    """One loaded model. Made and run on the engine thread; others may use the tokenizer, as of TextModel."""
 
     def __init__(self, path: str, context_limit: int | None) -> None:
         """Load the folder at `path`. Raises whatever the library raises, FileNotFoundError for a missing folder."""

@@ -28,7 +28,13 @@ CONTEXT_FIELDS = ("max_position_embeddings", "n_positions", "max_seq_len", "max_
 
 
 class TextModel:
-    """One loaded model. Made on the engine thread; `encode` may be called from another one."""
+    """One loaded model. Made on the engine thread, which alone runs it.
+
+    Prompts, grammars and questions are prepared by three other threads at a time. What these share is made for it: the
+    chat format does not change, GrammarFactory has a lock, and so have the tokenizers library's tokenizers. Only
+    transformers changes these, when it takes the truncation of a tokenizer's own file away before the first text: two
+    threads may do so, and nothing sets it again. `beginnings` remembers what it finds, and is for one thread.
+    """
 
     def __init__(self, path: str, context_limit: int | None, adapter_path: str | None = None) -> None:
         """Load the folder at `path`, with the LoRA adapter of another folder.
