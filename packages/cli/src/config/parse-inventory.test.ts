@@ -41,6 +41,21 @@ test.each<[string, string, RegExp]>([
   ],
   ['a missing version', 'hosts: {a: {}}', /version {2}"version" is missing/],
   ['another version', 'version: 2\nhosts: {a: {}}', /:1:10 {2}version {2}expected 1; found 2/],
+  [
+    'a version that is a text',
+    'version: "1"\nhosts: {a: {}}',
+    /:1:10 {2}version {2}expected the number 1, not a text: write it without quotes$/,
+  ],
+  [
+    'no context',
+    'version: 1\nhosts: {a: {}}\nmodels: [{id: x, context: 0}]',
+    /models\[0\].context {2}expected a number above 0, found 0$/,
+  ],
+  [
+    'no requests a minute',
+    'version: 1\nhosts: {a: {api: {rate_limit: {per_minute: 0}}}}',
+    /per_minute {2}expected a number above 0, found 0$/,
+  ],
   ['no hosts', 'version: 1', /hosts {2}"hosts" is missing/],
   ['hosts without a host', 'version: 1\nhosts: {}', /expected at least one host/],
   ['a host without a value', 'version: 1\nhosts:\n  air:', /hosts.air {2}expected a mapping, found nothing/],

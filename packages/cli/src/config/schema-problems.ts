@@ -12,6 +12,7 @@ interface Issue {
   readonly values?: readonly unknown[] | undefined;
   readonly minimum?: number | bigint | undefined;
   readonly maximum?: number | bigint | undefined;
+  readonly inclusive?: boolean | undefined;
   readonly origin?: string | undefined;
   readonly issues?: readonly Issue[] | undefined;
   readonly errors?: readonly (readonly Issue[])[] | undefined;
@@ -59,15 +60,18 @@ function wording(issue: Issue, value: unknown, path: Path): string {
     }
     case 'invalid_value': {
       if (value === undefined) return `"${String(path.at(-1))}" is missing`;
-      const values = (issue.values ?? []).map((allowed) => String(allowed));
+      const values = (issue.values ?? []).map(String);
+      const [only] = issue.values ?? [];
+      if (typeof value === 'string' && typeof only === 'number' && values.includes(value)) {
+        return `expected the number ${value}, not a text: write it without quotes`;
+      }
       return `expected ${values.join(', ')}; found ${describe(value)}`;
     }
     case 'too_small':
-      return issue.origin === 'string'
-        ? 'expected text, found an empty one'
-        : `expected at least ${String(issue.minimum)}, found ${describe(value)}`;
+      if (issue.origin === 'string') return 'expected text, found an empty one';
+      return `expected ${issue.inclusive === false ? 'a number above' : 'at least'} ${String(issue.minimum)}, found ${describe(value)}`;
     case 'too_big':
-      return `expected at most ${String(issue.maximum)}, found ${describe(value)}`;
+      return `expected ${issue.inclusive === false ? 'a number below' : 'at most'} ${String(issue.maximum)}, found ${describe(value)}`;
     case 'invalid_key':
       return `bad name: ${issue.issues?.[0]?.message ?? issue.message}`;
     case 'invalid_format':
@@ -132,7 +136,10 @@ function translate(source: YamlSource, root: unknown, issue: Issue, base: Path):
 
   const suggestion =
     issue.code === 'invalid_value' && typeof value === 'string'
-      ? nearestName(value, (issue.values ?? []).map(String))
+      ? nearestName(
+          value,
+          (issue.values ?? []).filter((allowed) => typeof allowed === 'string'),
+        )
       : null;
   return [{ ...problem, message: wording(issue, value, path), suggestion }];
 }
