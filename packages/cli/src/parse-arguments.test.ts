@@ -21,6 +21,8 @@ function collected(): { output: Output; stdout: Collector; stderr: Collector } {
 test.each([
   [['depoly'], "unknown command 'depoly'", 'Did you mean deploy?'],
   [['deploy', '--dry-rnu'], "unknown option '--dry-rnu'", 'Did you mean --dry-run?'],
+  [['status', '--jsn'], "unknown option '--jsn'", 'Did you mean --json?'],
+  [['stats'], "unknown command 'stats'", 'Did you mean status?'],
   [['deploy', '--max-parallel', 'x'], '', 'mlxfleet help deploy'],
   [['deploy', '--max-parallel', '0'], 'at least 1', 'mlxfleet help deploy'],
   [['logs', '--since', 'yesterday'], '90s, 10m', 'mlxfleet help logs'],
@@ -38,6 +40,16 @@ test.each([
     hint: expect.stringContaining(hint),
   });
 });
+
+test.each([[['bogus']], [['list']], [['deploy', '--zz']]])(
+  '%j suggests nothing that is far off',
+  async (argv) => {
+    await expect(parseArguments(argv, collected().output)).rejects.toMatchObject({
+      code: 'WRONG_USAGE',
+      hint: expect.not.stringContaining('Did you mean'),
+    });
+  },
+);
 
 test.each([['--version'], ['--help'], ['help'], ['help', 'deploy'], ['deploy', '--help']])(
   '%s prints on stdout and runs nothing',

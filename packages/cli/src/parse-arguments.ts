@@ -1,4 +1,4 @@
-import { CodedError } from '@mlxfleet/protocol';
+import { CodedError, nearestName } from '@mlxfleet/protocol';
 import { type Command, CommanderError } from 'commander';
 import type { GlobalOptions } from './commands/command-context.ts';
 import { ERRORS } from './errors.ts';
@@ -12,23 +12,44 @@ export interface ParsedArguments {
   readonly run: Run | null;
 }
 
+/** The command or option that was meant; null when none is near. Commander's own guesses are wilder. */
+function meant(error: CommanderError, program: Command, command: Command | undefined): string | null {
+  const [, word = ''] = /'(.*)'/.exec(error.message) ?? [];
+  if (error.code === 'commander.unknownCommand') {
+    return nearestName(
+      word,
+      program.commands.map((known) => known.name()),
+    );
+  }
+  if (error.code !== 'commander.unknownOption' || !word.startsWith('--')) return null;
+  const known = [program, ...(command === undefined ? [] : [command])].flatMap(({ options }) =>
+    options.flatMap(({ long }) => (long?.startsWith('--') === true ? [long.slice(2)] : [])),
+  );
+  const nearest = nearestName(word.slice(2), [...known, 'help']);
+  return nearest === null ? null : `--${nearest}`;
+}
+
 /** Commander's text for wrong usage, as message and hint. */
-function usageError(error: CommanderError, command: string | undefined): CodedError {
-  const [message = '', ...rest] = error.message.replace(/^error: /, '').split('\n');
-  const help = command === undefined ? 'mlxfleet help' : `mlxfleet help ${command}`;
-  const suggestion = rest.join(' ').replaceAll(/^\(|\)$/g, '');
-  const hint = suggestion === '' ? `Run \`${help}\`.` : `${suggestion} Run \`${help}\` for all of them.`;
+function usageError(error: CommanderError, program: Command, command: Command | undefined): CodedError {
+  const message = error.message.replace(/^error: /, '');
+  const help = command === undefined ? 'mlxfleet help' : `mlxfleet help ${command.name()}`;
+  const suggestion = meant(error, program, command);
+  const hint =
+    suggestion === null ? `Run \`${help}\`.` : `Did you mean ${suggestion}? Run \`${help}\` for all of them.`;
   return new CodedError(ERRORS.WRONG_USAGE, message, { hint, cause: error });
 }
 
 function applyOutput(program: Command, output: Output, usage: string[]): void {
   for (const command of [program, ...program.commands]) {
-    command.exitOverride().configureOutput({
-      writeOut: (text) => output.write(text),
-      // Errors are printed in one place, later; help that answers a missing command belongs to one.
-      writeErr: (text) => usage.push(text),
-      getOutHelpWidth: () => Math.min(output.columns, 100),
-    });
+    command
+      .exitOverride()
+      .showSuggestionAfterError(false)
+      .configureOutput({
+        writeOut: (text) => output.write(text),
+        // Errors are printed in one place, later; help that answers a missing command belongs to one.
+        writeErr: (text) => usage.push(text),
+        getOutHelpWidth: () => Math.min(output.columns, 100),
+      });
   }
 }
 
@@ -49,11 +70,9 @@ export async function parseArguments(argv: readonly string[], output: Output): P
       output.notice(usage.join(''));
       throw new CodedError(ERRORS.WRONG_USAGE, 'a command is missing', { cause: error });
     }
-    const known = new Set(program.commands.map((command) => command.name()));
-    throw usageError(
-      error,
-      argv.find((word) => known.has(word)),
-    );
+    const known = new Map(program.commands.map((command) => [command.name(), command]));
+    const named = argv.find((word) => known.has(word));
+    throw usageError(error, program, named === undefined ? undefined : known.get(named));
   }
   return { options: program.opts<GlobalOptions>(), run };
 }
