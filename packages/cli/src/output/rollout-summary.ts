@@ -1,4 +1,5 @@
 import type { HostOutcome } from '../deploy-types/deploy-observer.ts';
+import { errorKind, type ErrorKind } from '../errors.ts';
 import type { Paint } from './colours.ts';
 import { logLine } from './log-line.ts';
 import { plainText } from './plain-text.ts';
@@ -18,9 +19,20 @@ function marked(mark: string, text: string, columns: number): string[] {
 
 const EVIDENCE = '  | ';
 
-/** The agent's own lines are JSON; a person reads them better otherwise. */
-function evidenceLine(line: string, paint: Paint): string {
+/** A line of an error's message. The agent's own lines are JSON; a person reads them better otherwise. */
+export function evidenceLine(line: string, paint: Paint): string {
   return line.startsWith(EVIDENCE) ? EVIDENCE + logLine(line.slice(EVIDENCE.length), paint) : line;
+}
+
+/** Failures that are no fault of the release: the same rollback works once they are out of the way. */
+const IN_THE_WAY: ReadonlySet<ErrorKind> = new Set(['unreachable', 'host-key', 'login', 'lock']);
+
+/** What to run once the hint was followed. A rollback that failed of its release would fail again. */
+function nextSteps(verb: RolloutVerb, name: string, code: string): string[] {
+  if (verb === 'deploy') return [`Then: mlxfleet deploy ${name}`];
+  if (IN_THE_WAY.has(errorKind(code))) return ['Then run the same command again.'];
+  if (code !== 'GATE_FAILED') return [];
+  return [`Or another release: mlxfleet releases ${name}, then mlxfleet rollback --to RELEASE ${name}`];
 }
 
 /** For each host where it went wrong: what, the host's last words and what serves now, and what to do. */
@@ -43,7 +55,7 @@ export function failureLines(
       ),
       ...told.map((line) => `  ${evidenceLine(line, paint)}`),
       ...(error.hint === null ? [] : marked(arrow, error.hint, columns)),
-      ...marked(arrow, `Then: mlxfleet ${verb} ${name}`, columns),
+      ...nextSteps(verb, name, error.code).flatMap((step) => marked(arrow, step, columns)),
     ];
   });
 }

@@ -97,6 +97,23 @@ test('a failure says what, the last words of the host, and what to do', () => {
   `);
 });
 
+test.each([
+  ['NO_PREVIOUS_RELEASE', []],
+  ['LOCK_HELD', ['  → Then run the same command again.']],
+  [
+    'GATE_FAILED',
+    ['  → Or another release: mlxfleet releases mini, then mlxfleet rollback --to RELEASE mini'],
+  ],
+])('a rollback that failed of %s is not advised as it was', (code, advice) => {
+  const error = { code, message: 'it failed', hint: 'the hint of the reason' };
+  expect(failureLines('rollback', [{ ...failed, error }], 120, plain)).toEqual([
+    '',
+    `✖ mini: it failed (${code})`,
+    '  → the hint of the reason',
+    ...advice,
+  ]);
+});
+
 test('the summary counts', () => {
   expect(summaryLine([changed, failed], 3.2)).toBe('2 hosts: 1 changed, 1 rolled back in 3 s');
   expect(summaryLine([changed], 0.2)).toBe('1 host: 1 changed in 200 ms');
