@@ -224,10 +224,12 @@ agent_log_mark() {
   AGENT_LOG_START=$(wc -c 2>/dev/null <"$ROOT/logs/agent.log") || AGENT_LOG_START=0
 }
 
-# Restarts the agent of `current`.
+# Restarts the agent of `current`. What the old one says while it stops explains nothing about the new one.
 restart_agent() {
   agent_log_mark
-  service_restart
+  service_stop || return 1
+  agent_log_mark
+  service_start
 }
 
 # Last lines of the agent since agent_log_mark; all of the log when it was shortened meanwhile.

@@ -182,7 +182,3 @@ service_stop() {
   if [ -n "$SERVICE_SUPERVISORS$SERVICE_AGENTS" ]; then return 1; fi
   rm -f "$ROOT/run/agent.pid" "$ROOT/run/supervisor.pid"
 }
-
-service_restart() {
-  service_stop && service_start
-}

@@ -17,17 +17,44 @@ service_action_fail() {
 }
 
 # Whoever starts the agent wants to use it next.
-service_wait_ready() {
+service_serves() {
   service_release=$(current_id)
-  STEP=gate
+  step_begin gate
   gate "$service_release" --ready-only && return 0
   # A release from before --ready-only takes it for wrong usage: that its service runs has to do.
-  if [ "$gate_status" = 2 ]; then
-    service_status
-    [ "$SERVICE_STATE" != running ] || return 0
-  fi
+  [ "$gate_status" = 2 ] || return 1
+  service_status
+  [ "$SERVICE_STATE" = running ]
+}
+
+service_does_not_serve() {
   agent_log_since_start >"$STEP_LOG" 2>/dev/null
-  service_action_fail SERVICE_FAILED 'the agent was started but does not serve'
+  service_action_fail SERVICE_FAILED "$1"
+}
+
+# A supervisor waits up to half a minute before its next attempt: a new one tries at once.
+service_start_anew() {
+  restart_agent || service_action_fail SERVICE_FAILED "the service did not $ACTION"
+  service_serves || service_does_not_serve 'the agent was started but does not serve'
+}
+
+# An agent from before this command is believed when it serves. That it ended says nothing: what it ended of may have
+# been mended since.
+service_action_start() {
+  if [ "$SERVICE_STATE" = running ] && [ -n "$AGENT_PID" ]; then
+    service_agent_before=$AGENT_PID
+    if service_serves; then
+      service_status
+      [ "$AGENT_PID" = "$service_agent_before" ] || service_before=stopped
+      return 0
+    fi
+    service_status
+    case " $SERVICE_AGENTS " in
+      *" $service_agent_before "*) service_does_not_serve 'the agent runs but does not serve' ;;
+    esac
+  fi
+  service_before=stopped
+  service_start_anew
 }
 
 main() {
@@ -51,15 +78,9 @@ main() {
   service_before=$SERVICE_STATE
   agent_log_mark
   case $ACTION in
-    start)
-      service_start || service_action_fail SERVICE_FAILED 'the service did not start'
-      service_wait_ready
-      ;;
+    start) service_action_start ;;
     stop) service_stop || service_action_fail SERVICE_FAILED 'the service did not stop' ;;
-    restart)
-      service_restart || service_action_fail SERVICE_FAILED 'the service did not restart'
-      service_wait_ready
-      ;;
+    restart) service_start_anew ;;
   esac
   service_status
   json_new

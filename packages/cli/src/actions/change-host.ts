@@ -1,5 +1,6 @@
 import { CodedError } from '@mlxfleet/protocol';
 import { ERRORS } from '../errors.ts';
+import { agentReason, hintOfReason, lastWords, withAgentReason } from '../phases/agent-reason.ts';
 import {
   failureError,
   type FailureMessage,
@@ -39,20 +40,27 @@ export async function changeHost(
     target.host,
     remote,
     (message) => {
+      // What an earlier look through the gate said explains nothing now.
+      if (message['step'] === 'gate' && message['state'] === 'begin') gateReason = null;
       gateReason ??= gateFailureOf(message);
       failure ??= failureOf(message);
       if (message['event'] === event) outcome = message;
     },
     { holdStdin: true, signal },
   );
-  if (failure !== null) throw failureError(name, failure, describe(withGateReason(failure, gateReason)));
+  if (failure !== null) throw actionError(name, failure, gateReason);
   if (outcome === null) {
     throw new CodedError(ERRORS.SCRIPT_BROKEN, `${name}: ${answer.stderr.trim().slice(-400)}`);
   }
   return outcome;
 }
 
-function describe({ message, output }: FailureMessage): string {
-  const lines = output.split('\n').filter((line) => line.trim() !== '');
-  return [message, ...lines.map((line) => `  | ${line}`)].join('\n');
+/** The agent's own reason says it all; without one, its last words have to do. */
+function actionError(host: string, failure: FailureMessage, gateReason: string | null): CodedError {
+  const reason = agentReason(failure.output);
+  if (reason !== null) {
+    return failureError(host, failure, withAgentReason(failure.message, reason), hintOfReason(reason));
+  }
+  const lines = lastWords(failure.output).map((line) => `  | ${line}`);
+  return failureError(host, failure, [withGateReason(failure, gateReason).message, ...lines].join('\n'));
 }

@@ -1,7 +1,7 @@
 import { CodedError, type DeployDocument, JSON_SCHEMA_VERSION } from '@mlxfleet/protocol';
 import { ERRORS } from '../errors.ts';
 import { ChangeProgress } from '../phases/change-progress.ts';
-import { failureError, failureText } from '../phases/host-failure.ts';
+import { failureError, failureHint, failureText } from '../phases/host-failure.ts';
 import { changeVariables } from '../remote-commands/change-variables.ts';
 import { runJsonScript } from '../remote-commands/run-script.ts';
 import { script } from '../remote-commands/script.ts';
@@ -93,6 +93,7 @@ async function runRollback(
       name,
       progress.failure,
       failureText(progress.failure, progress.undone, 'Nothing was changed on the host.'),
+      failureHint(progress.undone),
     );
   }
   if (signal.aborted) throw interrupted(answer);

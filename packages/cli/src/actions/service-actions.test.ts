@@ -114,6 +114,47 @@ describe('the life of a host', () => {
       await change('stop');
     });
 
+    test('shows the reason of the agent alone, and a start once it is mended waits for no other attempt', async () => {
+      await writeFile(host.path('current/agent/control.mjs'), control);
+      const agent = await readFile(host.path('current/agent/agent.mjs'), 'utf8');
+      const broken = `console.log('{"level":30,"time":1,"msg":"noise"}');
+console.error('error CONFIG_INVALID: config.yaml:3: prot: unknown key\\n  Correct the file.');
+process.exit(1);`;
+      const reason = {
+        message: 'here: the agent was started but does not serve: config.yaml:3: prot: unknown key',
+        hint: expect.stringMatching(/^Correct the file\. .*mlxfleet logs HOST/),
+      };
+      await writeFile(host.path('current/agent/agent.mjs'), broken);
+      await expect(change('restart')).rejects.toMatchObject(reason);
+      await expect(change('start')).rejects.toMatchObject(reason);
+      // Each end doubles the wait of the supervisor, far beyond the patience of a health check.
+      await expect
+        .poll(
+          async () => (await readFile(host.path('logs/supervisor.log'), 'utf8')).trimEnd().split('\n').at(-1),
+          {
+            timeout: 10_000,
+          },
+        )
+        .toContain('ended with status 1');
+      await writeFile(host.path('current/agent/agent.mjs'), agent);
+      expect(await change('start')).toEqual({ outcome: 'changed', detail: 'started' });
+      expect(await stateNow()).toBe('healthy');
+      expect(await change('start')).toEqual({ outcome: 'unchanged', detail: 'running already' });
+      await change('stop');
+    });
+
+    test('does not judge the next agent by one that was about to end', async () => {
+      const agent = await readFile(host.path('current/agent/agent.mjs'), 'utf8');
+      const dying = `setTimeout(() => process.exit(1), 1500); setInterval(() => undefined, 1000);`;
+      await writeFile(host.path('current/agent/agent.mjs'), dying);
+      await expect(change('restart')).rejects.toMatchObject({ code: 'SERVICE_FAILED' });
+      const before = await pidIn('agent.pid');
+      await expect.poll(async () => pidIn('agent.pid'), { timeout: 10_000 }).not.toBe(before);
+      await writeFile(host.path('current/agent/agent.mjs'), agent);
+      expect(await change('start')).toEqual({ outcome: 'changed', detail: 'started' });
+      await change('stop');
+    });
+
     test('tells how a health check ended that gave no reason', async () => {
       await writeFile(host.path('current/agent/control.mjs'), 'process.exit(9)');
       await expect(change('start')).rejects.toThrow('gave no reason: it ended with exit code 9');

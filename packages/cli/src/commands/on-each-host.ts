@@ -4,8 +4,9 @@ import type { HostAction } from '../actions/host-action.ts';
 import type { Target } from '../deploy-types/target.ts';
 import { combinedExitCode, type HostEnd } from '../exit-codes.ts';
 import type { Output } from '../output/output.ts';
-import { plainLine } from '../output/plain-text.ts';
+import { plainLine, plainText } from '../output/plain-text.ts';
 import { printError, printHints } from '../output/print-error.ts';
+import { evidenceLine } from '../output/rollout-summary.ts';
 import { pad, textWidth } from '../output/text-width.ts';
 import type { CommandContext } from './command-context.ts';
 
@@ -60,8 +61,12 @@ export function exitCodeOfResults(results: readonly HostResult<unknown>[]): numb
 function hostLine(output: Output, result: HostResult<HostAction>, width: number): string {
   const name = pad(result.name, width);
   if (result.error !== null) {
-    const { message } = errorRow(result.error, result.name);
-    return ` ${name}  ${output.paint('red', '✖')} ${plainLine(message)}`;
+    const [first = '', ...rest] = plainText(errorRow(result.error, result.name).message)
+      .trimEnd()
+      .split('\n');
+    const indent = ' '.repeat(width + 3);
+    const more = rest.map((line) => `\n${indent}${evidenceLine(line, output.paint)}`);
+    return ` ${name}  ${output.paint('red', '✖')} ${first}${more.join('')}`;
   }
   const mark = output.paint('green', '✔');
   return ` ${name}  ${mark} ${plainLine(result.value.detail)}`;

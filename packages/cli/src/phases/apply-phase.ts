@@ -11,7 +11,7 @@ import { hostScriptParts } from '../service/host-script-parts.ts';
 import { ChangeProgress } from './change-progress.ts';
 import type { HostDeploy, HostPlan, Phase } from './deploy-state.ts';
 import { required } from './deploy-state.ts';
-import { failureError, failureText } from './host-failure.ts';
+import { failureError, failureHint, failureText } from './host-failure.ts';
 
 /** Everything that changes the host, in one session that undoes itself when it is cut off. */
 export const applyPhase: Phase = {
@@ -43,7 +43,12 @@ export const applyPhase: Phase = {
       // Going back to a release that serves is an outcome of its own; anything else is a failure.
       deploy.outcome =
         progress.undone?.healthy === true && progress.undone.release !== null ? 'rolled-back' : 'failed';
-      throw failureError(name, progress.failure, failureText(progress.failure, progress.undone, untouched));
+      throw failureError(
+        name,
+        progress.failure,
+        failureText(progress.failure, progress.undone, untouched),
+        failureHint(progress.undone),
+      );
     }
     if (interrupted !== undefined) {
       throw new CodedError(

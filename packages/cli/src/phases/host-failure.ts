@@ -1,5 +1,6 @@
 import { CodedError } from '@mlxfleet/protocol';
 import { ERRORS } from '../errors.ts';
+import { agentReason, hintOfReason, withAgentReason } from './agent-reason.ts';
 import { type ScriptMessage, textField, textFieldOrNull } from '../remote-commands/message-fields.ts';
 
 /** What a script said when it failed. */
@@ -69,9 +70,10 @@ export function failureText(
   undone: UndoneMessage | null,
   untouched: string,
 ): string {
-  const lines = [failure.message];
-  const evidence = lastLines(failure.output, undone?.agentLog ?? '');
-  if (evidence.length > 0) lines.push(...evidence.map((line) => `  | ${line}`));
+  const reason = agentReason(undone?.agentLog ?? '');
+  const lines = [reason === null ? failure.message : withAgentReason(failure.message, reason)];
+  const evidence = reason === null ? lastLines(failure.output, undone?.agentLog ?? '') : [];
+  lines.push(...evidence.map((line) => `  | ${line}`));
   lines.push(stateSentence(undone) ?? untouched);
   return lines.join('\n');
 }
@@ -93,8 +95,19 @@ function stateSentence(undone: UndoneMessage | null): string | null {
   return `The host is not serving: ${undone.reason ?? `${undone.release} does not answer`}.`;
 }
 
-/** The error of a failed script, by the code that the script gave. */
-export function failureError(host: string, failure: FailureMessage, explanation: string): CodedError {
+/** What to do about a failed switch, by the agent's own reason; null when it gave none. */
+export function failureHint(undone: UndoneMessage | null): string | null {
+  const reason = agentReason(undone?.agentLog ?? '');
+  return reason === null ? null : hintOfReason(reason);
+}
+
+/** The error of a failed script, by the code that the script gave. A hint takes the place of that of the code. */
+export function failureError(
+  host: string,
+  failure: FailureMessage,
+  explanation: string,
+  hint: string | null = null,
+): CodedError {
   const definition = Object.values(ERRORS).find(({ code }) => code === failure.code) ?? ERRORS.SCRIPT_BROKEN;
-  return new CodedError(definition, `${host}: ${explanation}`);
+  return new CodedError(definition, `${host}: ${explanation}`, hint === null ? {} : { hint });
 }

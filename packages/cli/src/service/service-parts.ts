@@ -14,7 +14,7 @@ export function isServiceSupported(kind: ServiceKind): boolean {
 
 /**
  * Parts of a script that start, stop and look at the agent as a service of this kind: they define service_start,
- * service_stop, service_restart and service_status, and nothing else differs between kinds. For one that cannot be set
+ * service_stop and service_status, and nothing else differs between kinds. For one that cannot be set
  * up, those of the default, which find whatever this version may have started.
  */
 export function serviceParts(kind: ServiceKind = DEFAULT_SERVICE_KIND): ScriptPart[] {
