@@ -3,6 +3,7 @@ import { agentConfigSchema, DEFAULTS } from '@mlxfleet/protocol';
 import { buildBundles } from './lib/build-bundles.ts';
 import { runCommandLine } from './lib/first-light/command-line.ts';
 import { howToCall } from './lib/first-light/how-to-call.ts';
+import { watchAgent } from './lib/first-light/watch-agent.ts';
 import { assertPortsFree, placeModel, writeLocalInventory } from './lib/first-light/local-fleet.ts';
 import { StopRequest } from './lib/first-light/stop-request.ts';
 import { ensureSmolLM2 } from './lib/models.ts';
@@ -38,10 +39,10 @@ await runMain(async () => {
     const ask = ['chat', '--model', MODEL, '--temperature', '0', '--max-tokens', '64', 'local', QUESTION];
     const answered = await runCommandLine([...mlxfleet, ...ask], stop);
     if (answered !== 0) return stop.isRequested ? INTERRUPTED : answered;
-    process.stdout.write(
-      howToCall(`http://127.0.0.1:${DEFAULTS.apiPort}/v1`, MODEL, path.relative(checkout, inventoryFile)),
-    );
-    await stop.wait();
+    const shownInventory = path.relative(checkout, inventoryFile);
+    process.stdout.write(howToCall(`http://127.0.0.1:${DEFAULTS.apiPort}/v1`, MODEL, shownInventory));
+    const commandLine = `./bin/mlxfleet -i ${shownInventory}`;
+    await watchAgent({ root, apiPort: DEFAULTS.apiPort, commandLine }, stop, say);
     return 0;
   } finally {
     say(`Stopping the agent: it finishes running requests, up to ${DRAIN_SECONDS} s …`);
