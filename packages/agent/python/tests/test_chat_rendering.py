@@ -311,6 +311,9 @@ class TestReasoning:
             ("qwen3", {"reasoning_effort": ["high"]}, "reasoning_effort"),
             ("qwen3", {"tools": []}, "chat_template_kwargs"),
             ("qwen3", {"chat_template": "x"}, "chat_template_kwargs"),
+            ("qwen3", {"add_generation_prompt": False}, "chat_template_kwargs"),
+            ("qwen3", {"add_generation_prompt": 1}, "chat_template_kwargs"),
+            ("qwen3", {"continue_final_message": True}, "chat_template_kwargs"),
         ],
     )
     def test_what_cannot_be_honoured_is_refused(
@@ -319,6 +322,10 @@ class TestReasoning:
         with pytest.raises(RequestError) as refused:
             self.text(chat_models / family, **options)
         assert refused.value.param == param
+
+    def test_what_is_so_anyhow_may_be_said(self, chat_models: Path) -> None:
+        plain = self.text(chat_models / "qwen3")
+        assert self.text(chat_models / "qwen3", add_generation_prompt=True, continue_final_message=False) == plain
 
     def test_a_variable_of_another_name(self, chat_models: Path, tmp_path: Path) -> None:
         template = "{{ messages[0].content }}{{ '<think>' if thinking else '</think>' }}"

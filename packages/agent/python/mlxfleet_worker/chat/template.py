@@ -30,7 +30,9 @@ TEMPLATE_ERRORS = (
 
 RESERVED_OPTIONS = frozenset(
     {
+        "add_generation_prompt",
         "chat_template",
+        "continue_final_message",
         "conversation",
         "max_length",
         "messages",
@@ -45,6 +47,9 @@ RESERVED_OPTIONS = frozenset(
     }
 )
 """Arguments of apply_chat_template that are the worker's own and no template variables."""
+
+AS_THEY_ARE = {"add_generation_prompt": True, "continue_final_message": False}
+"""What clients may say all the same: it is so anyhow."""
 
 _generation_tags = re.compile(r"\{%-?\s*(end)?generation\s*-?%\}")
 
@@ -120,5 +125,6 @@ class ChatTemplate:
 
 def check_options(options: dict[str, Any]) -> None:
     """Raise RequestError for template options that are the worker's own arguments."""
-    if reserved := RESERVED_OPTIONS & options.keys():
+    reserved = {name for name in RESERVED_OPTIONS & options.keys() if options[name] is not AS_THEY_ARE.get(name, ...)}
+    if reserved:
         raise RequestError(f"{min(reserved)} cannot be a chat template option.", "chat_template_kwargs")
