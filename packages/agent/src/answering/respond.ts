@@ -3,6 +3,7 @@ import type { FastifyReply, FastifyRequest } from 'fastify';
 import type { AgentServices } from '../agent-services.ts';
 import { ApiError } from '../api-error.ts';
 import { API_ERRORS } from '../errors.ts';
+import type { Metrics } from '../metrics/metrics.ts';
 import type { ModelRuntime } from '../models/runtime/model-runtime.ts';
 import { cacheScope } from '../plugins/key-owner.ts';
 import { ClientGone } from './client-gone.ts';
@@ -50,6 +51,9 @@ export async function respond(
   lifecycle.refuseWhenDraining();
   refuseTooMany(plan, config.queue_depth + config.max_batch_size);
   const ending = watchEnding(reply, config.request_timeout_seconds);
+  // Of the models there are: a name that a client made up would be a label, and memory, for ever.
+  let labels: { model_name?: string } = {};
+  let hasBegun = false;
   const begin: Begin = (runtime, sink) => {
     const generation = new Generation(runtime, plan, sink, metrics);
     ending.onEnd((reason) => {
@@ -57,10 +61,12 @@ export async function respond(
       else generation.cancel();
     });
     generation.start(id, cacheScope(request, config.api.key_hashes));
+    hasBegun = true;
     return generation;
   };
   try {
     const runtime = await ending.race(pool.acquire(plan.model));
+    labels = { model_name: runtime.id };
     lifecycle.refuseWhenDraining();
     requireTask(runtime, 'generate');
     if (answering.stream) await stream(runtime, services, reply, answering, begin);
@@ -68,12 +74,19 @@ export async function respond(
     request.log.info({ model: plan.model, id, stream: answering.stream }, 'answered');
     return reply;
   } catch (error) {
+    // What has begun counts its own end, also where only a stream tells of it.
+    if (!hasBegun) countEnd(metrics, labels, error);
     if (!(error instanceof ClientGone)) throw error;
     request.log.info({ model: plan.model, id }, 'the client went away');
     return reply.hijack();
   } finally {
     ending.release();
   }
+}
+
+function countEnd(metrics: Metrics, labels: { model_name?: string }, error: unknown): void {
+  if (error instanceof ClientGone) metrics.cancelled.inc(labels);
+  if (error instanceof ApiError) metrics.failures.inc({ ...labels, code: error.code.toLowerCase() });
 }
 
 type Begin = (runtime: ModelRuntime, sink: AnswerSink) => Generation;

@@ -168,8 +168,15 @@ describe('the queue', () => {
       '2',
       { error: { type: 'rate_limit_error', code: 'queue_full' } },
     ]);
+    expect((await agent.post(CHAT, chat('a', { model: 'made-up' }))).status).toBe(404);
+    const metrics = await (await fetch(`${agent.url}/metrics`)).text();
+    expect(metrics.match(/^mlxfleet_request_failures_total.*$/gm)).toEqual([
+      'mlxfleet_request_failures_total{model_name="m",code="queue_full"} 1',
+      'mlxfleet_request_failures_total{code="model_not_found"} 1',
+    ]);
     abort.abort();
     await Promise.all(held);
+    await eventually(() => runtimeOf(agent).runningCount === 0, 'they have gone');
     expect((await agent.post(CHAT, chat('tokens=1'))).status).toBe(200);
   });
 

@@ -12,7 +12,9 @@ export function adminLoad(app: FastifyInstance, { lifecycle, pool }: AgentServic
     const start = performance.now();
     const runtime = await pool.acquire(model);
     const wasReady = runtime.isReady;
-    await runtime.load().catch(rethrowInFull);
+    await runtime.load().catch((error: unknown) => {
+      throw error instanceof ApiError ? inFull(error) : error;
+    });
     // Not before: a pinned model is loaded again and again, also one that never can be.
     if (pin) runtime.setPinned(true);
     return {
@@ -24,7 +26,12 @@ export function adminLoad(app: FastifyInstance, { lifecycle, pool }: AgentServic
 }
 
 /** Who may load models may know the paths of this host. */
-function rethrowInFull(error: unknown): never {
-  if (!(error instanceof ApiError) || error.details === null) throw error;
-  throw new ApiError(error.definition, error.details, { cause: error });
+export function inFull(error: ApiError): ApiError {
+  const { definition, details, param, retryAfter } = error;
+  if (details === null) return error;
+  return new ApiError(definition, details, {
+    param,
+    cause: error,
+    ...(retryAfter === null ? {} : { retryAfter }),
+  });
 }
