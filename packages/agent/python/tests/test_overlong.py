@@ -118,10 +118,16 @@ def test_an_input_to_embed_is_refused_by_name(inputs: list[str], param: str, mes
 
 
 @pytest.mark.parametrize(
-    ("prompt", "param"), [("zebra " * 500_000, "messages"), ({"kind": "text", "text": "a " * 1_000_000}, "prompt")]
+    ("prompt", "param"),
+    [
+        ("zebra " * 500_000, "messages"),
+        ({"kind": "chat", "messages": [{"role": "user", "content": "zebra " * 500_000}], "param": "input"}, "input"),
+        ({"kind": "text", "text": "a " * 1_000_000}, "prompt"),
+    ],
 )
 def test_a_worker_refuses_it_by_name(worker: WorkerProcess, prompt: str | dict, param: str) -> None:
     (completion,) = worker.complete_all([generate_frame(worker.new_id(), prompt)])
     assert completion.failed is not None
     assert (completion.failed["kind"], completion.failed["param"]) == ("context_length", param)
-    assert "resulted in more than" in completion.failed["message"]
+    assert f"your {param} resulted in more than" in completion.failed["message"]
+    assert f"Shorten the {param}." in completion.failed["message"]

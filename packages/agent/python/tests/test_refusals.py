@@ -13,11 +13,18 @@ from worker_process import Frame, WorkerProcess, generate_frame
     [
         ([5] * 8192, "context_length", "prompt", "8192 tokens, but your prompt resulted in 8192"),
         ("x" * 9000, "context_length", "messages", "8192 tokens, but your messages resulted in 90"),
+        (
+            {"kind": "chat", "messages": [{"role": "user", "content": "x" * 9000}], "param": "input"},
+            "context_length",
+            "input",
+            "8192 tokens, but your input resulted in 90",
+        ),
         ([5, 259], "invalid", "prompt", "Token 259 is not in the vocabulary of 259"),
         ([5, -1], "invalid", "prompt", "Token -1"),
         ([], "invalid", "prompt", "empty"),
         ({"kind": "text", "text": ""}, "invalid", "prompt", "empty"),
         ({"kind": "chat", "messages": []}, "invalid", "messages", "non-empty"),
+        ({"kind": "chat", "messages": [], "param": "input"}, "invalid", "input", "non-empty"),
     ],
 )
 def test_bad_prompts(

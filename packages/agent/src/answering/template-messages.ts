@@ -24,12 +24,19 @@ export class TemplateMessages {
   readonly #joinsUsers: boolean;
   /** Function names by the ids of their calls: templates name the function in front of its result. */
   readonly #names = new Map<string, string>();
+  readonly #unanswered = new Set<string>();
   #last: TemplateMessage | null = null;
   #assistant: AssistantMessage | null = null;
 
   /** @param joinsUsers whether what the user says in a row is one message also. */
   constructor(joinsUsers: boolean) {
     this.#joinsUsers = joinsUsers;
+  }
+
+  /** Id of a call without a result; null when each has one. */
+  get unanswered(): string | null {
+    const [id = null] = this.#unanswered;
+    return id;
   }
 
   /** System messages in a row are one: many templates take no second one. */
@@ -62,12 +69,14 @@ export class TemplateMessages {
       { id, type: 'function', function: { name, arguments: args } },
     ];
     this.#names.set(id, name);
+    this.#unanswered.add(id);
   }
 
   /** What a call gave; false when there was no such call. */
   result(id: string, text: string): boolean {
     const name = this.#names.get(id);
     if (name === undefined) return false;
+    this.#unanswered.delete(id);
     this.#add({ role: 'tool', content: text, tool_call_id: id, name });
     return true;
   }

@@ -39,6 +39,8 @@ export const promptSchema = z.discriminatedUnion('kind', [
     /** For the template; what may be called is said by `tool_choice`. */
     tools: z.array(toolDefinitionSchema).default([]),
     template_options: z.record(z.string(), z.unknown()).default({}),
+    /** The field of the request that the messages came in, for errors: each API has its own name for it. */
+    param: z.string().default('messages'),
   }),
   z.object({ kind: z.literal('text'), text: z.string() }),
   z.object({ kind: z.literal('tokens'), tokens: z.array(z.int().min(0)) }),

@@ -14,7 +14,8 @@ class ChatPrompt:
     messages: list[dict[str, Any]]
     template_options: dict[str, Any]
     tools: list[dict[str, Any]] = field(default_factory=list)
-    param = "messages"
+    param: str = "messages"
+    """The field of the request that they came in."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +55,9 @@ def parse_prompt(value: Any) -> Prompt:
             options = value.get("template_options") or {}
             if not isinstance(options, dict):
                 raise RequestError("template_options must be an object.")
-            return ChatPrompt(_messages(value.get("messages")), replace_surrogates(options), _tools(value.get("tools")))
+            param = text_field(value, "param") if "param" in value else "messages"
+            messages = _messages(value.get("messages"), param)
+            return ChatPrompt(messages, replace_surrogates(options), _tools(value.get("tools")), param)
         case "text":
             return TextPrompt(replace_surrogates(text_field(value, "text", param="prompt")))
         case "tokens":
@@ -80,27 +83,27 @@ def _tools(value: Any) -> list[dict[str, Any]]:
     return replace_surrogates(value)
 
 
-def _messages(value: Any) -> list[dict[str, Any]]:
+def _messages(value: Any, param: str) -> list[dict[str, Any]]:
     if not isinstance(value, list) or not value:
-        raise RequestError("messages must be a non-empty list.", "messages")
+        raise RequestError("messages must be a non-empty list.", param)
     messages = []
     for message in value:
         if not isinstance(message, dict) or not isinstance(message.get("role"), str):
-            raise RequestError("Each message must be an object with a role.", "messages")
+            raise RequestError("Each message must be an object with a role.", param)
         flat = dict(message)
         content = message.get("content")
         if isinstance(content, list):
-            flat["content"] = "".join(_text_part(part) for part in content)
+            flat["content"] = "".join(_text_part(part, param) for part in content)
         elif content is None:
             # Templates that join texts fail on none.
             flat["content"] = ""
         elif not isinstance(content, str):
-            raise RequestError("A message's content must be a text or a list of text parts.", "messages")
+            raise RequestError("A message's content must be a text or a list of text parts.", param)
         messages.append(replace_surrogates(flat))
     return messages
 
 
-def _text_part(part: Any) -> str:
+def _text_part(part: Any, param: str) -> str:
     if isinstance(part, dict) and part.get("type") == "text" and isinstance(part.get("text"), str):
         return part["text"]
-    raise RequestError("This model takes only text parts in a message's content.", "messages")
+    raise RequestError("This model takes only text parts in a message's content.", param)

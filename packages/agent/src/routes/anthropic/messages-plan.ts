@@ -55,6 +55,7 @@ export function messagesPrompt(request: CountTokensRequest): ChatPrompt {
       ...(effort == null ? {} : { reasoning_effort: effort }),
       ...templateOptions({ chat_template_kwargs: request.chat_template_kwargs }),
     },
+    param: 'messages',
   };
 }
 

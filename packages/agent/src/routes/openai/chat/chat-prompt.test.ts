@@ -51,11 +51,6 @@ test.each<[string, object, object]>([
   ],
   ['no calls', { role: 'assistant', content: 'a', tool_calls: [] }, { role: 'assistant', content: 'a' }],
   [
-    'a result whose call is not there',
-    { role: 'tool', tool_call_id: 'c9', content: [{ type: 'text', text: '1' }] },
-    { role: 'tool', tool_call_id: 'c9', content: '1' },
-  ],
-  [
     'fields of the client are left out',
     { role: 'user', content: 'a', id: 7 },
     { role: 'user', content: 'a' },
@@ -75,6 +70,38 @@ test('a result has the name of the function that was called', () => {
     { role: 'tool', content: 'sun', name: 'weather' },
     { role: 'tool', content: 'rain', name: 'other' },
   ]);
+});
+
+const called = (...ids: string[]): object => ({
+  role: 'assistant',
+  tool_calls: ids.map((id) => ({ id, type: 'function', function: { name: `f-${id}`, arguments: '{}' } })),
+});
+const result = (id: string): object => ({ role: 'tool', tool_call_id: id, content: '1' });
+
+test('calls of several turns are answered in any order', () => {
+  const ask = { role: 'user', content: 'a' };
+  const messages = [
+    ask,
+    called('1', '2', '3'),
+    result('3'),
+    result('1'),
+    result('2'),
+    called('4'),
+    result('4'),
+  ];
+  const names = [null, null, 'f-3', 'f-1', 'f-2', null, 'f-4', null, null, null, 'f-1'];
+  expect(rendered([...messages, ask, called('1'), ask, result('1')])).toMatchObject(
+    names.map((name) => (name === null ? {} : { role: 'tool', name })),
+  );
+});
+
+test.each([
+  ['there is none', 1, [called(), result('1')]],
+  ['its id is another', 2, [called('1'), result('1'), result('2')]],
+  ['it comes later', 0, [result('1'), called('1')]],
+])('a result without its call is refused: %s', (_, index, messages) => {
+  const param = `messages.${String(index)}.tool_call_id`;
+  expect(() => rendered(messages)).toThrow(expect.objectContaining({ param, status: 400 }));
 });
 
 test.each([

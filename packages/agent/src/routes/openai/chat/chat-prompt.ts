@@ -20,28 +20,21 @@ const REFUSED_FIELDS = ['audio', 'function_call'] as const;
  * @throws ApiError IMAGES_NOT_SUPPORTED, UNSUPPORTED_PARAMETER or INVALID_VALUE.
  */
 export function chatPrompt(request: ChatPromptFields): Extract<Prompt, { kind: 'chat' }> {
-  const names = calledNames(request.messages);
+  const names = new Map<string, string>();
   return {
     kind: 'chat',
     messages: request.messages.map((message, index) => templateMessage(message, index, names)),
     tools: chatTools(request.tools),
     template_options: templateOptions(request),
+    param: 'messages',
   };
 }
 
-/** Function names by the ids of their calls: templates name the function in front of its result. */
-function calledNames(messages: readonly ChatMessage[]): ReadonlyMap<string, string> {
-  const calls = messages.flatMap((message) =>
-    message.role === 'assistant' ? (message.tool_calls ?? []) : [],
-  );
-  return new Map(calls.map((call) => [call.id, call.function.name]));
-}
-
-function templateMessage(
-  message: ChatMessage,
-  index: number,
-  names: ReadonlyMap<string, string>,
-): TemplateMessage {
+/**
+ * @param names of the functions that were called so far, by the ids of their calls: templates name the function in front of
+ *   its result. Those that this message calls are added.
+ */
+function templateMessage(message: ChatMessage, index: number, names: Map<string, string>): TemplateMessage {
   const place = `messages.${String(index)}`;
   const content = text(message.content, `${place}.content`);
   const name = message.name == null ? {} : { name: message.name };
@@ -49,15 +42,18 @@ function templateMessage(
     case 'tool': {
       const { tool_call_id: id } = message;
       const called = names.get(id);
-      return {
-        role: 'tool',
-        content,
-        tool_call_id: id,
-        ...(called === undefined ? {} : { name: called }),
-        ...name,
-      };
+      if (called === undefined) {
+        const param = `${place}.tool_call_id`;
+        throw new ApiError(
+          API_ERRORS.INVALID_VALUE,
+          `'${param}': no message before it has a tool call with the id '${id}'.`,
+          { param },
+        );
+      }
+      return { role: 'tool', content, tool_call_id: id, name: called, ...name };
     }
     case 'assistant':
+      for (const call of message.tool_calls ?? []) names.set(call.id, call.function.name);
       return { ...assistantMessage(message, content, place), ...name };
     case 'developer':
       // Templates do not know OpenAI's newer name of the system role.

@@ -125,10 +125,11 @@ describe('the conversation for a chat template', () => {
     ],
     [
       'reasoning after an answer begins the next one',
-      [{ role: 'assistant', content: 'a' }, thought('hm'), call('1')],
+      [{ role: 'assistant', content: 'a' }, thought('hm'), call('1'), output('1')],
       [
         { role: 'assistant', content: 'a' },
         { role: 'assistant', content: '', reasoning_content: 'hm', tool_calls: [toolCall('1')] },
+        { role: 'tool', content: 'done', tool_call_id: '1', name: 'f' },
       ],
     ],
     [
@@ -170,6 +171,18 @@ describe('the conversation for a chat template', () => {
       { role: 'tool', content: 'done', tool_call_id: '1', name: 'f' },
     ]);
   });
+});
+
+test('a call of an earlier response that has no output is refused by its id', () => {
+  const earlier = [{ role: 'user', content: 'a' }, call('1'), call('2')];
+  const message = 'No tool output found for function call 2.';
+  expect(() => conversation([output('1')], {}, earlier)).toThrow(
+    expect.objectContaining({ param: 'input', status: 400, message }),
+  );
+});
+
+test('the prompt names its field, for errors', () => {
+  expect(plan({}).prompts).toMatchObject([{ param: 'input' }]);
 });
 
 const f = { type: 'function', name: 'f', parameters: { type: 'object' }, strict: true };
@@ -249,6 +262,9 @@ describe('what no plan can be made of', () => {
     ['chat_template_kwargs', { chat_template_kwargs: deep }],
     ['input.0.call_id', { input: [output('1')] }],
     ['input.0.call_id', { input: [output('1'), call('1')] }],
+    ['input', { input: [call('1')] }],
+    ['input', { input: [call('1'), call('2'), { role: 'user', content: 'a' }, output('2')] }],
+    ['input', { input: [call('1'), output('1'), call('1')] }],
     [
       'input.0.content.1',
       { input: [{ role: 'user', content: [{ type: 'input_text', text: 'a' }, { type: 'input_image' }] }] },

@@ -10,7 +10,8 @@ type Message = Extract<ResponseInputItem, { role: unknown }>;
  * The conversation as chat templates take it.
  * @param earlier items of the responses that this one goes on from.
  * @param input items of this request; errors name their places.
- * @throws ApiError IMAGES_NOT_SUPPORTED, or INVALID_VALUE for the output of a call that was not made.
+ * @throws ApiError IMAGES_NOT_SUPPORTED, or INVALID_VALUE for the output of a call that was not made and for a call without
+ *   its output.
  */
 export function responsesMessages(
   instructions: string | null,
@@ -21,6 +22,13 @@ export function responsesMessages(
   if (instructions !== null && instructions !== '') conversation.system(instructions);
   for (const item of earlier) addItem(conversation, item, 'previous_response_id');
   for (const [index, item] of input.entries()) addItem(conversation, item, `input.${String(index)}`);
+  if (conversation.unanswered !== null) {
+    throw new ApiError(
+      API_ERRORS.INVALID_VALUE,
+      `No tool output found for function call ${conversation.unanswered}.`,
+      { param: 'input' },
+    );
+  }
   return conversation.messages;
 }
 
