@@ -31,9 +31,13 @@ const assistantBlock = z.discriminatedUnion('type', [
 export type AssistantBlock = z.infer<typeof assistantBlock>;
 
 export const anthropicMessageParamSchema = z.discriminatedUnion('role', [
-  z.looseObject({ role: z.literal('user'), content: z.union([z.string(), z.array(userBlock)]) }),
+  z.looseObject({ role: z.literal('user'), content: z.union([z.string(), z.array(userBlock).min(1)]) }),
+  /** An answer may have no blocks, and comes back so. */
   z.looseObject({ role: z.literal('assistant'), content: z.union([z.string(), z.array(assistantBlock)]) }),
-  z.looseObject({ role: z.literal('system'), content: z.union([z.string(), z.array(givenTextBlock)]) }),
+  z.looseObject({
+    role: z.literal('system'),
+    content: z.union([z.string(), z.array(givenTextBlock).min(1)]),
+  }),
 ]);
 export type AnthropicMessageParam = z.infer<typeof anthropicMessageParamSchema>;
 

@@ -56,8 +56,8 @@ const prompt = {
   thinking: option(
     thinking,
     '`enabled` and `adaptive` let a model that can reason do so, and put it in front of the answer; `display: ' +
-      '"omitted"` leaves its text out. `budget_tokens` is the template variable `thinking_budget`, which few models ' +
-      'know.',
+      '"omitted"` leaves its text out. `enabled` requires `budget_tokens`, a whole number above 0: it is the template ' +
+      'variable `thinking_budget`, which few models know.',
     '`disabled`',
   ),
   output_config: option(

@@ -266,6 +266,9 @@ describe('refusals', () => {
     [{ max_tokens: 0 }, 400, 'max_tokens', 'invalid_value'],
     [{ messages: [] }, 400, 'messages', 'invalid_value'],
     [{ messages: [{ role: 'king', content: 'a' }] }, 400, 'messages.0.role', 'invalid_value'],
+    [{ messages: [{ role: 'user', content: [] }] }, 400, 'messages.0.content', 'invalid_value'],
+    [{ messages: [message, { role: 'user', content: [] }] }, 400, 'messages.1.content', 'invalid_value'],
+    [{ messages: [message, { role: 'system', content: [] }] }, 400, 'messages.1.content', 'invalid_value'],
     [
       { messages: [message, { role: 'assistant', content: 'I' }] },
       400,
@@ -309,6 +312,35 @@ describe('refusals', () => {
     const response = await agent.post(ROUTE, body);
     const { error } = anthropicErrorSchema.parse(await response.json());
     expect([response.status, error.type]).toEqual([status, type]);
+  });
+
+  test.each([
+    ['GET', ROUTE, 405, 'invalid_request_error', 'method_not_allowed'],
+    ['DELETE', `${ROUTE}?a=b`, 405, 'invalid_request_error', 'method_not_allowed'],
+    ['GET', `${ROUTE}/count_tokens`, 405, 'invalid_request_error', 'method_not_allowed'],
+    ['POST', `${ROUTE}/batches`, 404, 'not_found_error', 'route_not_found'],
+    ['GET', `${ROUTE}/batches/b/results`, 404, 'not_found_error', 'route_not_found'],
+  ])('%s %s, which there is not', async (method, route, status, type, code) => {
+    const response = await fetch(agent.url + route, { method });
+    const { error, request_id: requestId } = anthropicErrorSchema.strict().parse(await response.json());
+    expect([response.status, error.type, error.code]).toEqual([status, type, code]);
+    expect(response.headers.get('request-id')).toBe(requestId);
+    expect(response.headers.get('allow')).toBe(status === 405 ? 'POST' : null);
+  });
+
+  test('what only begins like a route of this API is none of it', async () => {
+    const response = await fetch(`${agent.url}${ROUTE}-of-others`);
+    expect([response.status, await response.json()]).toEqual([404, { error: expect.anything() }]);
+  });
+
+  test('a message without text, and an answer without blocks, are taken', async () => {
+    const messages = [
+      { role: 'user', content: '' },
+      { role: 'assistant', content: [] },
+      { role: 'user', content: 'say=a' },
+    ];
+    const response = await agent.post(ROUTE, { ...ask('', {}), messages });
+    expect(await response.json()).toMatchObject({ content: [{ type: 'text', text: 'a' }] });
   });
 
   test('a key is taken from either header', async () => {

@@ -11,9 +11,11 @@ import { sendAnthropicError } from './anthropic-errors.ts';
 import { finishedMessage, newMessage, thinkingDisplay } from './message-object.ts';
 import { MessageStream, PING } from './message-stream.ts';
 import { messagesPlan } from './messages-plan.ts';
+import { unknownRoutes } from './unknown-routes.ts';
 
-/** `POST /v1/messages`. */
+/** `POST /v1/messages`, and what there is not below it. */
 export function messages(app: FastifyInstance, services: AgentServices, bodyLimit: number): void {
+  unknownRoutes(app);
   const route = { bodyLimit, errorHandler: sendAnthropicError, config: { modelWork: true } };
   app.post('/v1/messages', route, async (request, reply) => {
     const body = parseBody(messagesRequestSchema, request.body);
