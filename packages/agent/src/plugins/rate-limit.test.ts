@@ -58,6 +58,9 @@ function start(limit: RateLimit | null, keys: readonly string[] = []): TestApp {
 
 const LIMIT: RateLimit = { per_minute: 60, burst: 2 };
 
+const ALL_CLIENTS =
+  'No API keys are configured, and all clients together may send 30 requests a minute, and 1 at once.';
+
 test('refuses with 429, the code and Retry-After, until the time has come', async () => {
   const { app, send, pass, refused } = start({ per_minute: 30, burst: 1 });
   expect(await send(1)).toEqual([200]);
@@ -65,7 +68,7 @@ test('refuses with 429, the code and Retry-After, until the time has come', asyn
   expect([answer.statusCode, answer.headers['retry-after'], answer.json()]).toMatchObject([
     429,
     '2',
-    { error: { type: 'rate_limit_error', code: 'rate_limit_exceeded', message: /30 requests a minute/ } },
+    { error: { type: 'rate_limit_error', code: 'rate_limit_exceeded', message: ALL_CLIENTS } },
   ]);
   expect(refused()).toBe(1);
   pass(1999);
@@ -79,6 +82,15 @@ test('each configured key has a bucket of its own, in either header', async () =
   expect(await send(3, { authorization: 'Bearer one' })).toEqual([200, 200, 429]);
   expect(await send(1, { 'x-api-key': 'one' })).toEqual([429]);
   expect(await send(3, { 'x-api-key': 'two' })).toEqual([200, 200, 429]);
+});
+
+test('a client with a key of its own is told of that key', async () => {
+  const { app } = start({ per_minute: 30, burst: 1 }, ['one']);
+  const request = { method: 'POST', url: '/v1/embeddings', headers: { 'x-api-key': 'one' } } as const;
+  await app.inject(request);
+  expect((await app.inject(request)).json()).toMatchObject({
+    error: { message: 'This API key may send 30 requests a minute, and 1 at once.' },
+  });
 });
 
 test('keys that nobody checks are one client: a new key is no way round', async () => {

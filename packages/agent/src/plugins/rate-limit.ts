@@ -31,6 +31,8 @@ export function installRateLimit(app: FastifyInstance, options: RateLimitOptions
   const limit: BucketLimit = { perMinute: options.limit.per_minute, burst: options.limit.burst };
   const known: ReadonlySet<string> = new Set(options.keyHashes);
   const adminHash = sha256(options.adminToken);
+  const whose =
+    known.size === 0 ? 'No API keys are configured, and all clients together may' : 'This API key may';
   const buckets = new Map<string, Bucket>();
   app.addHook('onRequest', async (request) => {
     if (!makesModelWork(request) || isAdmin(request, adminHash)) return;
@@ -42,7 +44,7 @@ export function installRateLimit(app: FastifyInstance, options: RateLimitOptions
     options.onRefused();
     throw new ApiError(
       API_ERRORS.RATE_LIMIT_EXCEEDED,
-      `This API key may send ${String(limit.perMinute)} requests a minute, and ${String(limit.burst)} at once.`,
+      `${whose} send ${String(limit.perMinute)} requests a minute, and ${String(limit.burst)} at once.`,
       { retryAfter: taken.retryAfterSeconds },
     );
   });
