@@ -192,3 +192,14 @@ test('unloading gives the memory back, again and again', async () => {
   expect(loaded - first).toBeGreaterThan(100_000_000);
   for (const bytes of later) expect(bytes - first).toBeLessThan(KEPT_BYTES);
 });
+
+test('a model that nobody configured serves as many beside another as alone', async () => {
+  current = await startAgent({ models: ['plain-text', 'tiny-text'] });
+  const agent = current;
+  await use(agent, 'plain-text', 'tiny-text');
+  const long = { max_tokens: 1500, logit_bias: { '2': -100 } };
+  const answers = await Promise.all(
+    Array.from({ length: 8 }, async () => await ask(agent, 'tiny-text', long)),
+  );
+  expect(answers.map(({ status }) => status)).toEqual(answers.map(() => 200));
+});
