@@ -96,7 +96,7 @@ export function frames(
         prompt,
         max_tokens: plan.maxTokens,
         // With one seed for all, the choices of a prompt would be the same text n times.
-        sampling: { ...plan.sampling, seed: seed === null ? null : seed + choice },
+        sampling: { ...plan.sampling, seed: seed === null ? null : seedPlus(seed, choice) },
         stop: [...plan.stop],
         logprobs: plan.logprobs,
         constraint: plan.constraint,
@@ -119,8 +119,18 @@ function sampling(options: Options): Sampling {
     presence_penalty: options.presence_penalty ?? 0,
     frequency_penalty: options.frequency_penalty ?? 0,
     logit_bias: options.logit_bias ?? {},
-    seed: options.seed ?? null,
+    seed: options.seed == null ? null : seedPlus(options.seed, 0),
   };
+}
+
+/** Seeds begin again at 0 where numbers are no longer exact. */
+const END_OF_SEEDS = Number.MAX_SAFE_INTEGER + 1;
+
+function seedPlus(seed: number, more: number): number {
+  const reduced = seed % END_OF_SEEDS;
+  // The sum itself might not be exact.
+  const beyond = more - (END_OF_SEEDS - reduced);
+  return beyond >= 0 ? beyond : reduced + more;
 }
 
 function stopTexts(stop: Options['stop']): string[] {

@@ -122,6 +122,17 @@ test('a job that is started again is announced once, and its prompt counts once'
   ]);
 });
 
+test.each([
+  [2 ** 53 - 1, [2 ** 53 - 1, 0, 1]],
+  [2 ** 53 + 4, [4, 5, 6]],
+  [2 ** 63 + 2 ** 11, [2 ** 11, 2 ** 11 + 1, 2 ** 11 + 2]],
+  [-1, [-1, 0, 1]],
+  [-(2 ** 63) - 2 ** 11, [-(2 ** 11), 1 - 2 ** 11, 2 - 2 ** 11]],
+])('choices have seeds of their own from %d on', (seed, seeds) => {
+  begin({ n: 3, seed });
+  expect(runner.jobs.map(({ frame }) => frame.sampling.seed)).toEqual(seeds);
+});
+
 test('the choices of a prompt have seeds of their own, and prompts count once each', () => {
   begin({ n: 2, prompts: 2, seed: 5 });
   expect(runner.jobs.map(({ id, frame }) => [id, frame.sampling.seed])).toEqual([

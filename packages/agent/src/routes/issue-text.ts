@@ -35,9 +35,7 @@ export function issueText(issue: Issue): string {
     case 'invalid_value':
       return oneOf(issue.values ?? []);
     case 'invalid_key':
-      return issue.issues?.[0]?.pattern === DIGITS
-        ? 'this name must be a whole number'
-        : 'this name is not allowed';
+      return nameText(issue.issues?.[0]);
     case 'invalid_type':
       if (issue.expected === 'int') return 'must be a whole number';
       if (issue.expected === 'record') return plain(issue).replace('record', 'object');
@@ -47,6 +45,11 @@ export function issueText(issue: Issue): string {
       break;
   }
   return plain(issue);
+}
+
+function nameText(fault: Issue | undefined): string {
+  if (fault?.pattern === DIGITS) return 'this name must be a whole number';
+  return fault?.code === 'too_big' ? `this name ${issueText(fault)}` : 'this name is not allowed';
 }
 
 function plain({ message }: Issue): string {

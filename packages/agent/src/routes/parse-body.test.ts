@@ -1,4 +1,9 @@
-import { adminLoadRequestSchema, chatRequestSchema, completionRequestSchema } from '@mlxfleet/protocol';
+import {
+  adminLoadRequestSchema,
+  chatRequestSchema,
+  completionRequestSchema,
+  responsesRequestSchema,
+} from '@mlxfleet/protocol';
 import { expect, test } from 'vitest';
 import { ApiError } from '../api-error.ts';
 import { parseBody } from './parse-body.ts';
@@ -7,7 +12,9 @@ const SCHEMAS = {
   chat: chatRequestSchema,
   completion: completionRequestSchema,
   load: adminLoadRequestSchema,
+  response: responsesRequestSchema,
 };
+const LONG_NAME = 'n'.repeat(65);
 const USER = { role: 'user', content: 'a' };
 const CHAT = { model: 'm', messages: [USER] };
 const PARTS = (part: object): object => ({ model: 'm', messages: [{ role: 'user', content: [part] }] });
@@ -75,6 +82,24 @@ test.each<[keyof typeof SCHEMAS, object, string, string, string]>([
   ],
   ['completion', { model: 'm', prompt: [] }, 'prompt', 'INVALID_VALUE', 'must have at least 1 item'],
   ['completion', { model: 'm', prompt: 5 }, 'prompt', 'INVALID_TYPE', 'expected string or array'],
+  ...[true, -1, 1.5, 21, '5'].map(
+    (logprobs) =>
+      [
+        'completion',
+        { model: 'm', prompt: 'a', logprobs },
+        'logprobs',
+        'INVALID_VALUE',
+        'must be a whole number from 0 to 20, or false',
+      ] as [keyof typeof SCHEMAS, object, string, string, string],
+  ),
+  ['chat', { ...CHAT, seed: 1.5 }, 'seed', 'INVALID_VALUE', 'must be a whole number'],
+  [
+    'response',
+    { model: 'm', input: 'a', metadata: { [LONG_NAME]: 'a' } },
+    `metadata.${LONG_NAME}`,
+    'INVALID_VALUE',
+    'this name must have at most 64 characters',
+  ],
   [
     'chat',
     { ...CHAT, chat_template_kwargs: [] },

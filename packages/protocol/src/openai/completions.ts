@@ -9,6 +9,18 @@ import { option } from './option.ts';
 import { responseFormatSchema } from './response-format.ts';
 import { textsOrTokensSchema } from './texts-or-tokens.ts';
 
+const MOST_ALTERNATIVES = 20;
+
+/** One check for both: of a union, the fault of its last option would be told. */
+const alternatives = z
+  .custom<number | false>(
+    (value) =>
+      value === false ||
+      (Number.isInteger(value) && Number(value) >= 0 && Number(value) <= MOST_ALTERNATIVES),
+    `must be a whole number from 0 to ${String(MOST_ALTERNATIVES)}, or false`,
+  )
+  .meta({ anyOf: [{ type: 'integer', minimum: 0, maximum: MOST_ALTERNATIVES }, { const: false }] });
+
 /** `POST /v1/completions`: one prompt or several, as text or as token ids. */
 export const completionRequestSchema = z.looseObject({
   ...generationOptions,
@@ -28,7 +40,7 @@ export const completionRequestSchema = z.looseObject({
     '`false`',
   ),
   logprobs: option(
-    z.union([z.int().min(0).max(20), z.literal(false)]),
+    alternatives,
     'Log-probabilities, with so many of the most likely tokens beside each, see [Log-probabilities](#log-probabilities).',
     '`false`',
   ),

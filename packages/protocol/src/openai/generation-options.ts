@@ -10,6 +10,9 @@ const streamOptions = z.looseObject({
   ),
 });
 
+/** Also beyond what a float holds exactly: clients draw seeds of 64 bits. */
+const wholeNumber = z.number().refine(Number.isInteger, 'must be a whole number').meta({ type: 'integer' });
+
 /** Options that chat and plain completions share. */
 export const generationOptions = {
   model: modelField(),
@@ -22,7 +25,11 @@ export const generationOptions = {
     z.int().positive(),
     'Most tokens of each completion, those of reasoning and of tool calls included.',
   ),
-  n: option(z.int().min(1).max(16), 'Choices for each prompt.', '1'),
+  n: option(
+    z.int().min(1).max(16),
+    'Choices for each prompt. One request may have as many choices in all as a model takes and lets wait: `max_batch_size` plus `queue_depth` of the agent, 114 by default.',
+    '1',
+  ),
   temperature: option(
     z.number().min(0).max(2),
     "0 is greedy: always the most likely token. 1 draws from the model's own distribution.",
@@ -44,8 +51,8 @@ export const generationOptions = {
     '0',
   ),
   seed: option(
-    z.int(),
-    'Makes sampling repeatable, whatever else the host does at the time. Choice `i` of `n` has the seed plus `i`.',
+    wholeNumber,
+    'Makes sampling repeatable, whatever else the host does at the time. Choice `i` of `n` has the seed plus `i`. Of any size: one of 2^53 or more is rounded to what a 64-bit float holds, as JSON numbers are, and its remainder by 2^53 counts.',
     'another draw each time',
   ),
   presence_penalty: option(

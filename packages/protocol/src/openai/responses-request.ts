@@ -110,7 +110,7 @@ export const responsesRequestSchema = z.looseObject({
   ),
   temperature,
   top_p,
-  metadata: option(metadata, 'Up to 16 labels, told back.'),
+  metadata: option(metadata, 'Up to 16 labels with names of up to 64 characters, told back.'),
   prompt_cache_key: option(z.string().max(512), 'Told back. Alike prompts find what they share without it.'),
   user: option(z.string(), 'Told back.'),
   safety_identifier: option(z.string(), 'Told back.'),
