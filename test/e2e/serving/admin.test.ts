@@ -10,6 +10,7 @@ import {
   adminStatusSchema,
   type AdminWorker,
   adminWorkersSchema,
+  type ModelStatus,
   openAiErrorSchema,
 } from '@mlxfleet/protocol';
 import { afterEach, describe, expect, test } from 'vitest';
@@ -40,6 +41,10 @@ async function read(route: string): Promise<unknown> {
 
 async function models(): Promise<AdminModel[]> {
   return adminModelsSchema.parse(await read('/admin/models')).models;
+}
+
+async function statuses(): Promise<ModelStatus[]> {
+  return adminStatusSchema.parse(await read('/admin/status')).models;
 }
 
 async function workers(): Promise<AdminWorker[]> {
@@ -154,6 +159,40 @@ test('an open circuit: the client is told why, and nothing of the machine', asyn
   expect(worker?.last_crash?.reason).toContain('header');
   expect(worker?.last_log.length).toBeGreaterThan(0);
   expect(await models()).toMatchObject([{ state: 'failed', error: expect.stringContaining('header') }]);
+});
+
+describe('a model that cannot be loaded', () => {
+  const VECTORS = 'all-MiniLM-L6-v2';
+
+  test('for a client it is an error of the request, and no state of the host', async () => {
+    await start({ modelFolders: { [VECTORS]: await testModel(VECTORS) } });
+    const answer = await fetch(`${agent.url}/v1/embeddings`, {
+      method: 'POST',
+      headers: { 'content-type': 'application/json' },
+      body: JSON.stringify({ model: VECTORS, input: 'x' }),
+    });
+    const { error } = openAiErrorSchema.parse(await answer.json());
+    expect([answer.status, error.code]).toEqual([503, 'vision_environment_missing']);
+    expect(adminStatusSchema.parse(await read('/admin/status'))).toMatchObject({
+      models: [
+        { id: VECTORS, state: 'unloaded', error: null },
+        { id: MODEL, state: 'unloaded' },
+      ],
+      worker: { healthy: true, status: 'idle' },
+    });
+  });
+
+  test('for the configuration it has failed, until it is there and loaded', async () => {
+    await start({ config: { models: [{ id: 'ghost', preload: true }] } });
+    // Looking for what is not there does not keep the agent from being ready.
+    await expect.poll(statuses, { timeout: SOON_MS }).toMatchObject([
+      { id: 'ghost', state: 'failed', error: expect.stringContaining('is not on this host') },
+      { id: MODEL, state: 'unloaded' },
+    ]);
+    await cp(await testModel(MODEL), path.join(agent.root, 'shared', 'models', 'ghost'), { recursive: true });
+    expect((await agent.admin('/admin/load', { model: 'ghost' })).status).toBe(200);
+    expect(await statuses()).toMatchObject([{ id: 'ghost', state: 'ready', error: null }, { id: MODEL }]);
+  });
 });
 
 test('draining finishes what runs and refuses the rest, until it is resumed', async () => {

@@ -3,6 +3,7 @@ import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { describe, expect, test } from 'vitest';
 import type { MemoryReading, Pressure } from '../memory/memory-pressure.ts';
+import { readAdmin, writeAdmin } from '../test-support/admin-api.ts';
 import { chat, eventually, makeRoot, agentsForTests, type TestAgent } from '../test-support/test-agent.ts';
 import { WORKER_TIMES } from '../workers/worker-times.ts';
 
@@ -81,6 +82,21 @@ test('an embedding model without the vision environment says what to set', async
     503,
     { error: { code: 'vision_environment_missing', message: /set vision: true in the inventory/ } },
   ]);
+  // That was the request's error: nothing of it stays with the host.
+  expect(await readAdmin(agent, '/admin/status')).toMatchObject({
+    models: [
+      { id: 'm', state: 'unloaded' },
+      { id: 'vectors', state: 'unloaded', error: null },
+    ],
+    worker: { healthy: true, status: 'idle' },
+    workers: [],
+  });
+  expect(agent.services.pool.peek('vectors')).toBeNull();
+  const unloaded = await writeAdmin(agent, '/admin/unload', { model: 'vectors' });
+  expect(await unloaded.json()).toEqual({ status: 'not_loaded', model: 'vectors' });
+  // With the environment it could not chat either.
+  const talk = await agent.post(CHAT, chat('a', { model: 'vectors' }));
+  expect([talk.status, await talk.json()]).toMatchObject([400, { error: { code: 'model_not_supported' } }]);
 });
 
 test.each([
@@ -142,6 +158,27 @@ test('a machine that does not say how much memory it has is told of, and nothing
   expect(status).toMatchObject({ memory: { used_bytes: null, available_bytes: null } });
   const metrics = await (await fetch(`${agent.url}/metrics`)).text();
   expect(metrics).toContain('mlxfleet_memory_available_bytes Nan');
+});
+
+test('a refusal for want of room is told with the model, and does not make it a failed one', async () => {
+  let availableBytes = 0;
+  const readMemory = async (): Promise<MemoryReading> => ({
+    totalBytes: 16e9,
+    availableBytes,
+    systemPressure: null,
+    stall: null,
+  });
+  const agent = await start({ overrides: { readMemory } });
+  expect((await agent.post(CHAT, chat('a'))).status).toBe(503);
+  expect(await readAdmin(agent, '/admin/status')).toMatchObject({
+    models: [{ id: 'm', state: 'unloaded', error: /the system has 0\.0 GB to give/ }],
+    worker: { healthy: true },
+  });
+  availableBytes = 8e9;
+  expect((await agent.post(CHAT, chat('tokens=1'))).status).toBe(200);
+  expect(await readAdmin(agent, '/admin/status')).toMatchObject({
+    models: [{ state: 'ready', error: null }],
+  });
 });
 
 describe('a machine short of memory', () => {

@@ -62,6 +62,8 @@ export class ModelPool {
   readonly #options: ModelPoolOptions;
   readonly #admission: ModelAdmission;
   readonly #runtimes = new Map<string, ModelRuntime>();
+  /** Why models that the configuration wants loaded could not be had when they were last asked for, by id. */
+  readonly #missing = new Map<string, ApiError>();
   /** What one model's dead worker has not given back is missing for all. */
   readonly #memoryReturn: MemoryReturn;
 
@@ -127,7 +129,7 @@ export class ModelPool {
    */
   async pull(id: string): Promise<Pull> {
     const { catalog, downloader } = this.#options;
-    const source = catalog.alias(id)?.base ?? id;
+    const source = this.#source(id);
     if (!downloader.isRunning(source) && (await this.find(source)) !== null) {
       return { model: source, download: null };
     }
@@ -165,20 +167,25 @@ export class ModelPool {
    * @throws ApiError MODEL_NOT_FOUND or DOWNLOADS_BUSY.
    */
   async acquire(id: string): Promise<ModelRuntime> {
-    const known = this.#runtimes.get(id);
-    if (known?.isActive === true) return known;
-    // A download may take an hour, or fail: what was here before is not to come back meanwhile.
-    if (known !== undefined && (await this.find(id)) === null) this.#retire(id);
-    const location = await this.#findOrDownload(id);
-    // Somebody else may have come first while this one looked.
-    const current = this.#runtimes.get(id);
-    if (current?.isActive === true) return current;
-    if (current !== undefined && location !== null && isSame(current.location, location)) return current;
-    this.#retire(id);
-    if (location === null) throw await modelNotFound(id, this.#options.catalog);
-    const runtime = this.#create(location);
-    this.#runtimes.set(id, runtime);
-    return runtime;
+    try {
+      const runtime = await this.#acquire(id);
+      this.#missing.delete(id);
+      return runtime;
+    } catch (error) {
+      // Of others it is an error of the request alone, whose names of models are without end.
+      if (error instanceof ApiError && this.#isWanted(id)) this.#missing.set(id, error);
+      throw error;
+    }
+  }
+
+  /**
+   * Why a model without a runtime cannot be loaded although the configuration wants it loaded; null when it can be, is
+   * being fetched, or nobody wants it. `location` is where it is on this host, null when it is not.
+   */
+  unmetWish(id: string, location: ModelLocation | null): ApiError | null {
+    if (!this.#isWanted(id)) return null;
+    if (location !== null) return this.#environmentProblem(location);
+    return this.#options.downloader.isRunning(this.#source(id)) ? null : (this.#missing.get(id) ?? null);
   }
 
   /** The runtime of a model that has one. */
@@ -203,6 +210,24 @@ export class ModelPool {
     for (const runtime of this.#runtimes.values()) runtime.kill();
   }
 
+  async #acquire(id: string): Promise<ModelRuntime> {
+    const known = this.#runtimes.get(id);
+    if (known?.isActive === true) return known;
+    // A download may take an hour, or fail: what was here before is not to come back meanwhile.
+    if (known !== undefined && (await this.find(id)) === null) this.#retire(id);
+    const location = await this.#findOrDownload(id);
+    // Somebody else may have come first while this one looked.
+    const current = this.#runtimes.get(id);
+    if (current?.isActive === true) return current;
+    if (current !== undefined && location !== null && isSame(current.location, location)) return current;
+    this.#retire(id);
+    if (location === null) throw await modelNotFound(id, this.#options.catalog);
+    const runtime = this.#create(location);
+    // What cannot run here is refused to whoever asks for it, and is no part of the host's state: it is not kept.
+    if (this.#environmentProblem(location) === null) this.#runtimes.set(id, runtime);
+    return runtime;
+  }
+
   /** Lets go of the idle runtime of a model that is not there any more, or elsewhere; a broken one would start again. */
   #retire(id: string): void {
     const runtime = this.#runtimes.get(id);
@@ -211,9 +236,19 @@ export class ModelPool {
     void runtime.shutDown(modelUnloaded(id));
   }
 
+  /** Id of the model whose files are needed: of an alias, the one behind it. */
+  #source(id: string): string {
+    return this.#options.catalog.alias(id)?.base ?? id;
+  }
+
+  #isWanted(id: string): boolean {
+    const { preload, pin } = this.settings(id);
+    return preload || pin;
+  }
+
   async #findOrDownload(id: string): Promise<ModelLocation | null> {
-    const { catalog, downloader } = this.#options;
-    const source = catalog.alias(id)?.base ?? id;
+    const { downloader } = this.#options;
+    const source = this.#source(id);
     // While a download runs, what is there of the model may look complete and not be.
     const location = downloader.isRunning(source) ? null : await this.find(id);
     if (location !== null || !isHubId(source)) return location;
@@ -243,18 +278,22 @@ export class ModelPool {
   }
 
   async #reserve({ location }: ModelRuntime): Promise<Reservation> {
-    if (location.task === 'embed' && this.#options.visionPython === null) {
-      throw new ApiError(
-        API_ERRORS.VISION_ENVIRONMENT_MISSING,
-        `The model '${location.id}' turns texts into vectors and runs in the vision environment, which this host does not have: set vision: true in the inventory and deploy again.`,
-      );
-    }
+    const problem = this.#environmentProblem(location);
+    if (problem !== null) throw problem;
     const settings = this.settings(location.id);
     return await this.#admission.admit({
       location,
       settings,
       draft: await this.#draft(location.id, settings),
     });
+  }
+
+  #environmentProblem({ id, task }: ModelLocation): ApiError | null {
+    if (task !== 'embed' || this.#options.visionPython !== null) return null;
+    return new ApiError(
+      API_ERRORS.VISION_ENVIRONMENT_MISSING,
+      `The model '${id}' turns texts into vectors and runs in the vision environment, which this host does not have: set vision: true in the inventory and deploy again.`,
+    );
   }
 
   async #draft(id: string, { draft }: ModelSettings): Promise<ModelLocation | null> {

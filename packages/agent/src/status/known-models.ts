@@ -2,18 +2,18 @@ import type { AdminModel, ModelStatus } from '@mlxfleet/protocol';
 import type { AgentServices } from '../agent-services.ts';
 import type { ModelLocation } from '../models/catalog/catalog.ts';
 import { diskBytes } from '../models/catalog/disk-bytes.ts';
-import { listModels, unloaded } from './status.ts';
+import { listModels, unloaded } from './list-models.ts';
 
 /** `GET /admin/models`: what is on disk or loaded, what the configuration names, and what is being fetched. */
 export async function readModels(services: AgentServices): Promise<AdminModel[]> {
   const { config, pool } = services;
   const [listed, onDisk] = await Promise.all([listModels(services), pool.list()]);
   const present = new Set(onDisk.map(({ id }) => id));
-  const known = new Set(listed.map(({ location }) => location.id));
+  const known = new Set(listed.map(({ status }) => status.id));
   const named = new Set([...config.models.map(({ id }) => id), ...pool.downloads.keys()]);
   const models = await Promise.all([
     ...listed.map(async ({ location, status }) =>
-      present.has(location.id)
+      location !== null && present.has(location.id)
         ? await describe(services, location, status)
         : await describeAbsent(services, status),
     ),

@@ -1,30 +1,9 @@
-import { type AdminStatus, type ModelStatus, PROTOCOL_VERSION, type WorkerStatus } from '@mlxfleet/protocol';
+import { type AdminStatus, PROTOCOL_VERSION, type WorkerStatus } from '@mlxfleet/protocol';
 import type { AgentServices } from '../agent-services.ts';
-import type { ModelLocation } from '../models/catalog/catalog.ts';
-import type { ModelSettings } from '../models/model-settings.ts';
 import type { ModelRuntime } from '../models/runtime/model-runtime.ts';
 import { VERSION } from '../version.ts';
 import { availableMemory } from './available-memory.ts';
-
-interface ListedModel {
-  readonly location: ModelLocation;
-  readonly status: ModelStatus;
-}
-
-/** Every model of this host by id, those that are only on disk as unloaded. */
-export async function listModels({ pool }: AgentServices): Promise<ListedModel[]> {
-  const onDisk = await pool.list();
-  const { runtimes } = pool;
-  const known = new Set(runtimes.map(({ id }) => id));
-  const models: ListedModel[] = runtimes.map((runtime) => {
-    return { location: runtime.location, status: runtime.status() };
-  });
-  for (const location of onDisk) {
-    if (known.has(location.id)) continue;
-    models.push({ location, status: unloaded(location.id, pool.settings(location.id)) });
-  }
-  return models.toSorted((left, right) => (left.status.id < right.status.id ? -1 : 1));
-}
+import { listModels } from './list-models.ts';
 
 /** Models that have a worker, or whose worker rests after failures. */
 export function activeRuntimes({ pool }: AgentServices): ModelRuntime[] {
@@ -96,20 +75,5 @@ function summarise(workers: readonly WorkerStatus[]): AdminStatus['worker'] {
       worst !== 'backoff' &&
       worst !== 'broken',
     status: worst ?? 'idle',
-  };
-}
-
-/** The status of a model that has no worker. */
-export function unloaded(id: string, { pin: pinned, idleTimeoutMs }: ModelSettings): ModelStatus {
-  return {
-    id,
-    state: 'unloaded',
-    memory_bytes: null,
-    context_length: null,
-    pinned,
-    idle_timeout_seconds: pinned || idleTimeoutMs === null ? null : idleTimeoutMs / 1000,
-    last_used_at: null,
-    requests: { running: 0, waiting: 0 },
-    error: null,
   };
 }

@@ -91,6 +91,10 @@ test.each([
     "The model 'org/q8' could not be loaded: kv_bits needs other heads",
     "The model 'org/q8' could not be loaded: kv_bits needs other heads",
   ],
+  [
+    "The model 'org/q8' is not on this host, which has: tiny.",
+    "The model 'org/q8' is not on this host, which has: tiny.",
+  ],
   ['it is not on this host', 'org/q8 does not load: it is not on this host'],
   [null, 'org/q8 does not load: unknown reason'],
 ])(
@@ -109,7 +113,8 @@ test.each([
     };
     const admin = { fact: 'admin', status: JSON.stringify({ ...ADMIN, models: [failed] }) };
     const { hosts } = await status([hostThatSays(CURRENT, RUNNING, admin)], signal);
-    const hint = 'See `mlxfleet logs air --worker org/q8`; `mlxfleet load org/q8 air` tries it again.';
+    const hint =
+      '`mlxfleet load org/q8 air` tries it again. If its worker was started, `mlxfleet logs air --worker org/q8` has its log.';
     expect(hosts).toMatchObject([{ state: 'degraded', error: { message, hint } }]);
   },
 );

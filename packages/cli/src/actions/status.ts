@@ -177,7 +177,8 @@ function failedModel({ id, error }: AdminStatus['models'][number]): Verdict {
   return {
     state: 'degraded',
     problem: reason.includes(id) ? reason : `${id} does not load: ${reason}`,
-    hint: `See \`mlxfleet logs HOST --worker ${id}\`; \`mlxfleet load ${id} HOST\` tries it again.`,
+    // Not every one has had a worker: it may be missing, or there was no room.
+    hint: `\`mlxfleet load ${id} HOST\` tries it again. If its worker was started, \`mlxfleet logs HOST --worker ${id}\` has its log.`,
   };
 }
 

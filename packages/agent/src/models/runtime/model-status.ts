@@ -1,5 +1,16 @@
 import type { ModelState, ModelStatus, WorkerStatus } from '@mlxfleet/protocol';
+import type { ApiError } from '../../api-error.ts';
+import { API_ERRORS, type ApiErrorDefinition } from '../../errors.ts';
 import type { LifeView, ModelView } from './model-view.ts';
+
+/**
+ * Said before any worker was started, for want of what others have at the moment: an error of the request, which says
+ * nothing of the model.
+ */
+const REFUSALS: ReadonlySet<ApiErrorDefinition> = new Set([
+  API_ERRORS.MEMORY_EXHAUSTED,
+  API_ERRORS.DOWNLOADS_BUSY,
+]);
 
 /** A model as the admin API tells of it. */
 export function modelStatus(view: ModelView): ModelStatus {
@@ -33,6 +44,11 @@ export function workerStatus({ id, life: { worker, lastLog } }: ModelView): Work
 function modelState({ worker: { state }, isReserving, isUnloading, loadError }: LifeView): ModelState {
   if (isReserving || state === 'starting' || state === 'loading') return 'loading';
   if (state === 'ready') return isUnloading ? 'unloading' : 'ready';
-  if (state === 'backoff' || state === 'broken' || loadError !== null) return 'failed';
+  if (state === 'backoff' || state === 'broken') return 'failed';
+  if (loadError !== null && !isRefusal(loadError)) return 'failed';
   return state === 'stopping' ? 'unloading' : 'unloaded';
+}
+
+function isRefusal({ definition }: ApiError): boolean {
+  return REFUSALS.has(definition);
 }
