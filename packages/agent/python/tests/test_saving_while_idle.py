@@ -50,7 +50,8 @@ class IdleEngine:
         self._engine = Engine(ReplyChannel(self._writer, on_broken=pytest.fail), Registry())
         self._tier = tier
         self._is_begun = threading.Event()
-        threading.Thread(target=self._run, daemon=True).start()
+        self._thread = threading.Thread(target=self._run, daemon=True)
+        self._thread.start()
         assert self._is_begun.wait(30)
 
     def _run(self) -> None:
@@ -62,6 +63,7 @@ class IdleEngine:
         model(mx.array([tokens]), cache=caches)
         assert cache.insert(tokens, caches, "answer")
         self._engine.use(model, batch)  # type: ignore[arg-type]
+        self._engine._prefixes, self._engine._saves_prefixes = cache, True
         self._is_begun.set()
         self._engine.run()
 
@@ -69,7 +71,9 @@ class IdleEngine:
         self._engine.submit(message)
 
     def close(self) -> None:
-        """Close what it would write to; the thread is left waiting."""
+        """End as a worker does, and leave no thread behind."""
+        self._engine.stop(20)
+        self._thread.join(20)
         os.close(self._writer)
 
 
