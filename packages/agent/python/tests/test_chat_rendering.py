@@ -12,7 +12,7 @@ from mlx_lm.utils import load_tokenizer
 from chat_answers import CLOCK, TOOLS, WEATHER, load_chat
 from mlxfleet_worker.chat.format import ChatFormat
 from mlxfleet_worker.chat.history import short_id
-from mlxfleet_worker.chat.template import SECONDS_FOR_A_PROBE
+from mlxfleet_worker.chat.template import SECONDS_FOR_A_PROBE, check_options
 from mlxfleet_worker.chat.time_limit import TimeLimitError, time_limit
 from mlxfleet_worker.wire.errors import RequestError
 from mlxfleet_worker.wire.frames import NO_TOOLS, ToolChoice
@@ -309,11 +309,6 @@ class TestReasoning:
             ("qwen3_thinking", {"reasoning_effort": "none"}, "reasoning_effort"),
             ("qwen3", {"reasoning_effort": "very"}, "reasoning_effort"),
             ("qwen3", {"reasoning_effort": ["high"]}, "reasoning_effort"),
-            ("qwen3", {"tools": []}, "chat_template_kwargs"),
-            ("qwen3", {"chat_template": "x"}, "chat_template_kwargs"),
-            ("qwen3", {"add_generation_prompt": False}, "chat_template_kwargs"),
-            ("qwen3", {"add_generation_prompt": 1}, "chat_template_kwargs"),
-            ("qwen3", {"continue_final_message": True}, "chat_template_kwargs"),
         ],
     )
     def test_what_cannot_be_honoured_is_refused(
@@ -323,7 +318,23 @@ class TestReasoning:
             self.text(chat_models / family, **options)
         assert refused.value.param == param
 
+    @pytest.mark.parametrize(
+        "options",
+        [
+            {"tools": []},
+            {"chat_template": "x"},
+            {"add_generation_prompt": False},
+            {"add_generation_prompt": 1},
+            {"continue_final_message": True},
+        ],
+    )
+    def test_what_the_worker_sets_itself_is_refused(self, options: dict[str, Any]) -> None:
+        with pytest.raises(RequestError) as refused:
+            check_options(options)
+        assert refused.value.param == "chat_template_kwargs"
+
     def test_what_is_so_anyhow_may_be_said(self, chat_models: Path) -> None:
+        check_options({"add_generation_prompt": True, "continue_final_message": False})
         plain = self.text(chat_models / "qwen3")
         assert self.text(chat_models / "qwen3", add_generation_prompt=True, continue_final_message=False) == plain
 

@@ -117,12 +117,12 @@ def byte_token(character: str) -> int:
     return 3 + ord(character) - ord("!")
 
 
-def test_template_options_reach_the_template(worker: WorkerProcess) -> None:
+def test_template_options_are_not_the_workers_own(worker: WorkerProcess) -> None:
     messages = [{"role": "user", "content": "zebra"}]
     prompt = {"kind": "chat", "messages": messages, "template_options": {"add_generation_prompt": False}}
     completion = worker.complete(prompt)
-    assert completion.started is not None
-    assert completion.started["prompt_tokens"] == 24 - len("?assistant\n")
+    assert completion.failed is not None
+    assert completion.failed["param"] == "chat_template_kwargs"
 
 
 def test_32_streams_are_complete_and_not_mixed_up(worker: WorkerProcess) -> None:

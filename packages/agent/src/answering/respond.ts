@@ -139,7 +139,7 @@ function refuseTooMany(plan: GenerationPlan, most: number): void {
   if (choices <= most) return;
   throw new ApiError(
     API_ERRORS.INVALID_VALUE,
-    `The request asks for ${String(choices)} completions, and one request may have ${String(most)}.`,
+    `The request asks for ${String(choices)} completions, and one request may have ${String(most)} (max_batch_size plus queue_depth).`,
     { param: plan.prompts.length > 1 ? 'prompt' : 'n' },
   );
 }

@@ -17,7 +17,7 @@ export interface ShareInput {
 }
 
 /** The models that are loaded beside one that nobody configured. */
-export interface Taken {
+interface Taken {
   readonly models: number;
   /** What they hold or may count on, bytes. */
   readonly bytes: number;

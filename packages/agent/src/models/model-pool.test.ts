@@ -181,6 +181,26 @@ test('a refusal for want of room is told with the model, and does not make it a 
   });
 });
 
+test.each([
+  ['whose worker is about to be tried again', 60_000, 'unloaded'],
+  ['that is not tried again', 5, 'not_loaded'],
+])('an unload forgets the failure of a model %s', async (_, firstBackoff, status) => {
+  const agent = await start({
+    models: { m: { load_error: 'bad weights' } },
+    overrides: { workerTimes: { ...WORKER_TIMES, firstBackoff } },
+  });
+  expect((await agent.post(CHAT, chat('a'))).status).toBe(503);
+  const rest = status === 'unloaded' ? 'backoff' : 'stopped';
+  await eventually(() => agent.services.pool.peek('m')?.workerStatus().state === rest, 'it rests');
+  expect(await readAdmin(agent, '/admin/status')).toMatchObject({ models: [{ state: 'failed' }] });
+  const unloaded = await writeAdmin(agent, '/admin/unload', { model: 'm' });
+  expect(await unloaded.json()).toEqual({ status, model: 'm' });
+  expect(await readAdmin(agent, '/admin/status')).toMatchObject({
+    models: [{ state: 'unloaded', error: null }],
+    worker: { healthy: true },
+  });
+});
+
 describe('a machine short of memory', () => {
   test('unloads what is idle, refuses what is new, and tells of it', async () => {
     const { agent, feel } = await startShort();

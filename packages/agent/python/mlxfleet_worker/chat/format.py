@@ -15,7 +15,7 @@ from .probes import system_shape, takes_tools, tool_history_shape
 from .reasoning_options import WHEN_NEEDED, with_reasoning_options
 from .splitter import MarkerSplitter, Splitter
 from .syntax import HARMONY, HERMES, CallSyntax
-from .template import ChatTemplate, TemplateFailureError, check_options
+from .template import ChatTemplate, TemplateFailureError
 from .written_tools import write_tools
 
 TAIL_TOKENS = 64
@@ -70,7 +70,6 @@ class ChatFormat:
         """The prompt's tokens. Raises RequestError that names the request's field at fault."""
         if not self.template.exists or self._shape is None:
             raise RequestError("This model has no chat template; use /v1/completions.", "messages")
-        check_options(prompt.template_options)
         options = with_reasoning_options(
             prompt.template_options,
             self.template,

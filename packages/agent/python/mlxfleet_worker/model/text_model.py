@@ -11,6 +11,7 @@ from mlx_lm import load
 from ..chat.answer import AnswerReader
 from ..chat.answer_grammar import answer_grammar
 from ..chat.format import ChatFormat
+from ..chat.template import check_options
 from ..constraints.grammar import Grammar, GrammarFactory
 from ..tokens.detokenizer import DetokenizerFactory
 from ..tokens.token_names import TokenNames
@@ -145,6 +146,7 @@ class TextModel:
         """The tokens of a prompt of any length. Raises RequestError for one that is invalid."""
         match prompt:
             case ChatPrompt():
+                check_options(prompt.template_options)
                 return self.chat.render(prompt, tool_choice)
             case TextPrompt():
                 beginning = self.tokenizer.bos_token

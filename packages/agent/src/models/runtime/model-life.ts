@@ -197,6 +197,7 @@ export class ModelLife implements LifeView {
     const wasReserving = this.isReserving;
     this.#reserving = null;
     if (this.#worker.state === 'stopped') {
+      this.#loadError = null;
       if (wasReserving) this.#stopped();
       return wasReserving;
     }
@@ -255,8 +256,10 @@ export class ModelLife implements LifeView {
         this.stopWhenIdle();
       },
       stopped: () => {
+        // Who unloads a model that has failed has taken note of it.
+        if (this.#unloading || this.#loadError?.definition === API_ERRORS.WORKER_STUCK)
+          this.#loadError = null;
         this.#unloading = false;
-        if (this.#loadError?.definition === API_ERRORS.WORKER_STUCK) this.#loadError = null;
         this.#logFile.close();
         this.#stopWaiters.resolve();
         this.#stopped();
