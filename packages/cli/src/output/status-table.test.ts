@@ -114,6 +114,18 @@ test('what is wrong with a host that serves stands below the table, in front of 
   `);
 });
 
+test('what a host serves comes before what it cannot, and nothing that it cannot looks served', () => {
+  const [studio] = fleet.hosts;
+  if (studio === undefined) throw new Error('there is a host');
+  const models = [
+    { id: 'a/ghost', state: 'failed' as const, memoryBytes: null },
+    { id: 'a/served', state: 'ready' as const, memoryBytes: GIB },
+  ];
+  const document = { ...fleet, hosts: [{ ...studio, models }] };
+  expect(statusLines(document, 120, plain)[1]).toContain('  served +1  ');
+  expect(statusTabSeparated(document)[1]?.split('\t')[3]).toBe('a/served,a/ghost (failed)');
+});
+
 test('50 columns are cards of two lines', () => {
   expect(`\n${statusLines(fleet, 50, plain).join('\n')}`).toMatchInlineSnapshot(`
     "
@@ -133,7 +145,7 @@ test('a program reads tabs and full values', () => {
     "
     HOST	STATE	RELEASE	MODEL	RUN/WAIT	TOK/S	MEMORY	ERROR
     studio	healthy	20261123T040000Z-3f9ac2e1	mlx-community/Qwen3-32B-4bit,mlx-community/tiny	3/0	61	65498251264/137438953472	-
-    air	degraded	20261123T040000Z-3f9ac2e1	mlx-community/Qwen2.5-0.5B-Instruct-4bit	0/0	-	7516192768/34359738368	-
+    air	degraded	20261123T040000Z-3f9ac2e1	mlx-community/Qwen2.5-0.5B-Instruct-4bit (failed)	0/0	-	7516192768/34359738368	-
     mini	not-installed	-	-	-	-	-	-
     m1	unreachable	-	-	-	-	-	no route to m1.local"
   `);

@@ -39,13 +39,24 @@ function releaseText(host: HostStatus): string {
   return host.version === null ? release : `${release} (${plainLine(host.version)})`;
 }
 
+/** What a host serves, and then what it is about to or cannot. */
+function shownModels({ models }: HostStatus): HostStatus['models'] {
+  const shown = models.filter(({ state }) => state !== 'unloaded');
+  return [
+    ...shown.filter(({ state }) => state === 'ready'),
+    ...shown.filter(({ state }) => state !== 'ready'),
+  ];
+}
+
+function modelState({ state }: HostStatus['models'][number]): string {
+  return state === 'ready' ? '' : ` (${state})`;
+}
+
 function modelText(host: HostStatus): string {
-  const shown = host.models.filter((model) => model.state !== 'unloaded');
-  const [first, ...others] = shown;
+  const [first, ...others] = shownModels(host);
   if (first === undefined) return '-';
-  const name = shortModel(plainLine(first.id));
-  const state = first.state === 'ready' ? '' : ` (${first.state})`;
-  return `${name}${state}${others.length === 0 ? '' : ` +${others.length}`}`;
+  const more = others.length === 0 ? '' : ` +${others.length}`;
+  return `${shortModel(plainLine(first.id))}${modelState(first)}${more}`;
 }
 
 function requestsText(host: HostStatus): string {
@@ -154,9 +165,8 @@ export function statusTabSeparated(document: StatusDocument): string[] {
       host.name,
       host.state,
       plainLine(host.release ?? '-'),
-      host.models
-        .filter((model) => model.state !== 'unloaded')
-        .map((model) => plainLine(model.id))
+      shownModels(host)
+        .map((model) => `${plainLine(model.id)}${modelState(model)}`)
         .join(',') || '-',
       requestsText(host),
       speedText(host),
