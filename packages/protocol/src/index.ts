@@ -169,6 +169,7 @@ export {
   type Constraint,
   type GenerateFrame,
   generateFrameSchema,
+  type Media,
   type Prompt,
   type Sampling,
   type ToolChoice,
@@ -185,6 +186,7 @@ export {
 export {
   type LoadFrame,
   loadFrameSchema,
+  type MediaSettings,
   type PrefixCacheSettings,
   type WorkerRequest,
 } from './worker-frames/requests.ts';

@@ -31,6 +31,27 @@ const toolDefinitionSchema = z.looseObject({
 });
 export type ToolDefinition = z.infer<typeof toolDefinitionSchema>;
 
+/** An image, or a document whose pages are images, that a message's part `{"type": "media", "media": index}` stands for. */
+export const mediaSchema = z.object({
+  kind: z.enum(['image', 'pdf']),
+  /** Absolute path of a file in the worker's spool folder (`media.spool_path` of its load frame). */
+  path: z.string(),
+  /** SHA-256 of the file, hexadecimal: caches go by it. */
+  sha256: z.string().regex(/^[0-9a-f]{64}$/),
+  /** The part of the request that it came in, for errors. */
+  param: z.string(),
+  detail: z.enum(['auto', 'low', 'high']).default('auto'),
+  /** Of a document: ranges of pages from 1, each with its last one; null takes all. */
+  pages: z
+    .array(z.tuple([z.int().positive(), z.int().positive()]))
+    .min(1)
+    .nullable()
+    .default(null),
+  /** Of a document: dots per inch at which its pages are drawn; null takes the worker's. */
+  dpi: z.int().min(36).max(600).nullable().default(null),
+});
+export type Media = z.infer<typeof mediaSchema>;
+
 export const promptSchema = z.discriminatedUnion('kind', [
   /** Messages rendered by the model's chat template; `template_options` are extra template variables. */
   z.object({
@@ -39,6 +60,8 @@ export const promptSchema = z.discriminatedUnion('kind', [
     /** For the template; what may be called is said by `tool_choice`. */
     tools: z.array(toolDefinitionSchema).default([]),
     template_options: z.record(z.string(), z.unknown()).default({}),
+    /** In the order in which the messages' parts name them; of vision models only. */
+    media: z.array(mediaSchema).default([]),
     /** The field of the request that the messages came in, for errors: each API has its own name for it. */
     param: z.string().default('messages'),
   }),

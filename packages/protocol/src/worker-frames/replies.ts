@@ -40,6 +40,8 @@ const startedFrameSchema = z.object({
   prompt_tokens: z.int().min(0),
   /** How many of them came from a cache. */
   cached_tokens: z.int().min(0),
+  /** How many of the prompt's tokens stand for images. */
+  image_tokens: z.int().min(0).default(0),
 });
 
 const timingsSchema = z.object({
@@ -109,10 +111,11 @@ const failedFrameSchema = z.object({
   type: z.literal('failed'),
   id: z.string(),
   /**
-   * invalid: the request's fault, a 400. memory: there is no room for it now, a 503. internal: the worker's fault, a
+   * invalid: the request's fault, a 400. media: an image or a document that cannot be used, a 400. media_too_large: one
+   * that is beyond a limit, a 413. memory: there is no room for it now, a 503. internal: the worker's fault, a
    * 500.
    */
-  kind: z.enum(['invalid', 'context_length', 'memory', 'internal']),
+  kind: z.enum(['invalid', 'context_length', 'media', 'media_too_large', 'memory', 'internal']),
   message: z.string(),
   /** The request field at fault, in OpenAI's spelling. */
   param: z.string().nullable(),
@@ -134,6 +137,9 @@ const pongFrameSchema = z.object({
   /** Bytes of kept prefixes, in memory and on disk. */
   prefix_cache_bytes: z.int().min(0).default(0),
   prefix_disk_bytes: z.int().min(0).default(0),
+  /** Bytes of kept images, outside of MLX, and of what the vision tower made of them. */
+  image_cache_bytes: z.int().min(0).default(0),
+  feature_cache_bytes: z.int().min(0).default(0),
   /** Tokens guessed by speculation so far, and how many of them were right. */
   drafted_tokens: z.int().min(0).default(0),
   accepted_tokens: z.int().min(0).default(0),

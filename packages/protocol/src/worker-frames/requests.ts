@@ -26,13 +26,32 @@ const speculationSchema = z.object({
   tokens: z.int().min(1).max(16),
 });
 
+/** Of vision models: where files of requests are, and within which limits they are decoded. */
+const mediaSettingsSchema = z.object({
+  /** Absolute path of the only folder that files of requests are opened in. */
+  spool_path: z.string(),
+  /** Pixels of the longer side of what the model is shown: larger images are made smaller. */
+  max_side: z.int().positive(),
+  /** Pixels of one image, before it is made smaller. */
+  max_pixels: z.int().positive(),
+  /** Pages of all documents of one request together. */
+  max_pdf_pages: z.int().positive(),
+  /** Dots per inch at which pages are drawn. */
+  pdf_dpi: z.int().min(36).max(600),
+  /** Bytes of decoded images kept for further requests; 0 keeps none. */
+  image_cache_bytes: z.int().min(0),
+  /** Bytes of what the vision tower made of images, kept for further requests; 0 keeps none. */
+  feature_cache_bytes: z.int().min(0),
+});
+export type MediaSettings = z.infer<typeof mediaSettingsSchema>;
+
 /** First request to a worker: load this model and keep it until the worker ends. */
 export const loadFrameSchema = z.object({
   type: z.literal('load'),
   /** Absolute path of a folder that holds config.json. */
   path: z.string(),
-  /** A model that generates text, or one that turns text into vectors. */
-  task: z.enum(['generate', 'embed']).default('generate'),
+  /** A model that generates text, one that is shown images also, or one that turns text into vectors. */
+  task: z.enum(['generate', 'vision', 'embed']).default('generate'),
   /** Absolute path of a LoRA adapter's folder; null for none. */
   adapter_path: z.string().nullable().default(null),
   /** Upper bound of prompt plus completion in tokens; null takes the model's own. */
@@ -50,6 +69,8 @@ export const loadFrameSchema = z.object({
     .default(null),
   prefix_cache: prefixCacheSchema.default({ memory_bytes: 0, disk_path: null, disk_bytes: 0 }),
   speculation: speculationSchema.default({ prompt_lookup: false, draft_path: null, tokens: 4 }),
+  /** For the task `vision`, which needs it. */
+  media: mediaSettingsSchema.nullable().default(null),
 });
 export type LoadFrame = z.infer<typeof loadFrameSchema>;
 

@@ -101,6 +101,8 @@ class Engine:
             "accepted_tokens": speculation.accepted if speculation else 0,
             "prefix_cache_bytes": self._prefixes.memory_bytes if self._prefixes else 0,
             "prefix_disk_bytes": self._prefixes.disk_bytes if self._prefixes else 0,
+            "image_cache_bytes": 0,
+            "feature_cache_bytes": 0,
         }
 
     def use(self, model: "TextModel", batch: "Batch") -> None:
@@ -213,6 +215,7 @@ class Engine:
                 "id": request.id,
                 "prompt_tokens": len(request.prompt),
                 "cached_tokens": cached_tokens,
+                "image_tokens": request.image_tokens,
             }
         )
 

@@ -31,6 +31,7 @@ class Request:
         "first_token_at",
         "frame",
         "grammar",
+        "image_tokens",
         "is_over",
         "max_tokens",
         "prompt",
@@ -47,6 +48,7 @@ class Request:
         self.prompt: list[int] = []
         self.beginnings = Beginnings()
         self.max_tokens = 0
+        self.image_tokens = 0
         self.grammar: Grammar | None = None
         self.constraint: Matcher | None = None
         self.reader: AnswerReader | PlainReader | None = None

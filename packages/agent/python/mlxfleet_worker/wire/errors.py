@@ -2,7 +2,7 @@
 
 from typing import Literal
 
-FailureKind = Literal["invalid", "context_length", "memory", "internal"]
+FailureKind = Literal["invalid", "context_length", "media", "media_too_large", "memory", "internal"]
 
 
 class RequestError(Exception):

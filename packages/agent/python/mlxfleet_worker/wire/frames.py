@@ -28,6 +28,19 @@ class SpeculationSettings:
 
 
 @dataclass(frozen=True, slots=True)
+class MediaSettings:
+    """Where files of requests are, and within which limits they are decoded. The agent's words: mediaSettingsSchema."""
+
+    spool_path: str
+    max_side: int
+    max_pixels: int
+    max_pdf_pages: int
+    pdf_dpi: int
+    image_cache_bytes: int
+    feature_cache_bytes: int
+
+
+@dataclass(frozen=True, slots=True)
 class LoadFrame:
     """Load the model in this folder and keep it until the worker ends."""
 
@@ -35,12 +48,14 @@ class LoadFrame:
     context_length: int | None
     memory_limit_bytes: int | None
     max_batch_size: int
-    task: Literal["generate", "embed"] = "generate"
+    task: Literal["generate", "vision", "embed"] = "generate"
     adapter_path: str | None = None
     wired_limit_bytes: int | None = None
     kv_bits: int | None = None
     prefix_cache: PrefixCacheSettings = PrefixCacheSettings()
     speculation: SpeculationSettings = SpeculationSettings()
+    media: MediaSettings | None = None
+    """For the task `vision`, which needs it."""
 
 
 @dataclass(frozen=True, slots=True)

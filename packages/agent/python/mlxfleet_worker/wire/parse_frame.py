@@ -17,6 +17,7 @@ from .frames import (
     GenerateFrame,
     JsonConstraint,
     LoadFrame,
+    MediaSettings,
     PingFrame,
     PrefixCacheSettings,
     RequestFrame,
@@ -98,17 +99,37 @@ def _load(frame: dict[str, Any]) -> LoadFrame:
     kv_bits = optional_whole_field(frame, "kv_bits")
     if kv_bits not in (None, 4, 8):
         raise RequestError("kv_bits must be 4 or 8.", "kv_bits")
+    task = choice_field(frame, "task", ("generate", "vision", "embed"), "generate")
+    media = _media_settings(frame.get("media"))
+    if task == "vision" and media is None:
+        raise RequestError("A vision model needs media.", "media")
     return LoadFrame(
         path=text_field(frame, "path"),
         context_length=optional_whole_field(frame, "context_length"),
         memory_limit_bytes=optional_whole_field(frame, "memory_limit_bytes"),
         max_batch_size=whole_field(frame, "max_batch_size", least=1),
-        task=choice_field(frame, "task", ("generate", "embed"), "generate"),
+        task=task,
         adapter_path=_optional_text(frame, "adapter_path"),
         wired_limit_bytes=optional_whole_field(frame, "wired_limit_bytes", least=0),
         kv_bits=kv_bits,
         prefix_cache=_prefix_cache(frame.get("prefix_cache")),
         speculation=_speculation(frame.get("speculation")),
+        media=media,
+    )
+
+
+def _media_settings(value: Any) -> MediaSettings | None:
+    if value is None:
+        return None
+    fields = _object(value, "media")
+    return MediaSettings(
+        spool_path=text_field(fields, "spool_path"),
+        max_side=whole_field(fields, "max_side", least=1),
+        max_pixels=whole_field(fields, "max_pixels", least=1),
+        max_pdf_pages=whole_field(fields, "max_pdf_pages", least=1),
+        pdf_dpi=whole_field(fields, "pdf_dpi", least=1),
+        image_cache_bytes=whole_field(fields, "image_cache_bytes", least=0),
+        feature_cache_bytes=whole_field(fields, "feature_cache_bytes", least=0),
     )
 
 

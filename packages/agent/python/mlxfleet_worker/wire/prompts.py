@@ -5,6 +5,7 @@ from typing import Any, NamedTuple
 
 from .errors import RequestError
 from .fields import replace_surrogates, text_field
+from .media import Media, parse_media
 
 
 @dataclass(frozen=True, slots=True)
@@ -16,6 +17,8 @@ class ChatPrompt:
     tools: list[dict[str, Any]] = field(default_factory=list)
     param: str = "messages"
     """The field of the request that they came in."""
+    media: list[Media] = field(default_factory=list)
+    """What parts `{"type": "media", "media": index}` of the messages stand for."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,8 +59,9 @@ def parse_prompt(value: Any) -> Prompt:
             if not isinstance(options, dict):
                 raise RequestError("template_options must be an object.")
             param = text_field(value, "param") if "param" in value else "messages"
-            messages = _messages(value.get("messages"), param)
-            return ChatPrompt(messages, replace_surrogates(options), _tools(value.get("tools")), param)
+            media = parse_media(value.get("media"))
+            messages = _messages(value.get("messages"), param, len(media))
+            return ChatPrompt(messages, replace_surrogates(options), _tools(value.get("tools")), param, media)
         case "text":
             return TextPrompt(replace_surrogates(text_field(value, "text", param="prompt")))
         case "tokens":
@@ -83,7 +87,7 @@ def _tools(value: Any) -> list[dict[str, Any]]:
     return replace_surrogates(value)
 
 
-def _messages(value: Any, param: str) -> list[dict[str, Any]]:
+def _messages(value: Any, param: str, media_count: int) -> list[dict[str, Any]]:
     if not isinstance(value, list) or not value:
         raise RequestError("messages must be a non-empty list.", param)
     messages = []
@@ -93,17 +97,30 @@ def _messages(value: Any, param: str) -> list[dict[str, Any]]:
         flat = dict(message)
         content = message.get("content")
         if isinstance(content, list):
-            flat["content"] = "".join(_text_part(part, param) for part in content)
+            flat["content"] = _parts(content, param, media_count)
         elif content is None:
             # Templates that join texts fail on none.
             flat["content"] = ""
         elif not isinstance(content, str):
-            raise RequestError("A message's content must be a text or a list of text parts.", param)
+            raise RequestError("A message's content must be a text or a list of parts.", param)
         messages.append(replace_surrogates(flat))
     return messages
 
 
-def _text_part(part: Any, param: str) -> str:
-    if isinstance(part, dict) and part.get("type") == "text" and isinstance(part.get("text"), str):
-        return part["text"]
-    raise RequestError("This model takes only text parts in a message's content.", param)
+def _parts(parts: list[Any], param: str, media_count: int) -> str | list[dict[str, Any]]:
+    """One text where there is nothing but text; else the parts, with what stands side by side joined."""
+    joined: list[dict[str, Any]] = []
+    for part in parts:
+        match part:
+            case {"type": "text", "text": str(text)}:
+                if joined and joined[-1]["type"] == "text":
+                    joined[-1]["text"] += text
+                else:
+                    joined.append({"type": "text", "text": text})
+            case {"type": "media", "media": int(index)} if 0 <= index < media_count:
+                joined.append({"type": "media", "media": index})
+            case _:
+                raise RequestError("A part of a message's content must be a text, or name one of the media.", param)
+    if any(part["type"] == "media" for part in joined):
+        return joined
+    return joined[0]["text"] if joined else ""

@@ -50,6 +50,7 @@ export function messagesPrompt(request: CountTokensRequest): ChatPrompt {
     kind: 'chat',
     messages: templateMessages(request),
     tools: toolDefinitions(given, { name: 'name', parameters: 'input_schema' }),
+    media: [],
     template_options: {
       ...thinkingOptions(request.thinking),
       ...(effort == null ? {} : { reasoning_effort: effort }),

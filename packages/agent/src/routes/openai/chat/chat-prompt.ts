@@ -26,6 +26,7 @@ export function chatPrompt(request: ChatPromptFields): Extract<Prompt, { kind: '
     messages: request.messages.map((message, index) => templateMessage(message, index, names)),
     tools: chatTools(request.tools),
     template_options: templateOptions(request),
+    media: [],
     param: 'messages',
   };
 }

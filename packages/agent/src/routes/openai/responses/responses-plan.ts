@@ -30,7 +30,7 @@ export function responsesPlan(
     reasoning_effort: request.reasoning?.effort,
   });
   return generationPlan(request, {
-    prompts: [{ kind: 'chat', messages, tools, template_options: options, param: 'input' }],
+    prompts: [{ kind: 'chat', messages, tools, template_options: options, media: [], param: 'input' }],
     maxTokens: request.max_output_tokens ?? null,
     priority,
     logprobs: logprobs(request),
