@@ -66,6 +66,7 @@ describe('docs/configuration.md', () => {
     ['## `defaults` and `hosts.<name>`', keysAt(...host)],
     ['### `api`', keysAt(...host, 'api')],
     ['### `rate_limit`', keysAt(...host, 'api', 'rate_limit')],
+    ['### `images`', keysAt(...host, 'images')],
     ['### `admin`', keysAt(...host, 'admin')],
     ['## `rollout`', keysAt('rollout')],
     ['## `models`', keysAt('models', 0)],

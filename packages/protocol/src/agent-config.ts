@@ -38,6 +38,28 @@ const agentModelSchema = z.strictObject({
     .prefault({}),
 });
 
+/** What requests may show a vision model; sizes are bytes of the files, after base64. */
+const imagesSchema = z.strictObject({
+  /** Whether images may be named by an http(s) URL, which the host then fetches. */
+  allow_urls: z.boolean().default(false),
+  max_images: z.int().min(1).max(DEFAULTS.images.mostImages).default(DEFAULTS.images.maxImages),
+  max_bytes: z.int().min(1).max(DEFAULTS.images.mostBytes).default(DEFAULTS.images.maxBytes),
+  /** Of one image, before it is made smaller. */
+  max_pixels: z.int().min(1).default(DEFAULTS.images.maxPixels),
+  /** Pixels of the longer side of what a model is shown; null decides by the host's memory. */
+  max_side: z.int().min(28).max(8192).nullable().default(null),
+  max_pdf_bytes: z.int().min(1).max(DEFAULTS.images.mostBytes).default(DEFAULTS.images.maxPdfBytes),
+  /** Of all documents of a request together. */
+  max_pdf_pages: z.int().min(1).max(1000).default(DEFAULTS.images.maxPdfPages),
+  /** Dots per inch at which pages are drawn, where a request does not say. */
+  pdf_dpi: z.int().min(36).max(600).default(DEFAULTS.images.pdfDpi),
+  /** Bytes of decoded images that each worker keeps; null decides by memory, 0 keeps none. */
+  image_cache_bytes: z.int().min(0).nullable().default(null),
+  /** Bytes of what the vision tower made of images; null decides by memory, 0 keeps none. */
+  feature_cache_bytes: z.int().min(0).nullable().default(null),
+});
+export type ImageSettings = z.infer<typeof imagesSchema>;
+
 /** `shared/config.yaml` on a host: written by a deploy from the inventory, read by the agent when it starts. */
 export const agentConfigSchema = z.strictObject({
   version: z.literal(1),
@@ -53,6 +75,7 @@ export const agentConfigSchema = z.strictObject({
       rate_limit: rateLimitSchema.nullable().default(null),
     })
     .prefault({}),
+  images: imagesSchema.prefault({}),
   admin: z.strictObject({ port: z.int().min(0).max(65_535).default(DEFAULTS.adminPort) }).prefault({}),
   models: z
     .array(agentModelSchema)

@@ -13,4 +13,20 @@ export const DEFAULTS = {
   rateLimit: { perMinute: 60, burst: 10 },
   /** Tokens that speculation guesses at once. */
   draftTokens: 4,
+  images: {
+    /** Of one request; documents count apart. */
+    maxImages: 5,
+    /** Bytes of one image, and of one document. */
+    maxBytes: 10_000_000,
+    maxPdfBytes: 32_000_000,
+    /** Of one image, before it is made smaller. */
+    maxPixels: 50_000_000,
+    /** Pages of all documents of a request together. */
+    maxPdfPages: 20,
+    /** Dots per inch at which pages are drawn. */
+    pdfDpi: 144,
+    /** What the settings can be raised to: a body in which all of it comes has to fit into one string. */
+    mostImages: 50,
+    mostBytes: 100_000_000,
+  },
 } as const;

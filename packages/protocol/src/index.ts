@@ -24,7 +24,7 @@ export {
   adminUnloadResponseSchema,
 } from './admin/unload.ts';
 export { type AdminWorker, type AdminWorkers, adminWorkersSchema } from './admin/workers.ts';
-export { type AgentConfig, agentConfigSchema, type RateLimit } from './agent-config.ts';
+export { type AgentConfig, agentConfigSchema, type ImageSettings, type RateLimit } from './agent-config.ts';
 export {
   type AnthropicContentBlock,
   type AnthropicMessageParam,

@@ -58,6 +58,55 @@ const apiSchema = z.strictObject({
     .meta({ description: 'Limit the requests of each key; false takes a limit of the defaults off' }),
 });
 
+/** A file's size limit: a limit of nothing would refuse every file. */
+const fileLimitSchema = sizeSchema.refine(
+  (bytes) => bytes >= 1 && bytes <= DEFAULTS.images.mostBytes,
+  `expected a size such as 10MB, of at most ${String(DEFAULTS.images.mostBytes / 1e6)}MB`,
+);
+
+const imagesSchema = z.strictObject({
+  allow_urls: z
+    .boolean()
+    .optional()
+    .meta({ description: 'Fetch images that are named by an http(s) URL', default: false }),
+  max_images: z.int().min(1).max(DEFAULTS.images.mostImages).optional().meta({
+    description: 'Images of one request; documents count apart',
+    default: DEFAULTS.images.maxImages,
+  }),
+  max_bytes: fileLimitSchema
+    .optional()
+    .meta({ description: 'Size of one image', default: DEFAULTS.images.maxBytes }),
+  max_pixels: z.int().min(1).optional().meta({
+    description: 'Pixels of one image, before it is made smaller',
+    default: DEFAULTS.images.maxPixels,
+  }),
+  max_side: z
+    .int()
+    .min(28)
+    .max(8192)
+    .optional()
+    .meta({ description: 'Pixels of the longer side of what a model is shown; default by RAM' }),
+  max_pdf_bytes: fileLimitSchema
+    .optional()
+    .meta({ description: 'Size of one document', default: DEFAULTS.images.maxPdfBytes }),
+  max_pdf_pages: z.int().min(1).max(1000).optional().meta({
+    description: 'Pages of all documents of one request together',
+    default: DEFAULTS.images.maxPdfPages,
+  }),
+  pdf_dpi: z
+    .int()
+    .min(36)
+    .max(600)
+    .optional()
+    .meta({ description: 'Dots per inch at which pages are drawn', default: DEFAULTS.images.pdfDpi }),
+  image_cache: sizeSchema
+    .optional()
+    .meta({ description: 'Memory for decoded images, of each vision model; default by RAM' }),
+  feature_cache: sizeSchema
+    .optional()
+    .meta({ description: 'Memory for images as the model sees them, of each vision model; default by RAM' }),
+});
+
 const adminSchema = z.strictObject({
   port: port
     .optional()
@@ -97,6 +146,7 @@ const hostSettings = {
     .optional()
     .meta({ description: 'Build the vision environment on this host', default: false }),
   api: apiSchema.optional(),
+  images: imagesSchema.optional(),
   admin: adminSchema.optional(),
   env: environmentSchema.optional().meta({ description: 'Environment of the agent and its workers' }),
   keep_releases: z

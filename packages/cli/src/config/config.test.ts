@@ -147,6 +147,23 @@ models:
     ]);
   });
 
+  test('limits of images are merged key by key and reach the agent as bytes', () => {
+    const tuned = parseInventory(
+      'i',
+      `
+version: 1
+defaults: { images: { max_bytes: 8MiB, max_side: 900, image_cache: off } }
+hosts: { a: {}, b: { images: { allow_urls: true, max_side: 640, max_pdf_bytes: 5MB, feature_cache: 1GB } } }
+`,
+    );
+    const [a, b] = resolveHosts(tuned).map((host) => host.agentConfig.images);
+    const common = { max_images: 5, max_bytes: 8 * 1024 ** 2, max_pdf_pages: 20, image_cache_bytes: 0 };
+    expect(a).toMatchObject({ ...common, allow_urls: false, max_side: 900, max_pdf_bytes: 32e6 });
+    expect(a).toMatchObject({ feature_cache_bytes: null, max_pixels: 50e6, pdf_dpi: 144 });
+    expect(b).toMatchObject({ ...common, allow_urls: true, max_side: 640, max_pdf_bytes: 5e6 });
+    expect(b).toMatchObject({ feature_cache_bytes: 1e9 });
+  });
+
   test('keys become hashes', async () => {
     const env = { KEY: 'one', PATH: process.env['PATH'] };
     const [studio] = await resolveHostsWithSecrets(inventory, ['studio'], { env });

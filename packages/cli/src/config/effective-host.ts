@@ -6,7 +6,7 @@ export interface EffectiveHost extends InventoryHost {
 }
 
 /**
- * One host with the inventory's defaults under it: `api` and `admin` are merged key by key, `env` variable by
+ * One host with the inventory's defaults under it: `api`, `images` and `admin` are merged key by key, `env` variable by
  * variable, everything else is replaced.
  */
 function effectiveHost(inventory: Inventory, name: string, host: InventoryHost): EffectiveHost {
@@ -16,6 +16,7 @@ function effectiveHost(inventory: Inventory, name: string, host: InventoryHost):
     ...host,
     name,
     api: { ...defaults.api, ...host.api },
+    images: { ...defaults.images, ...host.images },
     admin: { ...defaults.admin, ...host.admin },
     env: { ...inventory.env, ...defaults.env, ...host.env },
   };

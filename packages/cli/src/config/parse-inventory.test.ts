@@ -146,6 +146,21 @@ test.each<[string, string, RegExp]>([
     /:3:15 {2}models\[0\].id {2}expected the name of a folder under shared\/models, or organisation\/name, found "..\/..\/etc"$/,
   ],
   [
+    'an unknown key of the images',
+    'version: 1\nhosts: {a: {images: {max_image: 3}}}',
+    /hosts.a.images.max_image {2}unknown key {2}\(did you mean "max_images"\?\)/,
+  ],
+  [
+    'images without a byte',
+    'version: 1\nhosts: {a: {images: {max_bytes: off}}}',
+    /hosts.a.images.max_bytes {2}expected a size such as 10MB, of at most 100MB/,
+  ],
+  [
+    'documents that no body has room for',
+    'version: 1\nhosts: {a: {images: {max_pdf_bytes: 1GB}}}',
+    /hosts.a.images.max_pdf_bytes {2}expected a size such as 10MB, of at most 100MB/,
+  ],
+  [
     'a smoke-test model that is no id',
     'version: 1\nhosts: {a: {}}\nsmoke_test: {model: /etc}',
     /:3:21 {2}smoke_test.model {2}expected the name of a folder/,

@@ -34,6 +34,7 @@ function agentModels(inventory: Inventory, host: EffectiveHost): AgentConfig['mo
 
 function agentConfig(inventory: Inventory, host: EffectiveHost, keyHashes: readonly string[]): AgentConfig {
   const { port, bind, anonymous, keys, rate_limit: rateLimit = false } = host.api ?? {};
+  const { image_cache: imageCache, feature_cache: featureCache, ...images } = host.images ?? {};
   const hasKeys = (keys ?? []).length > 0;
   return agentConfigSchema.parse({
     version: 1,
@@ -45,6 +46,7 @@ function agentConfig(inventory: Inventory, host: EffectiveHost, keyHashes: reado
       key_hashes: keyHashes,
       rate_limit: rateLimit === false ? null : rateLimit,
     },
+    images: { ...images, image_cache_bytes: imageCache ?? null, feature_cache_bytes: featureCache ?? null },
     admin: host.admin?.port === undefined ? {} : { port: host.admin.port },
     models: agentModels(inventory, host),
   });
