@@ -5,7 +5,7 @@ import { ensureClientsEnvironment } from './lib/clients-environment.ts';
 import { passThrough } from './lib/command.ts';
 import { readJunit } from './lib/junit.ts';
 import { cacheFolder, checkout, workerSource } from './lib/paths.ts';
-import { ensureMiniLM, ensureSmolLM2, ensureTinyText } from './lib/models.ts';
+import { ensureMiniLM, ensureSmolLM2, ensureTinyText, ensureTinyVision } from './lib/models.ts';
 import { formatSeconds, say } from './lib/progress.ts';
 import { runMain, SetupError } from './lib/setup-error.ts';
 import { compiler, ensureSystemPrograms, fleetPrograms } from './lib/system-packages.ts';
@@ -38,6 +38,7 @@ const parts: readonly Part[] = [
       await ensureSmolLM2();
       await ensureVisionEnvironment();
       await ensureMiniLM();
+      await ensureTinyVision();
     },
     run: runPython,
   },
@@ -50,6 +51,7 @@ const parts: readonly Part[] = [
       await ensureSmolLM2();
       await ensureVisionEnvironment();
       await ensureMiniLM();
+      await ensureTinyVision();
       await ensureClientsEnvironment();
       await ensureWheelhouse();
     },

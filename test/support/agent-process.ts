@@ -12,7 +12,7 @@ import { ensureTextEnvironment } from '../../scripts/lib/text-environment.ts';
 import { ensureVisionEnvironment } from '../../scripts/lib/vision-environment.ts';
 import { agentNodeFlags } from './agent-node-flags.ts';
 import { freePorts } from './free-ports.ts';
-import { isEmbeddingModel, testModel, type TestModel } from './test-model.ts';
+import { needsVisionEnvironment, testModel, type TestModel } from './test-model.ts';
 
 export interface AgentOptions {
   /** Test models to place under its models root. */
@@ -112,7 +112,7 @@ export async function startAgent(options: AgentOptions): Promise<AgentProcess> {
 
 /** The environment is large: only agents that need it have it. */
 async function visionArguments(models: readonly TestModel[]): Promise<string[]> {
-  if (!models.some(isEmbeddingModel)) return [];
+  if (!models.some(needsVisionEnvironment)) return [];
   return ['--worker-vision-python', await ensureVisionEnvironment()];
 }
 

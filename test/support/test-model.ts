@@ -1,10 +1,18 @@
-import { ensureMiniLM, ensurePlainText, ensureSmolLM2, ensureTinyText } from '../../scripts/lib/models.ts';
+import path from 'node:path';
+import {
+  ensureMiniLM,
+  ensurePlainText,
+  ensureSmolLM2,
+  ensureTinyText,
+  ensureTinyVision,
+} from '../../scripts/lib/models.ts';
 
 const MAKERS = {
   'tiny-text': ensureTinyText,
   'plain-text': ensurePlainText,
   'SmolLM2-135M-Instruct': ensureSmolLM2,
   'all-MiniLM-L6-v2': ensureMiniLM,
+  'tiny-vision': async () => path.join(await ensureTinyVision(), 'qwen2-vl'),
 } as const;
 
 export type TestModel = keyof typeof MAKERS;
@@ -14,7 +22,9 @@ export function testModel(name: TestModel): Promise<string> {
   return MAKERS[name]();
 }
 
-/** Whether it turns text into vectors. */
-export function isEmbeddingModel(name: TestModel): boolean {
-  return name === 'all-MiniLM-L6-v2';
+const OF_VISION_ENVIRONMENT: ReadonlySet<TestModel> = new Set(['all-MiniLM-L6-v2', 'tiny-vision']);
+
+/** Whether its worker runs in the vision environment: it sees, or it turns text into vectors. */
+export function needsVisionEnvironment(name: TestModel): boolean {
+  return OF_VISION_ENVIRONMENT.has(name);
 }

@@ -1,6 +1,7 @@
 """Fixtures of the tests that run in the vision environment."""
 
 import os
+import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -22,6 +23,16 @@ def minilm() -> Path:
     folder = MODELS / "all-MiniLM-L6-v2"
     if not (folder / "config.json").exists():
         pytest.fail(f"{folder} is missing; `npm test` makes it, or set MLXFLEET_TEST_MODELS to a folder that has it")
+    return folder
+
+
+@pytest.fixture(scope="session")
+def vision_models(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Tiny vision models in a folder, each named by its family, such as qwen2-vl."""
+    folder = MODELS / "tiny-vision"
+    if not (folder / "qwen2-vl" / "config.json").exists():
+        folder = tmp_path_factory.mktemp("models") / "tiny-vision"
+        subprocess.run([sys.executable, CHECKOUT / "scripts" / "models" / "make_tiny_vision.py", folder], check=True)
     return folder
 
 

@@ -1,0 +1,115 @@
+"""Make tiny vision models with random weights and byte tokenizers, each with the parts and formats of a model family.
+
+Usage: python make_tiny_vision.py FOLDER [FAMILY...]. Each family becomes a folder in FOLDER; without names, all do.
+Needs mlx, mlx-vlm and tokenizers. The chat templates (chat_templates/vision/) are written for tests: they have the
+structure of the families' own, not their text. Another image gives other greedy text, as another order of images does.
+The same folders come out every time.
+"""
+
+import json
+import sys
+from pathlib import Path
+from typing import Any
+
+import mlx.core as mx
+from mlx.utils import tree_flatten
+from mlx_vlm.utils import get_model_and_args, update_module_configs
+from tokenizers import AddedToken, Tokenizer, decoders, models, pre_tokenizers
+from vision_families import FAMILIES, Json, VisionFamily
+
+TEMPLATES = Path(__file__).parent / "chat_templates" / "vision"
+
+WEIGHT_SCALE = 0.3
+"""Large enough that greedy output varies with prompt and image, and that no two logits are nearly equal."""
+
+SILENCE = 0.01
+"""Factor of the rows of tokens that no answer is to hold, such as the placeholder of an image. Not zero: norms before
+the layers bring their input embeddings back to size."""
+
+
+def make_tokenizer(family: VisionFamily) -> Tokenizer:
+    """One token for each byte, after the family's own tokens."""
+    vocabulary = (*family.special, *family.visible, *sorted(pre_tokenizers.ByteLevel.alphabet()))
+    tokenizer = Tokenizer(models.BPE(vocab={token: id for id, token in enumerate(vocabulary)}, merges=[]))
+    tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
+    tokenizer.decoder = decoders.ByteLevel()
+    tokenizer.add_special_tokens([AddedToken(token, special=True, normalized=False) for token in family.special])
+    tokenizer.add_tokens([AddedToken(token, special=False, normalized=False) for token in family.visible])
+    return tokenizer
+
+
+def make_config(family: VisionFamily, tokenizer: Tokenizer) -> Json:
+    """The model's config.json."""
+    ids = tokenizer.get_vocab()
+    config = family.config(ids)
+    for part in (config, *(config[place] for place in family.vocabulary_places)):
+        part["vocab_size"] = len(ids)
+    config["eos_token_id"] = [ids[token] for token in family.ends]
+    return config
+
+
+def initial_parameters(config: Json) -> dict[str, mx.array]:
+    """Parameters of the family's model by their names, as they are before anything is loaded."""
+    # Both calls write into what they are given.
+    config = json.loads(json.dumps(config))
+    package, _ = get_model_and_args(config)
+    for part in ("text_config", "vision_config"):
+        config.setdefault(part, {})
+    model_config = package.ModelConfig.from_dict(config)
+    model_config = update_module_configs(model_config, package, config, ["text", "vision", "projector"])
+    return dict(tree_flatten(package.Model(model_config).parameters()))
+
+
+def make_weights(family: VisionFamily, config: Json, tokenizer: Tokenizer) -> dict[str, mx.array]:
+    """Random matrices from the family's seed; norms and biases keep their initial values."""
+    mx.random.seed(family.seed)
+    weights = {
+        name: mx.random.normal(value.shape) * WEIGHT_SCALE if value.ndim > 1 else value
+        for name, value in initial_parameters(config).items()
+    }
+    weights[family.embedding] = weights[family.embedding] * family.embedding_scale
+    silent = [tokenizer.token_to_id(token) for token in family.special if token not in family.ends]
+    output = family.head or family.embedding
+    factors = mx.ones((weights[output].shape[0], 1))
+    factors[mx.array(silent)] = SILENCE
+    weights[output] = weights[output] * factors
+    return weights
+
+
+def tokenizer_config(family: VisionFamily) -> Json:
+    """The tokenizer's own file."""
+    return {
+        "tokenizer_class": "PreTrainedTokenizerFast",
+        "clean_up_tokenization_spaces": False,
+        "eos_token": family.ends[0],
+        "pad_token": family.pad,
+        **({"bos_token": family.begin} if family.begin else {}),
+        **({"extra_special_tokens": dict(family.named_tokens)} if family.named_tokens else {}),
+    }
+
+
+def make_family(name: str, folder: Path) -> None:
+    """Write the model folder of one family."""
+    family = FAMILIES[name]
+    folder.mkdir(parents=True, exist_ok=True)
+
+    def write(file: str, content: Any) -> None:
+        (folder / file).write_text(json.dumps(content, indent=1))
+
+    tokenizer = make_tokenizer(family)
+    tokenizer.save(str(folder / "tokenizer.json"))
+    write("tokenizer_config.json", tokenizer_config(family))
+    (folder / "chat_template.jinja").write_text((TEMPLATES / f"{name}.jinja").read_text())
+    config = make_config(family, tokenizer)
+    write("config.json", config)
+    write("generation_config.json", {"eos_token_id": config["eos_token_id"], "do_sample": False})
+    write("preprocessor_config.json", family.preprocessor)
+    if family.processor:
+        write("processor_config.json", family.processor)
+    weights = make_weights(family, config, tokenizer)
+    mx.save_safetensors(str(folder / "model.safetensors"), weights, metadata={"format": "mlx"})
+
+
+if __name__ == "__main__":
+    for name in sys.argv[2:] or FAMILIES:
+        make_family(name, Path(sys.argv[1]) / name)
