@@ -1,7 +1,7 @@
 import os from 'node:os';
 import { expect, test } from 'vitest';
 import type { ModelLocation } from '../catalog/catalog.ts';
-import { loadFailed, workerBroken } from './model-errors.ts';
+import { loadFailed, requestError, workerBroken } from './model-errors.ts';
 
 const LOCATION: ModelLocation = {
   id: 'mine',
@@ -39,3 +39,16 @@ test('a worker that rests says so with the last line of its log, unless that is 
   const same = workerBroken(LOCATION, { ...rest, message: MESSAGE, lastLine: MESSAGE });
   expect(same.message).toBe(`The worker of model 'mine' failed 5 times in a row and rests: ${SAID}`);
 });
+
+test.each([
+  ['media', 'INVALID_MEDIA', 400],
+  ['media_too_large', 'MEDIA_TOO_LARGE', 413],
+] as const)(
+  'what is wrong with an image is told without the folders of the host: %s',
+  (kind, code, status) => {
+    const param = 'messages.0.content.1';
+    const message = "cannot identify '/srv/root/shared/spool/0a1b'";
+    const error = requestError({ type: 'failed', id: '1', kind, message, param });
+    expect(error).toMatchObject({ code, status, param, message: "cannot identify '0a1b'" });
+  },
+);

@@ -15,6 +15,10 @@ export function requestError({ kind, message, param }: Extract<WorkerReply, { ty
       return new ApiError(API_ERRORS.INVALID_VALUE, message, { param });
     case 'context_length':
       return new ApiError(API_ERRORS.CONTEXT_LENGTH_EXCEEDED, message, { param });
+    case 'media':
+      return new ApiError(API_ERRORS.INVALID_MEDIA, publicReason(message), { param });
+    case 'media_too_large':
+      return new ApiError(API_ERRORS.MEDIA_TOO_LARGE, publicReason(message), { param });
     case 'memory':
       return new ApiError(API_ERRORS.MEMORY_EXHAUSTED, message, { param, retryAfter: MEMORY_RETRY_SECONDS });
     case 'internal':

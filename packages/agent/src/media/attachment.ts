@@ -1,0 +1,13 @@
+import type { Media } from '@mlxfleet/protocol';
+
+/** Where the bytes of an attachment are. */
+export type AttachmentSource =
+  /** A data URL, or an http(s) URL. */
+  | { readonly kind: 'url'; readonly url: string }
+  /** `mediaType` as the request says it; null where it says none. */
+  | { readonly kind: 'base64'; readonly data: string; readonly mediaType: string | null };
+
+/** An image or a document as a request gives it: nobody has looked at it yet. */
+export interface Attachment extends Pick<Media, 'kind' | 'param' | 'detail' | 'pages' | 'dpi'> {
+  readonly source: AttachmentSource;
+}
