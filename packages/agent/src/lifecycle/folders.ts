@@ -9,6 +9,8 @@ export interface Folders {
   readonly logs: string;
   readonly shared: string;
   readonly models: string;
+  /** Images and documents of requests, while they run. */
+  readonly spool: string;
 }
 
 /** @throws CodedError ROOT_UNUSABLE. */
@@ -19,6 +21,7 @@ export async function makeFolders(root: string): Promise<Folders> {
     logs: path.join(root, 'logs'),
     shared,
     models: path.join(shared, 'models'),
+    spool: path.join(shared, 'spool'),
   };
   try {
     await mkdir(root, { recursive: true, mode: 0o700 });

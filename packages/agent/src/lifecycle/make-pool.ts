@@ -3,6 +3,7 @@ import type { AgentServices } from '../agent-services.ts';
 import { PrefixDisk } from '../models/admission/prefix-disk.ts';
 import { ModelCatalog } from '../models/catalog/catalog.ts';
 import { Downloader } from '../models/downloads/downloader.ts';
+import { mediaSettings } from '../models/media-settings.ts';
 import { ModelPool } from '../models/model-pool.ts';
 import type { WorkerCommand } from '../workers/worker-process.ts';
 import type { AgentOptions } from './agent-options.ts';
@@ -32,7 +33,7 @@ export async function makePool(
   const prefixDisk = new PrefixDisk(path.join(folders.shared, 'state', 'prefix-cache'));
   const pool = new ModelPool({
     ...services,
-    catalog: makeCatalog(services, folders, hub),
+    catalog: makeCatalog(services, folders, hub, visionPython !== null),
     downloader: new Downloader(command, log, hub.isOffline),
     // A worker loads from a folder; with the hub out of reach it cannot wait for it by mistake.
     command: { ...command, environment: { ...command.environment, HF_HUB_OFFLINE: '1' } },
@@ -41,6 +42,7 @@ export async function makePool(
     memoryLimitBytes: facts.memoryLimitBytes,
     visionPython,
     prefixDisk,
+    media: mediaSettings(config.images, facts.totalMemoryBytes, folders.spool),
     readMemory: async () => await memory.readNow(),
     loadObstacle: () => verdict.loadObstacle,
     ...(options.workerTimes === undefined ? {} : { times: options.workerTimes }),
@@ -49,7 +51,12 @@ export async function makePool(
   return pool;
 }
 
-function makeCatalog({ config }: PoolServices, folders: Folders, hub: HubEnvironment): ModelCatalog {
+function makeCatalog(
+  { config }: PoolServices,
+  folders: Folders,
+  hub: HubEnvironment,
+  hasVisionEnvironment: boolean,
+): ModelCatalog {
   return new ModelCatalog({
     models: folders.models,
     caches: [hub.cache, hub.home],
@@ -57,5 +64,6 @@ function makeCatalog({ config }: PoolServices, folders: Folders, hub: HubEnviron
     aliases: config.models.flatMap(({ id, base, adapter }) => {
       return base === null || adapter === null ? [] : [{ id, base, adapter }];
     }),
+    hasVisionEnvironment,
   });
 }

@@ -24,6 +24,7 @@ function estimate(more: Partial<EstimateInput> = {}) {
     kvBits: null,
     prefixBytes: 0,
     task: 'generate',
+    vision: null,
     ...more,
   });
 }
@@ -63,5 +64,20 @@ describe('what a model will take', () => {
     expect(estimate({ draftShape: SHAPE }).workingSetBytes).toBe(2 * FULL);
     expect(estimate({ prefixBytes: GB }).totalBytes).toBe(estimate().totalBytes + GB);
     expect(estimate({ task: 'embed' }).workingSetBytes).toBe(0);
+  });
+
+  test('a vision model reads one image at a time, and keeps features', () => {
+    const shape = { width: 1280, innerWidth: 5120, patchSize: 14, imageSize: null };
+    const text = estimate();
+    const small = estimate({ task: 'vision', vision: { shape, maxSide: 56, featureCacheBytes: GB } });
+    expect(small).toEqual({ ...text, featureCacheBytes: GB, totalBytes: text.totalBytes + GB });
+    const large = estimate({ task: 'vision', vision: { shape, maxSide: 1024, featureCacheBytes: 0 } });
+    expect(large.activationBytes).toBe(74 ** 2 * (6 * 1280 + 2 * 5120) * 4 + 1024 ** 2 * 24);
+    const enlarged = { ...shape, imageSize: 1024 };
+    const fixed = estimate({
+      task: 'vision',
+      vision: { shape: enlarged, maxSide: 56, featureCacheBytes: 0 },
+    });
+    expect(fixed.activationBytes).toBe(large.activationBytes);
   });
 });

@@ -1,3 +1,6 @@
+import { layerElements } from './layer-elements.ts';
+import { visionActivationBytes, type VisionInput } from './vision-estimate.ts';
+
 /** The part of a model's architecture that decides how much memory it takes. Sizes of tensors in elements. */
 export interface ModelShape {
   /** Groups of layers that keep keys and values: elements for each token, and how many tokens they keep. */
@@ -31,7 +34,9 @@ export interface EstimateInput {
   /** Bytes that the configuration sets aside for kept prefixes; 0 where that is left to us. */
   readonly prefixBytes: number;
   /** Models that turn texts into vectors keep nothing between passes. */
-  readonly task: 'generate' | 'embed';
+  readonly task: 'generate' | 'vision' | 'embed';
+  /** Of a model that is shown images; null of others. */
+  readonly vision: VisionInput | null;
 }
 
 /** What a model is thought to take, bytes. */
@@ -39,9 +44,11 @@ export interface MemoryEstimate {
   readonly weightBytes: number;
   /** Keys and values of the requests that it should be able to serve at a time. */
   readonly workingSetBytes: number;
-  /** Intermediate results of one step. */
+  /** Intermediate results of one step, or of reading one image where that takes more. */
   readonly activationBytes: number;
   readonly prefixBytes: number;
+  /** What is kept of images. */
+  readonly featureCacheBytes: number;
   readonly totalBytes: number;
 }
 
@@ -57,25 +64,24 @@ const PREFILL_TOKENS = 2048;
 const WEIGHT_SLACK = 1.05;
 /** Quantised caches keep a scale and an offset of 16 bits for each group of 64 elements. */
 const BYTES_PER_GROUPED_ELEMENT = 4 / 64;
-/** Widths of the hidden state that live at the same time in a layer: residual, norm, queries, keys, values, output. */
-const HIDDEN_AT_ONCE = 6;
-/** Gate and value of the inner layer. */
-const INNER_AT_ONCE = 2;
 /** Distributions over the vocabulary are 32 bits wide, and sampling needs them twice. */
 const LOGIT_BYTES = 8;
 
 /** Admission's guess, until the worker says what the model really takes. Documented in docs/configuration.md. */
 export function estimateMemory(input: EstimateInput): MemoryEstimate {
-  const { shape, draftShape, maxBatchSize, prefixBytes } = input;
+  const { shape, draftShape, maxBatchSize, prefixBytes, vision } = input;
   const weightBytes = Math.ceil(input.weightBytes * WEIGHT_SLACK);
   const workingSetBytes = Math.ceil(
     workingSet(input, shape) + (draftShape === null ? 0 : workingSet(input, draftShape)),
   );
-  const perToken = HIDDEN_AT_ONCE * shape.hiddenSize + INNER_AT_ONCE * shape.intermediateSize;
-  const activationBytes =
+  const perToken = layerElements(shape.hiddenSize, shape.intermediateSize);
+  const stepBytes =
     PREFILL_TOKENS * perToken * shape.bytesPerElement + maxBatchSize * shape.vocabularySize * LOGIT_BYTES;
-  const totalBytes = weightBytes + workingSetBytes + activationBytes + prefixBytes;
-  return { weightBytes, workingSetBytes, activationBytes, prefixBytes, totalBytes };
+  // An image is read between two steps, never during one.
+  const activationBytes = Math.max(stepBytes, vision === null ? 0 : visionActivationBytes(vision));
+  const featureCacheBytes = vision?.featureCacheBytes ?? 0;
+  const totalBytes = weightBytes + workingSetBytes + activationBytes + prefixBytes + featureCacheBytes;
+  return { weightBytes, workingSetBytes, activationBytes, prefixBytes, featureCacheBytes, totalBytes };
 }
 
 function workingSet({ contextLength, maxBatchSize, kvBits, task }: EstimateInput, shape: ModelShape): number {

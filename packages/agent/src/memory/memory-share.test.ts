@@ -8,6 +8,7 @@ const ESTIMATE: MemoryEstimate = {
   workingSetBytes: 8,
   activationBytes: 2,
   prefixBytes: 0,
+  featureCacheBytes: 0,
   totalBytes: 40,
 };
 
@@ -32,6 +33,10 @@ describe('the share of a worker', () => {
   test('beside others, its estimate and an even part of what is left', () => {
     expect(share({ others: 2 }).memoryLimitBytes).toBe(60);
     expect(share({ others: 1, givenBytes: 20, promisedBytes: 20 }).memoryLimitBytes).toBe(50);
+  });
+
+  test('what is set aside for features of images is not for prefixes', () => {
+    expect(share({ estimate: { ...ESTIMATE, featureCacheBytes: 10 } }).prefixBytes).toBe(29);
   });
 
   test('never less than its estimate, where others were given everything', () => {
@@ -69,6 +74,7 @@ describe('the share of a worker', () => {
                 workingSetBytes: totalBytes,
                 activationBytes: 0,
                 prefixBytes: 0,
+                featureCacheBytes: 0,
                 totalBytes,
               },
               limitBytes,

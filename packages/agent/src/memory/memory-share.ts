@@ -41,16 +41,16 @@ export interface MemoryShare {
  * the others do not take. So shares can add up to more than the limit then; what really is held never does for long, as
  * the guard of memory shrinks caches, unloads idle models and then refuses.
  *
- * Of what is not weights or intermediate results, half may keep prefixes. The other half is for running requests.
+ * Of what is not weights, intermediate results or kept features of images, half may keep prefixes. The other half is for running requests.
  */
 export function memoryShare(input: ShareInput): MemoryShare {
   const { estimate, limitBytes, givenBytes, promisedBytes, others, taken, prefixBytes } = input;
-  const { totalBytes, weightBytes, activationBytes } = estimate;
+  const { totalBytes, weightBytes, activationBytes, featureCacheBytes } = estimate;
   const leftBeside = (bytes: number): number => Math.max(0, limitBytes - totalBytes - promisedBytes - bytes);
   const unused = taken === null ? 0 : leftBeside(taken.bytes) / (1 + others + taken.models);
   const headroom = Math.max(leftBeside(givenBytes) / (1 + others), unused);
   const memoryLimitBytes = Math.min(limitBytes, Math.floor(totalBytes + headroom));
-  const forTokens = Math.max(0, memoryLimitBytes - weightBytes - activationBytes);
+  const forTokens = Math.max(0, memoryLimitBytes - weightBytes - activationBytes - featureCacheBytes);
   return {
     memoryLimitBytes: Math.max(1, memoryLimitBytes),
     prefixBytes: Math.min(prefixBytes ?? Math.floor(forTokens / 2), forTokens),

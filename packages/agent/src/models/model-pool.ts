@@ -1,5 +1,5 @@
 import path from 'node:path';
-import type { AgentConfig } from '@mlxfleet/protocol';
+import type { AgentConfig, MediaSettings } from '@mlxfleet/protocol';
 import type { Logger } from 'pino';
 import { ApiError } from '../api-error.ts';
 import { API_ERRORS } from '../errors.ts';
@@ -31,7 +31,7 @@ export interface ModelPoolOptions {
   readonly downloader: Downloader;
   /** How the worker of a text model is started. */
   readonly command: WorkerCommand;
-  /** Absolute path of the interpreter of the vision environment, which embedding models need; null without one. */
+  /** Absolute path of the interpreter of the vision environment, which all but text models need; null without one. */
   readonly visionPython: string | null;
   /** Folder of the workers' logs. */
   readonly logs: string;
@@ -47,6 +47,8 @@ export interface ModelPoolOptions {
   /** Why nothing may be loaded now; null when it may. */
   readonly loadObstacle: () => string | null;
   readonly prefixDisk: PrefixDisk;
+  /** What workers of vision models are told of images. */
+  readonly media: MediaSettings;
   readonly times?: WorkerTimes;
 }
 
@@ -110,7 +112,7 @@ export class ModelPool {
   async estimate(location: ModelLocation): Promise<MemoryEstimate> {
     const settings = this.settings(location.id);
     const draft = settings.draft === null ? null : await this.find(settings.draft);
-    return await modelNeeds(location, settings, draft);
+    return await modelNeeds(location, settings, draft, this.#options.media);
   }
 
   /** Why a configured alias cannot be found; null for one that can, or that is none. */
@@ -265,7 +267,9 @@ export class ModelPool {
       location,
       settings: this.settings(location.id),
       command:
-        location.task === 'embed' && visionPython !== null ? { ...command, python: visionPython } : command,
+        location.task !== 'generate' && visionPython !== null
+          ? { ...command, python: visionPython }
+          : command,
       logFile: path.join(logs, `worker-${fileNameOf(location.id)}.log`),
       log: log.child({ model: location.id }),
       metrics,
@@ -289,10 +293,11 @@ export class ModelPool {
   }
 
   #environmentProblem({ id, task }: ModelLocation): ApiError | null {
-    if (task !== 'embed' || this.#options.visionPython !== null) return null;
+    if (task === 'generate' || this.#options.visionPython !== null) return null;
+    const what = task === 'embed' ? 'turns texts into vectors' : 'is shown images';
     return new ApiError(
       API_ERRORS.VISION_ENVIRONMENT_MISSING,
-      `The model '${id}' turns texts into vectors and runs in the vision environment, which this host does not have: set vision: true in the inventory and deploy again.`,
+      `The model '${id}' ${what} and runs in the vision environment, which this host does not have: set vision: true in the inventory and deploy again.`,
     );
   }
 

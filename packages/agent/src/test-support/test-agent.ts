@@ -7,6 +7,7 @@ import { afterEach } from 'vitest';
 import { type Agent, startAgent } from '../agent.ts';
 import type { AgentOptions } from '../lifecycle/agent-options.ts';
 import { WORKER_TIMES } from '../workers/worker-times.ts';
+import { safetensors } from './safetensors.ts';
 
 const FAKE_WORKER = path.resolve(import.meta.dirname, '../../../../test/fakes/fake-worker.mjs');
 
@@ -90,11 +91,16 @@ export function makeRoot(models: Readonly<Record<string, unknown>>): string {
   return root;
 }
 
-/** `weights` gives it a file of so many bytes. */
+/** `weights` gives it a file of so many bytes, `vision: true` makes it a model that is shown images. */
 function addModel(root: string, name: string, fake: unknown): void {
   const folder = path.join(root, 'shared', 'models', name);
   mkdirSync(folder, { recursive: true });
-  writeFileSync(path.join(folder, 'config.json'), JSON.stringify({ fake }));
+  const isVision = typeof fake === 'object' && fake !== null && 'vision' in fake && fake.vision === true;
+  const config = isVision ? { fake, vision_config: {} } : { fake };
+  writeFileSync(path.join(folder, 'config.json'), JSON.stringify(config));
+  if (isVision) {
+    writeFileSync(path.join(folder, 'model.safetensors'), safetensors(['vision_tower.weight']));
+  }
   if (typeof fake === 'object' && fake !== null && 'weights' in fake) {
     writeFileSync(path.join(folder, 'model.safetensors'), Buffer.alloc(Number(fake.weights)));
   }

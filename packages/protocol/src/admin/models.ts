@@ -6,7 +6,8 @@ import { modelStatusSchema } from './status.ts';
 const adminModelSchema = modelStatusSchema.extend({
   /** Whether its files are on this host. What they would tell is null while they are not. */
   present: z.boolean(),
-  task: z.enum(['generate', 'embed']).nullable(),
+  /** What it is for on this host: to generate text, to do so when shown images also, or to turn text into vectors. */
+  task: z.enum(['generate', 'vision', 'embed']).nullable(),
   /** Of an alias, the id of the model behind it and the name of its adapter; null otherwise. */
   base: z.string().nullable(),
   adapter: z.string().nullable(),

@@ -1,6 +1,7 @@
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
+import type { MediaSettings } from '@mlxfleet/protocol';
 import pino from 'pino';
 import { afterAll, describe, expect, test } from 'vitest';
 import type { Resident } from '../../memory/memory-room.ts';
@@ -28,6 +29,16 @@ const SETTINGS: ModelSettings = {
   prefixMemoryBytes: null,
   prefixDiskBytes: 0,
   wiredLimitBytes: null,
+};
+
+const MEDIA: MediaSettings = {
+  spool_path: '/spool',
+  max_side: 56,
+  max_pixels: 1000,
+  max_pdf_pages: 1,
+  pdf_dpi: 72,
+  image_cache_bytes: 2000,
+  feature_cache_bytes: 3000,
 };
 
 /** A model of so many thousand bytes, which count with a twentieth on top. */
@@ -60,6 +71,7 @@ class Host {
     },
     loadObstacle: () => this.obstacle,
     prefixDisk: new PrefixDisk(path.join(root, 'prefixes')),
+    media: MEDIA,
     log: pino({ level: 'silent' }),
     effects: {
       residents: () => this.residents,
@@ -95,6 +107,7 @@ describe('admission', () => {
       memoryLimitBytes: 1_000_000,
       prefixCache: { memory_bytes: 447_500, disk_path: null, disk_bytes: 0 },
       draftPath: null,
+      media: null,
     });
   });
 
@@ -187,6 +200,20 @@ describe('admission', () => {
       location: { ...location, task: 'embed' },
     });
     expect(limits.prefixCache).toEqual({ memory_bytes: 0, disk_path: null, disk_bytes: 0 });
+  });
+
+  test('a vision model is told of images; room is made for reading one, and for the features that it keeps', async () => {
+    const { location, ...rest } = model('seeing', 100);
+    const vision = { embed_dim: 8, hidden_size: 64, patch_size: 28 };
+    writeFileSync(path.join(location.path, 'config.json'), JSON.stringify({ vision_config: vision }));
+    const { bytes, limits } = await new Host().admission.admit({
+      ...rest,
+      location: { ...location, task: 'vision' },
+    });
+    const reading = 4 * (6 * 8 + 2 * 4 * 8) * 4 + 56 * 56 * 24;
+    expect(bytes).toBe(105_000 + reading + 3000);
+    expect(limits.media).toEqual(MEDIA);
+    expect(limits.prefixCache.memory_bytes).toBe((1_000_000 - bytes) / 2);
   });
 
   test('the draft model and the adapter count, and the worker is told where they are', async () => {

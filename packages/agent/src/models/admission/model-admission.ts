@@ -1,3 +1,4 @@
+import type { MediaSettings } from '@mlxfleet/protocol';
 import type { Logger } from 'pino';
 import { ApiError } from '../../api-error.ts';
 import { API_ERRORS } from '../../errors.ts';
@@ -37,6 +38,8 @@ export interface ModelAdmissionOptions {
   /** Why nothing may be loaded now; null when it may. */
   readonly loadObstacle: () => string | null;
   readonly prefixDisk: PrefixDisk;
+  /** What workers of vision models are told of images. */
+  readonly media: MediaSettings;
   readonly effects: AdmissionEffects;
   readonly log: Logger;
 }
@@ -68,12 +71,13 @@ export class ModelAdmission {
   async #admit({ location, settings, draft }: Applicant): Promise<Reservation> {
     const obstacle = this.#options.loadObstacle();
     if (obstacle !== null) throw refused(location.id, obstacle);
-    const estimate = await modelNeeds(location, settings, draft);
+    const { media } = this.#options;
+    const estimate = await modelNeeds(location, settings, draft, media);
     await this.#makeRoom(location.id, estimate.totalBytes);
     const share = await this.#share(location.id, settings, estimate);
     this.#given.set(location.id, share.memoryLimitBytes);
     // What turns texts into vectors keeps nothing of them.
-    const keepsPrefixes = location.task === 'generate' && share.prefixBytes > 0;
+    const keepsPrefixes = location.task !== 'embed' && share.prefixBytes > 0;
     const disk = await this.#options.prefixDisk.settings(
       location.id,
       keepsPrefixes ? settings.prefixDiskBytes : 0,
@@ -85,6 +89,7 @@ export class ModelAdmission {
         memoryLimitBytes: share.memoryLimitBytes,
         prefixCache: { memory_bytes: keepsPrefixes ? share.prefixBytes : 0, ...disk },
         draftPath: draft?.path ?? null,
+        media: location.task === 'vision' ? media : null,
       },
     };
   }
@@ -132,7 +137,9 @@ export class ModelAdmission {
     });
     const unlisted = [...coming].filter((other) => !configured.some(({ location }) => location.id === other));
     const needs = await Promise.all(
-      promised.map(async (other) => await modelNeeds(other.location, other.settings, other.draft)),
+      promised.map(async ({ location, settings: theirs, draft }) => {
+        return await modelNeeds(location, theirs, draft, this.#options.media);
+      }),
     );
     return memoryShare({
       estimate,

@@ -1,17 +1,20 @@
 import { stat } from 'node:fs/promises';
 import path from 'node:path';
+import type { MediaSettings } from '@mlxfleet/protocol';
 import { estimateMemory, type MemoryEstimate } from '../../memory/memory-estimate.ts';
 import type { ModelLocation } from '../catalog/catalog.ts';
 import { readModelConfig } from '../catalog/model-files.ts';
 import { weightBytes } from '../catalog/weight-files.ts';
 import type { ModelSettings } from '../model-settings.ts';
 import { modelShape } from './model-shape.ts';
+import { visionShape } from './vision-shape.ts';
 
-/** What a model is thought to take, from its files and its settings. */
+/** What a model is thought to take, from its files and its settings; `media` are those of vision models on this host. */
 export async function modelNeeds(
   location: ModelLocation,
   settings: ModelSettings,
   draft: ModelLocation | null,
+  media: MediaSettings,
 ): Promise<MemoryEstimate> {
   const [weights, adapter, draftWeights, config, draftConfig] = await Promise.all([
     weightBytes(location.path),
@@ -29,6 +32,14 @@ export async function modelNeeds(
     kvBits: settings.kvBits,
     prefixBytes: settings.prefixMemoryBytes ?? 0,
     task: location.task,
+    vision:
+      location.task === 'vision'
+        ? {
+            shape: visionShape(config),
+            maxSide: media.max_side,
+            featureCacheBytes: media.feature_cache_bytes,
+          }
+        : null,
   });
 }
 

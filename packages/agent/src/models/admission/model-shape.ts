@@ -1,4 +1,5 @@
 import type { LayerCache, ModelShape } from '../../memory/memory-estimate.ts';
+import { type Fields, record, size } from './config-fields.ts';
 
 /**
  * The shape of a model from its config.json, in the spellings of the families that mlx-lm loads. A foreign file: whatever it
@@ -9,10 +10,10 @@ export function modelShape(config: unknown): ModelShape {
   const text = outer['text_config'] ?? outer['llm_config'] ?? outer['language_config'];
   // Models with further senses hold their text model apart.
   const fields: Fields = text === undefined ? outer : { ...outer, ...record(text) };
-  const hiddenSize = number(fields, 'hidden_size', 'n_embd', 'd_model', 'dim') ?? 0;
+  const hiddenSize = size(fields, 'hidden_size', 'n_embd', 'd_model', 'dim') ?? 0;
   const kinds = layerKinds(fields);
   const elements = elementsPerToken(fields, hiddenSize);
-  const window = number(fields, 'sliding_window', 'sliding_window_size', 'attention_window_size');
+  const window = size(fields, 'sliding_window', 'sliding_window_size', 'attention_window_size');
   const count = (kind: LayerKind): number => kinds.filter((each) => each === kind).length;
   const caches: LayerCache[] = [
     { elementsPerToken: count('full') * elements, window: null },
@@ -23,13 +24,11 @@ export function modelShape(config: unknown): ModelShape {
     stateBytes: count('state') * stateBytes(fields, hiddenSize),
     hiddenSize,
     intermediateSize: intermediateSize(fields, hiddenSize),
-    vocabularySize: number(fields, 'vocab_size') ?? 0,
-    contextLength: number(fields, 'max_position_embeddings', 'n_positions', 'max_seq_len', 'seq_length'),
+    vocabularySize: size(fields, 'vocab_size') ?? 0,
+    contextLength: size(fields, 'max_position_embeddings', 'n_positions', 'max_seq_len', 'seq_length'),
     bytesPerElement: (fields['torch_dtype'] ?? fields['dtype']) === 'float32' ? 4 : 2,
   };
 }
-
-type Fields = Readonly<Record<string, unknown>>;
 
 /** What a layer keeps of a sequence: all tokens, the last ones, a state of constant size, or nothing. */
 type LayerKind = 'full' | 'window' | 'state' | 'nothing';
@@ -60,7 +59,7 @@ const RECURRENT = /^(mamba|mamba2|falcon_mamba|rwkv7)$/;
 const MOST_LAYERS = 2000;
 
 function layerKinds(fields: Fields): LayerKind[] {
-  const claimed = number(fields, 'num_hidden_layers', 'n_layer', 'n_layers', 'num_layers') ?? 0;
+  const claimed = size(fields, 'num_hidden_layers', 'n_layer', 'n_layers', 'num_layers') ?? 0;
   const layers = Math.min(claimed, MOST_LAYERS);
   const named = fields['layer_types'] ?? fields['layers_block_type'] ?? fields['block_types'];
   if (Array.isArray(named) && named.length > 0) {
@@ -81,26 +80,26 @@ function layerKinds(fields: Fields): LayerKind[] {
 
 /** One layer in so many attends to everything, at this place among them; what the others keep. */
 function fullEvery(fields: Fields): [period: number, offset: number, other: LayerKind] {
-  const interval = number(fields, 'full_attention_interval');
+  const interval = size(fields, 'full_attention_interval');
   if (interval !== null) return [interval, interval - 1, 'state'];
-  const jamba = number(fields, 'attn_layer_period');
-  if (jamba !== null) return [jamba, number(fields, 'attn_layer_offset') ?? 0, 'state'];
-  const pattern = number(fields, 'sliding_window_pattern');
-  if (pattern !== null && number(fields, 'sliding_window') !== null) return [pattern, pattern - 1, 'window'];
+  const jamba = size(fields, 'attn_layer_period');
+  if (jamba !== null) return [jamba, size(fields, 'attn_layer_offset') ?? 0, 'state'];
+  const pattern = size(fields, 'sliding_window_pattern');
+  if (pattern !== null && size(fields, 'sliding_window') !== null) return [pattern, pattern - 1, 'window'];
   return [1, 0, 'full'];
 }
 
 /** Keys and values of one token in one layer. */
 function elementsPerToken(fields: Fields, hiddenSize: number): number {
   // Multi-head latent attention keeps one compressed vector, and the part of the key that carries the position.
-  const latent = number(fields, 'kv_lora_rank');
-  if (latent !== null) return latent + (number(fields, 'qk_rope_head_dim') ?? 0);
-  const heads = number(fields, 'num_attention_heads', 'n_head', 'n_heads') ?? 0;
+  const latent = size(fields, 'kv_lora_rank');
+  if (latent !== null) return latent + (size(fields, 'qk_rope_head_dim') ?? 0);
+  const heads = size(fields, 'num_attention_heads', 'n_head', 'n_heads') ?? 0;
   const kept =
-    fields['multi_query'] === true ? 1 : (number(fields, 'num_key_value_heads', 'num_kv_heads') ?? heads);
-  const size = number(fields, 'head_dim') ?? (heads === 0 ? 0 : Math.ceil(hiddenSize / heads));
-  const valueSize = number(fields, 'v_head_dim') ?? size;
-  return kept * (size + valueSize);
+    fields['multi_query'] === true ? 1 : (size(fields, 'num_key_value_heads', 'num_kv_heads') ?? heads);
+  const keySize = size(fields, 'head_dim') ?? (heads === 0 ? 0 : Math.ceil(hiddenSize / heads));
+  const valueSize = size(fields, 'v_head_dim') ?? keySize;
+  return kept * (keySize + valueSize);
 }
 
 /** Numbers of 32 bits that a recurrent layer keeps for each dimension of the hidden state where it does not say better. */
@@ -112,35 +111,19 @@ function stateBytes(fields: Fields, hiddenSize: number): number {
   const mamba = product(fields, 'mamba_num_heads', 'mamba_head_dim', 'ssm_state_size');
   const granite = product(fields, 'mamba_n_heads', 'mamba_d_head', 'mamba_d_state');
   // Short convolutions keep a few past inputs only.
-  const convolution = number(fields, 'conv_L_cache');
+  const convolution = size(fields, 'conv_L_cache');
   if (convolution !== null) return convolution * hiddenSize * 4;
   return 4 * (linear ?? mamba ?? granite ?? STATE_PER_DIMENSION * hiddenSize);
 }
 
 /** Width that one token passes through: of a mixture the experts that it goes to. */
 function intermediateSize(fields: Fields, hiddenSize: number): number {
-  const dense = number(fields, 'intermediate_size', 'ffn_dim', 'n_inner') ?? 4 * hiddenSize;
-  const chosen = number(fields, 'num_experts_per_tok', 'num_experts_per_token') ?? 0;
-  return Math.max(dense, chosen * (number(fields, 'moe_intermediate_size') ?? 0));
+  const dense = size(fields, 'intermediate_size', 'ffn_dim', 'n_inner') ?? 4 * hiddenSize;
+  const chosen = size(fields, 'num_experts_per_tok', 'num_experts_per_token') ?? 0;
+  return Math.max(dense, chosen * (size(fields, 'moe_intermediate_size') ?? 0));
 }
 
 function product(fields: Fields, ...names: readonly string[]): number | null {
-  const factors = names.map((name) => number(fields, name));
+  const factors = names.map((name) => size(fields, name));
   return factors.reduce((result, factor) => (result === null || factor === null ? null : result * factor), 1);
-}
-
-/** More than any model has of anything; what is beyond is no size. */
-const LARGEST = 2 ** 31;
-
-/** The first of the fields that holds a size. */
-function number(fields: Fields, ...names: readonly string[]): number | null {
-  for (const name of names) {
-    const value = fields[name];
-    if (typeof value === 'number' && value >= 1 && value < LARGEST) return Math.floor(value);
-  }
-  return null;
-}
-
-function record(value: unknown): Fields {
-  return typeof value === 'object' && value !== null && !Array.isArray(value) ? { ...value } : {};
 }

@@ -1,4 +1,4 @@
-import type { PrefixCacheSettings } from '@mlxfleet/protocol';
+import type { MediaSettings, PrefixCacheSettings } from '@mlxfleet/protocol';
 
 /** What has been made sure of before a model is loaded. */
 export interface Reservation {
@@ -16,4 +16,6 @@ export interface LoadLimits {
   readonly prefixCache: PrefixCacheSettings;
   /** Folder of the draft model; null for none. */
   readonly draftPath: string | null;
+  /** Of a model that is shown images; null of others. */
+  readonly media: MediaSettings | null;
 }

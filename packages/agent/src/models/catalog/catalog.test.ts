@@ -2,6 +2,7 @@ import { mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { safetensors } from '../../test-support/safetensors.ts';
 import { ModelCatalog } from './catalog.ts';
 
 const root = mkdtempSync(path.join(tmpdir(), 'catalog-'));
@@ -66,7 +67,7 @@ afterAll(() => {
 
 const caches = [hub, path.join(models, 'hub'), '/nonexistent'];
 const adapters = path.join(root, 'adapters');
-const catalog = new ModelCatalog({ models, caches, adapters, aliases: [] });
+const catalog = new ModelCatalog({ models, caches, adapters, aliases: [], hasVisionEnvironment: true });
 
 test('lists folders with a config.json and complete cached models', async () => {
   const found = await catalog.list();
@@ -103,11 +104,28 @@ test('an embedding model is told by its files', async () => {
   rmSync(path.join(models, 'vectors'), { recursive: true });
 });
 
+test('a vision model is told by its weights: text conversions keep its config.json', async () => {
+  const on = (hasVisionEnvironment: boolean) =>
+    new ModelCatalog({ models, caches, adapters, aliases: [], hasVisionEnvironment });
+  write(path.join(models, 'seeing', 'config.json'), '{"model_type":"idefics3","vision_config":{}}');
+  const weights = path.join(models, 'seeing', 'model.safetensors');
+  writeFileSync(weights, safetensors(['language_model.lm_head.weight']));
+  expect((await on(true).find('seeing'))?.task).toBe('generate');
+  writeFileSync(weights, safetensors(['language_model.lm_head.weight', 'vision_tower.blocks.0.weight']));
+  expect((await on(true).find('seeing'))?.task).toBe('vision');
+  expect((await on(false).find('seeing'))?.task).toBe('vision');
+  write(path.join(models, 'seeing', 'config.json'), '{"model_type":"gemma3","vision_config":{}}');
+  expect((await on(true).find('seeing'))?.task).toBe('vision');
+  expect((await on(false).find('seeing'))?.task).toBe('generate');
+  rmSync(path.join(models, 'seeing'), { recursive: true });
+});
+
 describe('aliases', () => {
   const aliased = new ModelCatalog({
     models,
     caches,
     adapters,
+    hasVisionEnvironment: true,
     aliases: [
       { id: 'mine', base: 'plain', adapter: 'lora' },
       { id: 'org/mine', base: 'org/name', adapter: 'lora' },

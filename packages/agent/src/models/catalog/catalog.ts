@@ -12,6 +12,7 @@ export interface ModelLocation {
   readonly path: string;
   /** Unix seconds. */
   readonly createdAt: number;
+  /** On this host: one without the vision environment serves some vision models as text models. */
   readonly task: ModelTask;
   /** Of an alias, the id of the model behind it; null otherwise. */
   readonly base: string | null;
@@ -35,6 +36,8 @@ export interface ModelCatalogOptions {
   /** Folder of adapter folders. */
   readonly adapters: string;
   readonly aliases: readonly ModelAlias[];
+  /** Whether the host can run vision models as such. */
+  readonly hasVisionEnvironment: boolean;
 }
 
 /** A commit hash or a branch name without anything that climbs. */
@@ -55,12 +58,14 @@ export class ModelCatalog {
   readonly #caches: readonly string[];
   readonly #adapters: string;
   readonly #aliases: ReadonlyMap<string, ModelAlias>;
+  readonly #hasVisionEnvironment: boolean;
 
-  constructor({ models, caches, adapters, aliases }: ModelCatalogOptions) {
+  constructor({ models, caches, adapters, aliases, hasVisionEnvironment }: ModelCatalogOptions) {
     this.#root = models;
     this.#caches = caches;
     this.#adapters = adapters;
     this.#aliases = new Map(aliases.map((alias) => [alias.id, alias]));
+    this.#hasVisionEnvironment = hasVisionEnvironment;
   }
 
   /** The alias of this name; null when it is none. */
@@ -94,7 +99,7 @@ export class ModelCatalog {
   async #findModel(id: string): Promise<ModelLocation | null> {
     if (!isModelId(id)) return null;
     if (!id.includes('/')) {
-      const local = await locate(id, path.join(this.#root, id));
+      const local = await this.#locate(id, path.join(this.#root, id));
       if (local !== null) return local;
     }
     for (const cache of this.#caches) {
@@ -127,16 +132,17 @@ export class ModelCatalog {
     // Downloads write the reference and config.json long before the weights.
     if (await exists(path.join(folder, INCOMPLETE_MARK))) return null;
     const snapshot = path.join(folder, 'snapshots', revision);
-    const location = await locate(id, snapshot);
+    const location = await this.#locate(id, snapshot);
     return location !== null && (await holdsAllWeights(snapshot)) ? location : null;
   }
-}
 
-async function locate(id: string, folder: string): Promise<ModelLocation | null> {
-  const config = await stat(path.join(folder, 'config.json')).catch(() => null);
-  if (config?.isFile() !== true) return null;
-  const createdAt = Math.floor(config.mtimeMs / 1000);
-  return { id, path: folder, createdAt, task: await readModelTask(folder), base: null, adapterPath: null };
+  async #locate(id: string, folder: string): Promise<ModelLocation | null> {
+    const config = await stat(path.join(folder, 'config.json')).catch(() => null);
+    if (config?.isFile() !== true) return null;
+    const createdAt = Math.floor(config.mtimeMs / 1000);
+    const task = await readModelTask(folder, this.#hasVisionEnvironment);
+    return { id, path: folder, createdAt, task, base: null, adapterPath: null };
+  }
 }
 
 async function names(folder: string): Promise<string[]> {

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { modelTask, type ModelTask } from './model-task.ts';
+import { modelTask, type ModelTask, taskOnHost } from './model-task.ts';
 
 const POOLED = [
   { idx: 0, type: 'sentence_transformers.models.Transformer' },
@@ -24,5 +24,22 @@ test.each<[string, unknown, unknown, boolean, ModelTask]>([
   ['no configuration', null, null, false, 'generate'],
   ['nonsense', { model_type: 5, architectures: 'BertModel' }, { type: 'x.Pooling' }, false, 'generate'],
 ])('%s', (_, config, modules, hasPooling, task) => {
-  expect(modelTask({ config, modules, hasPooling })).toBe(task);
+  expect(modelTask({ config, modules, hasPooling, hasVisionTower: false })).toBe(task);
+});
+
+test.each<[string, unknown, unknown, ModelTask]>([
+  ['generates where its weights can see', { model_type: 'qwen2_vl' }, null, 'vision'],
+  ['that pools gives vectors', { model_type: 'qwen2_vl' }, POOLED, 'embed'],
+])('a model with a vision tower %s', (_, config, modules, task) => {
+  expect(modelTask({ config, modules, hasPooling: false, hasVisionTower: true })).toBe(task);
+});
+
+test('a host without the vision environment serves the text of families that mlx-lm knows', () => {
+  const gemma = { model_type: 'gemma3' };
+  expect(taskOnHost('vision', gemma, true)).toBe('vision');
+  expect(taskOnHost('vision', gemma, false)).toBe('generate');
+  for (const config of [{ model_type: 'idefics3' }, {}, null]) {
+    expect(taskOnHost('vision', config, false)).toBe('vision');
+  }
+  expect(taskOnHost('embed', gemma, false)).toBe('embed');
 });

@@ -1,7 +1,7 @@
 import { field } from '../../field.ts';
 
-/** What a model is for: to go on with a text, or to turn one into a vector. */
-export type ModelTask = 'generate' | 'embed';
+/** What a model is for: to go on with a text, the same with images in it, or to turn a text into a vector. */
+export type ModelTask = 'generate' | 'vision' | 'embed';
 
 /** Files of a model's folder that tell its task, parsed; null where they are missing or no JSON. */
 export interface TaskFiles {
@@ -11,6 +11,8 @@ export interface TaskFiles {
   readonly modules: unknown;
   /** Whether there is 1_Pooling/config.json. */
   readonly hasPooling: boolean;
+  /** Whether its weights hold what reads images. Text conversions of such models leave that out, and keep the config.json. */
+  readonly hasVisionTower: boolean;
 }
 
 /** Values of `model_type` whose models read in both directions: none of them can go on with a text. */
@@ -38,13 +40,29 @@ const ENCODERS: ReadonlySet<string> = new Set([
  * By the sentence-transformers files first: a decoder that was made an embedding model looks like any other in its
  * config.json. Then by the architecture.
  */
-export function modelTask({ config, modules, hasPooling }: TaskFiles): ModelTask {
+export function modelTask({ config, modules, hasPooling, hasVisionTower }: TaskFiles): ModelTask {
   if (hasPooling || isPooled(modules)) return 'embed';
   const type = field(config, 'model_type');
   if (typeof type === 'string' && ENCODERS.has(type.toLowerCase())) return 'embed';
   const architectures = field(config, 'architectures');
   const names = Array.isArray(architectures) ? architectures : [];
-  return names.some((name) => typeof name === 'string' && isEncoder(name)) ? 'embed' : 'generate';
+  if (names.some((name) => typeof name === 'string' && isEncoder(name))) return 'embed';
+  return hasVisionTower ? 'vision' : 'generate';
+}
+
+/**
+ * Families that mlx-lm loads as text models, with the weights of their vision towers left out: `model_type` of config.json.
+ * The rest of the vision models need mlx-vlm. test/e2e/serving/vision-as-text.test.ts has mlx-lm load each of them.
+ */
+export const TEXT_OF_VISION_FAMILIES: ReadonlySet<string> = new Set(['gemma3']);
+
+/**
+ * A host without the vision environment serves the text of a vision model where its text environment can: it did so before it
+ * knew of images, and a deploy must not take from it what it serves.
+ */
+export function taskOnHost(task: ModelTask, config: unknown, hasVisionEnvironment: boolean): ModelTask {
+  if (task !== 'vision' || hasVisionEnvironment) return task;
+  return TEXT_OF_VISION_FAMILIES.has(String(field(config, 'model_type'))) ? 'generate' : 'vision';
 }
 
 /** Names such as BertModel, XLMRobertaModel, NomicBertModel and ModernBertForMaskedLM. */

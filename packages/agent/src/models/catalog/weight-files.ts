@@ -1,7 +1,7 @@
-import { readdir, readFile, stat } from 'node:fs/promises';
+import { readdir, stat } from 'node:fs/promises';
 import path from 'node:path';
+import { readWeightIndex } from './weight-index.ts';
 
-const INDEX = 'model.safetensors.index.json';
 /** A part of a model that says of how many parts it is one. */
 const SHARD = /-\d+-of-(\d+)\.safetensors$/;
 
@@ -18,8 +18,10 @@ export async function weightBytes(folder: string): Promise<number> {
 export async function holdsAllWeights(folder: string): Promise<boolean> {
   const present = await weightSizes(folder);
   if (present.size === 0) return false;
-  const named = await indexedFiles(folder);
-  if (named !== null) return [...named].every((name) => typeof name === 'string' && present.has(name));
+  const index = await readWeightIndex(folder);
+  if (index !== null) {
+    return Object.values(index).every((name) => typeof name === 'string' && present.has(name));
+  }
   const shards = [...present.keys()]
     .map((name) => SHARD.exec(name)?.[1])
     .filter((count) => count !== undefined);
@@ -37,19 +39,4 @@ async function weightSizes(folder: string): Promise<Map<string, number>> {
     }),
   );
   return sizes;
-}
-
-/** The weights files that the index names; null without an index, or with one that is none. */
-async function indexedFiles(folder: string): Promise<Set<unknown> | null> {
-  try {
-    const index: unknown = JSON.parse(await readFile(path.join(folder, INDEX), 'utf8'));
-    const map = isObject(index) ? index['weight_map'] : null;
-    return isObject(map) ? new Set(Object.values(map)) : null;
-  } catch {
-    return null;
-  }
-}
-
-function isObject(value: unknown): value is Record<string, unknown> {
-  return typeof value === 'object' && value !== null;
 }

@@ -158,6 +158,7 @@ test('the program that downloads marks the model until its last file is there', 
     models: '/nonexistent',
     caches: [cache],
     adapters: '/nonexistent',
+    hasVisionEnvironment: false,
     aliases: [],
   });
   await expect(program({ FAKE_HUB_FAILS: 'yes' }).download('org/program')).rejects.toThrow('ConnectionError');

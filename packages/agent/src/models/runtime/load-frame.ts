@@ -21,6 +21,6 @@ export function loadFrame(location: ModelLocation, settings: ModelSettings, limi
       draft_path: limits.draftPath,
       tokens: settings.draftTokens,
     },
-    media: null,
+    media: limits.media,
   };
 }

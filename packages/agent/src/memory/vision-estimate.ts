@@ -1,0 +1,37 @@
+import { layerElements } from './layer-elements.ts';
+
+/** The part of a vision tower's architecture that decides how much memory it takes to read an image. Sizes in elements. */
+export interface VisionShape {
+  readonly width: number;
+  /** Of the inner layers. */
+  readonly innerWidth: number;
+  /** Pixels of the side of one patch. */
+  readonly patchSize: number;
+  /** Pixels of the side of the images that it was made for, to which some models enlarge smaller ones; null says nothing. */
+  readonly imageSize: number | null;
+}
+
+/** What reads images: the tower, and how large the images are. */
+export interface VisionInput {
+  readonly shape: VisionShape;
+  /** Pixels of the longer side of what the model is shown. */
+  readonly maxSide: number;
+  /** Bytes of kept features. */
+  readonly featureCacheBytes: number;
+}
+
+/** Towers compute in 16 bits, but several keep the residual, or the patches, in 32. */
+const ELEMENT_BYTES = 4;
+/** Colours of a pixel as 32-bit floats: the image as the processor hands it over, and cut into patches. */
+const PIXEL_BYTES = 2 * 3 * 4;
+
+/**
+ * Bytes of intermediate results while one square image of the largest size is read, image by image, in a pass of one layer
+ * at a time. MLX's fused attention keeps no matrix of all patches by all patches.
+ */
+export function visionActivationBytes({ shape, maxSide }: VisionInput): number {
+  const side = Math.max(maxSide, shape.imageSize ?? 0);
+  const patches = Math.ceil(side / shape.patchSize) ** 2;
+  const perPatch = layerElements(shape.width, shape.innerWidth);
+  return patches * perPatch * ELEMENT_BYTES + side * side * PIXEL_BYTES;
+}
