@@ -12,6 +12,7 @@ ARROWS: dict[str, set[str]] = {
     "wire": set(),
     "caches": set(),
     "tokens": {"wire"},
+    "images": {"wire"},
     "constraints": {"wire"},
     "chat": {"wire", "tokens", "constraints"},
     "model": {"wire", "tokens", "constraints", "chat"},

@@ -1,0 +1,129 @@
+"""Turns the media of a prompt into pixels."""
+
+import time
+from collections.abc import Callable
+from typing import Any
+
+from ..log import log
+from ..wire.errors import RequestError
+from ..wire.frames import MediaSettings
+from ..wire.media import Media
+from .cache import ImageCache
+from .decoded import DecodedImage, image_key, page_key
+from .limits import LOW_DETAIL_SIDE, Limits
+from .pages import asked_pages
+from .refusal import RefusalError
+from .side_process import Answer, EndedError, SideProcess, UnavailableError
+
+
+class ImageDecoder:
+    """Decodes in a side process, and keeps what it decoded. `decode` belongs to one thread at a time."""
+
+    def __init__(self, settings: MediaSettings, limits: Limits | None = None) -> None:
+        """Take note; the process starts with the first file that is not kept."""
+        self._settings = settings
+        self._limits = limits or Limits()
+        self._process = SideProcess(settings, self._limits)
+        self._cache = ImageCache(settings.image_cache_bytes)
+
+    @property
+    def cache_bytes(self) -> int:
+        """Bytes of the decoded images that are kept. Safe from any thread."""
+        return self._cache.bytes
+
+    def shrink(self, limit: int) -> None:
+        """Let go the images beyond so many bytes, this once. Safe from any thread."""
+        self._cache.shrink(limit)
+
+    def close(self) -> None:
+        """End the process."""
+        self._process.close()
+
+    def decode(self, media: list[Media], is_cancelled: Callable[[], bool]) -> list[list[DecodedImage]]:
+        """For each medium its image, or its pages in the order in which they are asked for.
+
+        An empty list when the request is cancelled, which is looked at between images: one takes at most
+        `Limits.cpu_seconds`. Raises RequestError: `media` for what cannot be decoded, `media_too_large`, and
+        `internal` where the process cannot be had or the file is not there.
+        """
+        deadline = time.monotonic() + self._limits.wall_seconds
+        work = _Work(self._settings, self._process, self._cache, deadline)
+        pages = work.pages(media, is_cancelled)
+        decoded: list[list[DecodedImage]] = []
+        for medium, numbers in zip(media, pages, strict=False):
+            images: list[DecodedImage] = []
+            for number in numbers:
+                if is_cancelled():
+                    return []
+                images.append(work.image(medium, number, last=number == numbers[-1]))
+            decoded.append(images)
+        return decoded if len(decoded) == len(media) else []
+
+
+class _Work:
+    """One request's. An image that it shows twice is decoded once, kept or not."""
+
+    def __init__(self, settings: MediaSettings, process: SideProcess, cache: ImageCache, deadline: float) -> None:
+        self._settings = settings
+        self._process = process
+        self._cache = cache
+        self._deadline = deadline
+        self._done: dict[str, DecodedImage] = {}
+
+    def pages(self, media: list[Media], is_cancelled: Callable[[], bool]) -> list[list[int]]:
+        """The pages of each medium, 0 for an image; of fewer media when the request is cancelled.
+
+        All are known before the first is drawn: a request with too many costs nothing else.
+        """
+        left = most = self._settings.max_pdf_pages
+        pages: list[list[int]] = []
+        for medium in media:
+            if is_cancelled():
+                break
+            if medium.kind == "image":
+                pages.append([0])
+                continue
+            pages.append(asked_pages(medium, self._page_count(medium), left, most))
+            left -= len(pages[-1])
+        return pages
+
+    def image(self, medium: Media, page: int, last: bool) -> DecodedImage:
+        """The image, or a page: the last one that is asked for lets the document go."""
+        settings = self._settings
+        if medium.kind == "image":
+            side = min(LOW_DETAIL_SIDE, settings.max_side) if medium.detail == "low" else settings.max_side
+            key = image_key(medium.sha256, side)
+            request = {"task": "image", "path": medium.path, "side": side}
+        else:
+            dpi = settings.pdf_dpi if medium.dpi is None else medium.dpi
+            key = page_key(medium.sha256, page, dpi, settings.max_side, settings.max_pixels)
+            request = {"task": "page", "path": medium.path, "sha256": medium.sha256, "page": page, "dpi": dpi}
+            request |= {"side": settings.max_side, "last": last}
+        image = self._done.get(key) or self._cache.image(key)
+        if image is None:
+            answer = self._ask(medium, request)
+            image = DecodedImage(answer.fields["width"], answer.fields["height"], answer.rgb, key)
+            self._cache.keep(image)
+        self._done[key] = image
+        return image
+
+    def _page_count(self, medium: Media) -> int:
+        count = self._cache.page_count(medium.sha256)
+        if count is None:
+            answer = self._ask(medium, {"task": "count", "path": medium.path, "sha256": medium.sha256})
+            count = int(answer.fields["count"])
+            self._cache.keep_page_count(medium.sha256, count)
+        return count
+
+    def _ask(self, medium: Media, request: dict[str, Any]) -> Answer:
+        """The answer. Raises RequestError."""
+        name = "image" if medium.kind == "image" else "document"
+        try:
+            return self._process.ask(request, self._deadline)
+        except RefusalError as error:
+            raise RequestError(error.message, medium.param, error.kind) from error
+        except EndedError as error:
+            raise RequestError(f"The {name} {error}.", medium.param, "media") from error
+        except UnavailableError as error:
+            log(f"The process that decodes images could not be started: {error}")
+            raise RequestError(f"The {name} could not be decoded now.", medium.param, "internal") from error

@@ -1,0 +1,203 @@
+"""The worker's side of the process that decodes: started when needed, ended when not, replaced when lost."""
+
+import contextlib
+import json
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, get_args
+
+from ..wire.frames import MediaSettings
+from .limits import MEMORY_EXIT_CODE, Limits, memory_bytes
+from .refusal import RefusalError, RefusalKind
+
+PACKAGE_ROOT = Path(__file__).parents[2]
+
+MAX_HEADER_BYTES = 4096
+
+KEPT_VARIABLES = ("LD_LIBRARY_PATH", "PYTHONDONTWRITEBYTECODE", "PYTHONHOME", "PYTHONPYCACHEPREFIX")
+"""What an interpreter may need to start. The worker's others are nothing to a process that reads files of strangers."""
+
+
+class UnavailableError(Exception):
+    """The process could not be started, which says nothing about the file."""
+
+
+class EndedError(Exception):
+    """The process ended over a file. The message completes "The image … "."""
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """`fields` of the line, and the RGB that came with it."""
+
+    fields: dict[str, Any]
+    rgb: bytes
+
+
+class SideProcess:
+    """Called by any thread, one at a time."""
+
+    def __init__(self, settings: MediaSettings, limits: Limits) -> None:
+        """Take note; nothing is started."""
+        self._limits = limits
+        self._max_pixels = settings.max_pixels
+        self._first_line = {
+            "spool": settings.spool_path,
+            "max_pixels": settings.max_pixels,
+            "memory_bytes": memory_bytes(settings.max_pixels),
+            "cpu_seconds": limits.cpu_seconds,
+        }
+        self._lock = threading.Lock()
+        self._process: subprocess.Popen[bytes] | None = None
+        self._idle: threading.Timer | None = None
+
+    def ask(self, request: dict[str, Any], deadline: float) -> Answer:
+        """The answer to one request, until this time of the monotonic clock.
+
+        Raises RefusalError, EndedError and UnavailableError.
+        """
+        with self._lock:
+            if self._idle is not None:
+                self._idle.cancel()
+            try:
+                return self._exchange(json.dumps(request).encode() + b"\n", deadline)
+            finally:
+                self._idle = threading.Timer(self._limits.idle_seconds, self.close)
+                self._idle.daemon = True
+                self._idle.start()
+
+    def close(self) -> None:
+        """End the process; the next request starts another one."""
+        with self._lock:
+            self._end()
+
+    def _exchange(self, line: bytes, deadline: float) -> Answer:
+        process = self._sent(line)
+        with _killed_at(process, deadline) as overdue:
+            answer = _read_answer(process, self._max_pixels)
+        if overdue.is_set():
+            self._end()
+            raise EndedError("takes too long to decode")
+        if answer is None:
+            self._raise_end(process)
+        if "error" in answer.fields:
+            raise _refusal(answer.fields)
+        return answer
+
+    def _sent(self, line: bytes) -> subprocess.Popen[bytes]:
+        """A process that has been given this line. One that ended since the last request is replaced."""
+        for _ in range(2):
+            process = self._running()
+            assert process.stdin is not None
+            with contextlib.suppress(OSError):
+                process.stdin.write(line)
+                process.stdin.flush()
+                return process
+            self._end()
+        raise UnavailableError("it takes no requests")
+
+    def _raise_end(self, process: subprocess.Popen[bytes]) -> None:
+        process.kill()
+        code = process.wait()
+        self._end()
+        if code == -signal.SIGPROF:
+            raise EndedError("takes too long to decode")
+        if code == MEMORY_EXIT_CODE:
+            raise EndedError("takes too much memory to decode")
+        raise EndedError("could not be decoded: it ended the decoder")
+
+    def _running(self) -> subprocess.Popen[bytes]:
+        if self._process is not None and self._process.poll() is None:
+            return self._process
+        self._end()
+        try:
+            return self._started()
+        except UnavailableError:
+            self._end()
+            return self._started()
+
+    def _started(self) -> subprocess.Popen[bytes]:
+        kept = {name: os.environ[name] for name in KEPT_VARIABLES if name in os.environ}
+        try:
+            self._process = process = subprocess.Popen(
+                [sys.executable, "-P", "-s", "-W", "ignore", "-m", f"{__package__}.process"],
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.DEVNULL,
+                cwd="/",
+                env={**kept, "PYTHONPATH": str(PACKAGE_ROOT)},
+            )
+            assert process.stdin is not None
+            with _killed_at(process, time.monotonic() + self._limits.start_seconds):
+                process.stdin.write(json.dumps(self._first_line).encode() + b"\n")
+                process.stdin.flush()
+                answer = _read_answer(process, self._max_pixels)
+        except OSError as error:
+            raise UnavailableError(str(error)) from error
+        if answer is None or "ready" not in answer.fields:
+            raise UnavailableError("it did not become ready")
+        return process
+
+    def _end(self) -> None:
+        process, self._process = self._process, None
+        if process is None:
+            return
+        process.kill()
+        process.wait()
+        for pipe in (process.stdin, process.stdout):
+            # What could not be written is written again when it closes.
+            with contextlib.suppress(OSError):
+                if pipe is not None:
+                    pipe.close()
+
+
+@contextmanager
+def _killed_at(process: subprocess.Popen[bytes], deadline: float) -> Iterator[threading.Event]:
+    """Kill the process at this time of the monotonic clock, which sets the event."""
+    overdue = threading.Event()
+
+    def give_up() -> None:
+        overdue.set()
+        process.kill()
+
+    timer = threading.Timer(max(0.0, deadline - time.monotonic()), give_up)
+    timer.daemon = True
+    timer.start()
+    try:
+        yield overdue
+    finally:
+        timer.cancel()
+        # A kill that has begun must not hit the next request.
+        timer.join()
+
+
+def _read_answer(process: subprocess.Popen[bytes], max_pixels: int) -> Answer | None:
+    """An answer, or None when the process ended or wrote another thing: a file may have taken it over."""
+    assert process.stdout is not None
+    line = process.stdout.readline(MAX_HEADER_BYTES)
+    try:
+        fields = json.loads(line) if line.endswith(b"\n") else None
+    except ValueError:
+        return None
+    if not isinstance(fields, dict):
+        return None
+    if "width" not in fields:
+        return Answer(fields, b"")
+    width, height = fields["width"], fields.get("height")
+    if not (type(width) is type(height) is int and width > 0 and height > 0 and width * height <= max_pixels):
+        return None
+    rgb = process.stdout.read(3 * width * height)
+    return Answer(fields, rgb) if len(rgb) == 3 * width * height else None
+
+
+def _refusal(fields: dict[str, Any]) -> RefusalError:
+    kind: RefusalKind = fields["error"] if fields["error"] in get_args(RefusalKind) else "internal"
+    return RefusalError(str(fields.get("message")), kind)
