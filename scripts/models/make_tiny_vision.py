@@ -19,12 +19,17 @@ from vision_families import FAMILIES, Json, VisionFamily
 
 TEMPLATES = Path(__file__).parent / "chat_templates" / "vision"
 
+SEED = 1
+
 WEIGHT_SCALE = 0.3
 """Large enough that greedy output varies with prompt and image, and that no two logits are nearly equal."""
 
 SILENCE = 0.01
 """Factor of the rows of tokens that no answer is to hold, such as the placeholder of an image. Not zero: norms before
 the layers bring their input embeddings back to size."""
+
+RARITY = 0.75
+"""Factor of the rows of tokens that end an answer: one of some dozens of tokens seldom ends by itself."""
 
 
 def make_tokenizer(family: VisionFamily) -> Tokenizer:
@@ -61,17 +66,21 @@ def initial_parameters(config: Json) -> dict[str, mx.array]:
 
 
 def make_weights(family: VisionFamily, config: Json, tokenizer: Tokenizer) -> dict[str, mx.array]:
-    """Random matrices from the family's seed; norms and biases keep their initial values."""
-    mx.random.seed(family.seed)
+    """Random matrices from a fixed seed; norms and biases keep their initial values."""
+    mx.random.seed(SEED)
     weights = {
         name: mx.random.normal(value.shape) * WEIGHT_SCALE if value.ndim > 1 else value
         for name, value in initial_parameters(config).items()
     }
+    for name, value in weights.items():
+        constant = family.constants.get(name.rsplit(".", 1)[-1])
+        if constant is not None:
+            weights[name] = mx.full(value.shape, constant)
     weights[family.embedding] = weights[family.embedding] * family.embedding_scale
-    silent = [tokenizer.token_to_id(token) for token in family.special if token not in family.ends]
     output = family.head or family.embedding
     factors = mx.ones((weights[output].shape[0], 1))
-    factors[mx.array(silent)] = SILENCE
+    for token in family.special:
+        factors[tokenizer.token_to_id(token)] = RARITY if token in family.ends else SILENCE
     weights[output] = weights[output] * factors
     return weights
 
@@ -99,7 +108,7 @@ def make_family(name: str, folder: Path) -> None:
     tokenizer = make_tokenizer(family)
     tokenizer.save(str(folder / "tokenizer.json"))
     write("tokenizer_config.json", tokenizer_config(family))
-    (folder / "chat_template.jinja").write_text((TEMPLATES / f"{name}.jinja").read_text())
+    (folder / "chat_template.jinja").write_text((TEMPLATES / f"{family.template or name}.jinja").read_text())
     config = make_config(family, tokenizer)
     write("config.json", config)
     write("generation_config.json", {"eos_token_id": config["eos_token_id"], "do_sample": False})

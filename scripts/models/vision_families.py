@@ -28,14 +28,14 @@ class VisionFamily:
     """Tokens of their own that count as ordinary text."""
 
     begin: str | None = None
+    template: str | None = None
+    """Name of its chat template, where it is not the family's own."""
+
     processor: Json = field(default_factory=dict)
     """processor_config.json; none where it is empty."""
 
     named_tokens: Mapping[str, str] = field(default_factory=dict)
     """Tokens that the processor asks the tokenizer for by a name."""
-
-    seed: int = 1
-    """One with which short answers to all kinds of prompts do not end by themselves."""
 
     embedding: str = "language_model.model.embed_tokens.weight"
     """Name of the matrix of input embeddings; it makes the logits too where config.json ties them."""
@@ -45,6 +45,9 @@ class VisionFamily:
 
     head: str | None = None
     """Name of the matrix that makes the logits, where it is another one."""
+
+    constants: Mapping[str, float] = field(default_factory=dict)
+    """Values of parameters by the last part of their names."""
 
 
 TOOL_TAGS = ("<tool_call>", "</tool_call>", "<tool_response>", "</tool_response>")
@@ -235,6 +238,8 @@ def llava_config(ids: TokenIds) -> Json:
     }
 
 
+# mlx-vlm 0.7.10 hands all options of a call on to the image processor, and that of transformers 5 refuses `padding`:
+# its own generation from images needs an image processor that takes no options.
 LLAVA = VisionFamily(
     special=("<unk>", "<s>", "</s>", "<pad>", "<image>"),
     ends=("</s>",),
@@ -318,4 +323,380 @@ SMOLVLM = VisionFamily(
     head="language_model.lm_head.weight",
 )
 
-FAMILIES = {"qwen2-vl": QWEN2_VL, "gemma3": GEMMA3, "llava": LLAVA, "smolvlm": SMOLVLM}
+
+def qwen25_vl_config(ids: TokenIds) -> Json:
+    """Two layers whose patches see their window of 56 pixels a side, then one that sees the whole image."""
+    return {
+        **qwen2_vl_config(ids),
+        "model_type": "qwen2_5_vl",
+        "architectures": ["Qwen2_5_VLForConditionalGeneration"],
+        "vision_config": {
+            "model_type": "qwen2_5_vl",
+            "depth": 3,
+            "hidden_size": 64,
+            "intermediate_size": 128,
+            "out_hidden_size": 64,
+            "num_heads": 4,
+            "patch_size": 14,
+            "in_channels": 3,
+            "spatial_merge_size": 2,
+            "temporal_patch_size": 2,
+            "window_size": 56,
+            "fullatt_block_indexes": [2],
+        },
+    }
+
+
+QWEN25_VL = VisionFamily(
+    special=QWEN_SPECIAL,
+    visible=TOOL_TAGS,
+    ends=("<|im_end|>", "<|endoftext|>"),
+    pad="<|endoftext|>",
+    template="qwen2-vl",
+    config=qwen25_vl_config,
+    vocabulary_places=(),
+    preprocessor=qwen_preprocessor(14, processor_class="Qwen2_5_VLProcessor"),
+)
+
+
+def qwen3_tower(model_type: str, **changed: Any) -> Json:
+    """The vision part that the third generation and the one after it share."""
+    return {
+        "model_type": model_type,
+        "depth": 3,
+        "hidden_size": 64,
+        "intermediate_size": 128,
+        "out_hidden_size": 64,
+        "num_heads": 4,
+        "patch_size": 16,
+        "in_channels": 3,
+        "spatial_merge_size": 2,
+        "temporal_patch_size": 2,
+        "num_position_embeddings": 64,
+        "deepstack_visual_indexes": [],
+        **changed,
+    }
+
+
+def qwen3_vl_config(ids: TokenIds) -> Json:
+    """Features of two layers of the vision part are added to the first two layers of the text part."""
+    return {
+        **qwen_places(ids),
+        "model_type": "qwen3_vl",
+        "architectures": ["Qwen3VLForConditionalGeneration"],
+        "tie_word_embeddings": True,
+        "text_config": {
+            **llama_text(model_type="qwen3_vl_text", num_hidden_layers=3, tie_word_embeddings=True, rope_theta=5e6),
+            "head_dim": 16,
+            "rope_scaling": {"rope_type": "default", "mrope_section": [4, 2, 2], "mrope_interleaved": True},
+        },
+        "vision_config": qwen3_tower("qwen3_vl", deepstack_visual_indexes=[0, 1]),
+    }
+
+
+QWEN3_VL = VisionFamily(
+    special=QWEN_SPECIAL,
+    visible=TOOL_TAGS,
+    ends=("<|im_end|>", "<|endoftext|>"),
+    pad="<|endoftext|>",
+    config=qwen3_vl_config,
+    preprocessor=qwen_preprocessor(16, processor_class="Qwen3VLProcessor", image_mean=HALF, image_std=HALF),
+)
+
+
+def qwen35_config(ids: TokenIds) -> Json:
+    """Every second layer of the text part is one of full attention, the others are gated delta nets."""
+    return {
+        **qwen_places(ids),
+        "model_type": "qwen3_5",
+        "architectures": ["Qwen3_5ForConditionalGeneration"],
+        "tie_word_embeddings": True,
+        "text_config": {
+            **llama_text(model_type="qwen3_5_text", num_hidden_layers=4, tie_word_embeddings=True),
+            "head_dim": 32,
+            "num_attention_heads": 2,
+            "num_key_value_heads": 1,
+            "full_attention_interval": 2,
+            "linear_num_value_heads": 4,
+            "linear_num_key_heads": 2,
+            "linear_key_head_dim": 32,
+            "linear_value_head_dim": 32,
+            "linear_conv_kernel_dim": 4,
+            "rope_parameters": {
+                "rope_type": "default",
+                "mrope_section": [4, 2, 2],
+                "mrope_interleaved": True,
+                "rope_theta": 10000000,
+                "partial_rotary_factor": 0.5,
+            },
+        },
+        "vision_config": qwen3_tower("qwen3_5"),
+    }
+
+
+QWEN35 = VisionFamily(
+    special=QWEN_SPECIAL,
+    visible=(*TOOL_TAGS, "<think>", "</think>"),
+    ends=("<|im_end|>", "<|endoftext|>"),
+    pad="<|endoftext|>",
+    config=qwen35_config,
+    preprocessor=qwen_preprocessor(16, processor_class="Qwen3VLProcessor", image_mean=HALF, image_std=HALF),
+    # A slow decay: states as they are made forget an image before the answer begins.
+    constants={"A_log": -4.0},
+)
+
+
+def pixtral_tower() -> Json:
+    """Images of any shape, with positions in two dimensions."""
+    return {
+        "model_type": "pixtral",
+        "hidden_size": 64,
+        "head_dim": 16,
+        "num_hidden_layers": 2,
+        "intermediate_size": 128,
+        "num_attention_heads": 4,
+        "patch_size": 14,
+        "image_size": 112,
+        "rope_theta": 10000.0,
+    }
+
+
+PIXTRAL_SPECIAL = ("<unk>", "<s>", "</s>", "<pad>", "[INST]", "[/INST]", "[IMG]", "[IMG_BREAK]", "[IMG_END]")
+MISTRAL_TOOLS = (
+    "[SYSTEM_PROMPT]",
+    "[/SYSTEM_PROMPT]",
+    "[AVAILABLE_TOOLS]",
+    "[/AVAILABLE_TOOLS]",
+    "[TOOL_CALLS]",
+    "[ARGS]",
+    "[TOOL_RESULTS]",
+    "[/TOOL_RESULTS]",
+)
+
+
+def pixtral_processing(processor_class: str, **processor: Any) -> Json:
+    """The two files of its processor, as arguments of a family."""
+    return {
+        "preprocessor": {
+            "image_processor_type": "PixtralImageProcessor",
+            "processor_class": processor_class,
+            "size": {"longest_edge": 112},
+            "patch_size": {"height": 14, "width": 14},
+            "image_mean": CLIP_MEAN,
+            "image_std": CLIP_STD,
+        },
+        "processor": {"processor_class": processor_class, "patch_size": 14, **processor},
+    }
+
+
+def pixtral_config(ids: TokenIds) -> Json:
+    """A token for each patch."""
+    return {
+        "model_type": "pixtral",
+        "architectures": ["LlavaForConditionalGeneration"],
+        "image_token_index": ids["[IMG]"],
+        "vision_feature_layer": -1,
+        "vision_feature_select_strategy": "full",
+        "text_config": {**llama_text(model_type="mistral"), "head_dim": 16},
+        "vision_config": pixtral_tower(),
+    }
+
+
+PIXTRAL = VisionFamily(
+    special=PIXTRAL_SPECIAL,
+    ends=("</s>",),
+    begin="<s>",
+    pad="<pad>",
+    config=pixtral_config,
+    head="language_model.lm_head.weight",
+    **pixtral_processing("PixtralProcessor", spatial_merge_size=1),
+)
+
+
+def mistral3_config(ids: TokenIds) -> Json:
+    """A token for four patches."""
+    return {
+        "model_type": "mistral3",
+        "architectures": ["Mistral3ForConditionalGeneration"],
+        "image_token_index": ids["[IMG]"],
+        "vision_feature_layer": -1,
+        "spatial_merge_size": 2,
+        "multimodal_projector_bias": False,
+        "text_config": {**llama_text(model_type="mistral"), "head_dim": 16},
+        "vision_config": pixtral_tower(),
+    }
+
+
+MISTRAL3 = VisionFamily(
+    special=(*PIXTRAL_SPECIAL, *MISTRAL_TOOLS),
+    ends=("</s>",),
+    begin="<s>",
+    pad="<pad>",
+    config=mistral3_config,
+    head="language_model.lm_head.weight",
+    **pixtral_processing("PixtralProcessor", spatial_merge_size=2),
+)
+
+
+def internvl_config(ids: TokenIds) -> Json:
+    """Tiles of 56 pixels a side, four tokens each, as many as four of them and one of the whole image."""
+    return {
+        "model_type": "internvl",
+        "architectures": ["InternVLForConditionalGeneration"],
+        "image_token_id": ids["<IMG_CONTEXT>"],
+        "downsample_ratio": 0.5,
+        "max_dynamic_patch": 4,
+        "min_dynamic_patch": 1,
+        "use_thumbnail": True,
+        "text_config": {**llama_text(model_type="qwen3"), "head_dim": 16},
+        "vision_config": {
+            "model_type": "internvl_vision",
+            "hidden_size": 64,
+            "num_hidden_layers": 2,
+            "intermediate_size": 128,
+            "num_attention_heads": 4,
+            "patch_size": [14, 14],
+            "image_size": [56, 56],
+            "layer_scale_init_value": 0.5,
+        },
+    }
+
+
+INTERNVL = VisionFamily(
+    special=("<|endoftext|>", "<|im_start|>", "<|im_end|>", "<img>", "</img>", "<IMG_CONTEXT>"),
+    ends=("<|im_end|>", "<|endoftext|>"),
+    pad="<|endoftext|>",
+    config=internvl_config,
+    preprocessor={
+        "image_processor_type": "GotOcr2ImageProcessor",
+        "processor_class": "InternVLProcessor",
+        "size": {"height": 56, "width": 56},
+        "crop_to_patches": True,
+        "min_patches": 1,
+        "max_patches": 4,
+    },
+    processor={"processor_class": "InternVLProcessor", "image_seq_length": 4},
+    head="language_model.lm_head.weight",
+)
+
+
+def gemma4_config(ids: TokenIds) -> Json:
+    """Windows of 32 tokens and layers that see all in turn; the last two layers share the caches of the first two."""
+    return {
+        "model_type": "gemma4",
+        "architectures": ["Gemma4ForConditionalGeneration"],
+        "image_token_id": ids["<|image|>"],
+        "audio_token_id": ids["<|audio|>"],
+        "video_token_id": ids["<|video|>"],
+        "boi_token_id": ids["<|image>"],
+        "eoi_token_id": ids["<image|>"],
+        "boa_token_id": ids["<|audio>"],
+        "eoa_token_id": ids["<audio|>"],
+        "pad_token_id": ids["<pad>"],
+        "hidden_size": 64,
+        "vision_soft_tokens_per_image": 9,
+        # mlx-vlm takes one that is left out for the audio part of the large models.
+        "audio_config": None,
+        "text_config": {
+            "model_type": "gemma4_text",
+            "hidden_size": 64,
+            "num_hidden_layers": 4,
+            "num_kv_shared_layers": 2,
+            "layer_types": ["sliding_attention", "full_attention"] * 2,
+            "sliding_window": 32,
+            "intermediate_size": 128,
+            "num_attention_heads": 4,
+            "num_key_value_heads": 2,
+            "head_dim": 16,
+            "global_head_dim": 32,
+            "hidden_size_per_layer_input": 16,
+            "vocab_size_per_layer_input": len(ids),
+            "rms_norm_eps": 1e-6,
+            "max_position_embeddings": 8192,
+            "rope_parameters": {
+                "full_attention": {"rope_type": "proportional", "rope_theta": 1e6, "partial_rotary_factor": 0.25},
+                "sliding_attention": {"rope_type": "default", "rope_theta": 1e4},
+            },
+        },
+        "vision_config": {
+            "model_type": "gemma4_vision",
+            "hidden_size": 64,
+            "num_hidden_layers": 2,
+            "intermediate_size": 128,
+            "num_attention_heads": 4,
+            "num_key_value_heads": 4,
+            "head_dim": 16,
+            "global_head_dim": 16,
+            "patch_size": 16,
+            "pooling_kernel_size": 3,
+            "default_output_length": 9,
+            "position_embedding_size": 64,
+        },
+    }
+
+
+GEMMA4 = VisionFamily(
+    special=(
+        "<pad>",
+        "<eos>",
+        "<bos>",
+        "<|turn>",
+        "<turn|>",
+        "<|think|>",
+        "<|channel>",
+        "<channel|>",
+        '<|"|>',
+        "<|tool>",
+        "<tool|>",
+        "<|tool_call>",
+        "<tool_call|>",
+        "<|tool_response>",
+        "<tool_response|>",
+        "<|image>",
+        "<|image|>",
+        "<image|>",
+        "<|audio>",
+        "<|audio|>",
+        "<audio|>",
+        "<|video|>",
+    ),
+    ends=("<turn|>", "<eos>"),
+    begin="<bos>",
+    pad="<pad>",
+    config=gemma4_config,
+    preprocessor={"processor_class": "Gemma4Processor"},
+    processor={
+        "processor_class": "Gemma4Processor",
+        "image_seq_length": 9,
+        "image_processor": {
+            "image_processor_type": "Gemma4ImageProcessor",
+            "patch_size": 16,
+            "pooling_kernel_size": 3,
+            "max_soft_tokens": 9,
+        },
+    },
+    named_tokens={
+        "boi_token": "<|image>",
+        "image_token": "<|image|>",
+        "eoi_token": "<image|>",
+        "boa_token": "<|audio>",
+        "audio_token": "<|audio|>",
+        "eoa_token": "<audio|>",
+        "video_token": "<|video|>",
+    },
+    embedding_scale=0.2,
+)
+
+FAMILIES = {
+    "qwen2-vl": QWEN2_VL,
+    "qwen2.5-vl": QWEN25_VL,
+    "qwen3-vl": QWEN3_VL,
+    "qwen3.5": QWEN35,
+    "gemma3": GEMMA3,
+    "gemma4": GEMMA4,
+    "llava": LLAVA,
+    "pixtral": PIXTRAL,
+    "mistral3": MISTRAL3,
+    "internvl": INTERNVL,
+    "smolvlm": SMOLVLM,
+}
