@@ -2,7 +2,7 @@ import { readdir } from 'node:fs/promises';
 import path from 'node:path';
 import { buildBundles } from './lib/build-bundles.ts';
 import { passThrough } from './lib/command.ts';
-import { ensureSmolLM2, ensurePlainText } from './lib/models.ts';
+import { ensurePlainText, ensurePlainVision, ensureSmolLM2 } from './lib/models.ts';
 import { checkout } from './lib/paths.ts';
 import { formatSeconds, say } from './lib/progress.ts';
 import { runMain, SetupError } from './lib/setup-error.ts';
@@ -40,6 +40,7 @@ await runMain(async () => {
   await ensureSystemPrograms([compiler, ...fleetPrograms]);
   await buildBundles();
   await ensurePlainText();
+  await ensurePlainVision();
   await ensureSmolLM2();
   await ensureWheelhouse();
   const failed: string[] = [];

@@ -54,6 +54,20 @@ export async function ensureTinyVision(): Promise<string> {
   });
 }
 
+/** The vision model of the benchmarks: an image costs much more than a token, and no answer ends by itself. */
+export async function ensurePlainVision(): Promise<string> {
+  const script = path.join(modelScripts, 'make_plain_vision.py');
+  const sources = await tinyVisionSources();
+  return makeOnce({
+    folder: path.join(modelsFolder, 'plain-vision'),
+    stamp: sha256(await readFile(script), ...sources),
+    title: 'Making the vision model of the benchmarks',
+    make: async (target) => {
+      await mustSucceed(await ensureVisionEnvironment(), [script, target], CONVERSION_HINT);
+    },
+  });
+}
+
 /** Contents of the files that say what the tiny vision models are. */
 async function tinyVisionSources(): Promise<Buffer[]> {
   const templates = path.join(modelScripts, 'chat_templates', 'vision');

@@ -9,7 +9,6 @@ The same folders come out every time.
 import json
 import sys
 from pathlib import Path
-from typing import Any
 
 import mlx.core as mx
 from mlx.utils import tree_flatten
@@ -97,26 +96,33 @@ def tokenizer_config(family: VisionFamily) -> Json:
     }
 
 
-def make_family(name: str, folder: Path) -> None:
-    """Write the model folder of one family."""
-    family = FAMILIES[name]
+def write_folder(
+    folder: Path, template: str, family: VisionFamily, tokenizer: Tokenizer, config: Json, weights: dict[str, mx.array]
+) -> None:
+    """Write a model folder with the chat template of this name."""
     folder.mkdir(parents=True, exist_ok=True)
 
-    def write(file: str, content: Any) -> None:
+    def write(file: str, content: Json) -> None:
         (folder / file).write_text(json.dumps(content, indent=1))
 
-    tokenizer = make_tokenizer(family)
     tokenizer.save(str(folder / "tokenizer.json"))
     write("tokenizer_config.json", tokenizer_config(family))
-    (folder / "chat_template.jinja").write_text((TEMPLATES / f"{family.template or name}.jinja").read_text())
-    config = make_config(family, tokenizer)
+    (folder / "chat_template.jinja").write_text((TEMPLATES / f"{template}.jinja").read_text())
     write("config.json", config)
     write("generation_config.json", {"eos_token_id": config["eos_token_id"], "do_sample": False})
     write("preprocessor_config.json", family.preprocessor)
     if family.processor:
         write("processor_config.json", family.processor)
-    weights = make_weights(family, config, tokenizer)
     mx.save_safetensors(str(folder / "model.safetensors"), weights, metadata={"format": "mlx"})
+
+
+def make_family(name: str, folder: Path) -> None:
+    """Make the model folder of one family."""
+    family = FAMILIES[name]
+    tokenizer = make_tokenizer(family)
+    config = make_config(family, tokenizer)
+    weights = make_weights(family, config, tokenizer)
+    write_folder(folder, family.template or name, family, tokenizer, config, weights)
 
 
 if __name__ == "__main__":

@@ -2,6 +2,7 @@ import path from 'node:path';
 import {
   ensureMiniLM,
   ensurePlainText,
+  ensurePlainVision,
   ensureSmolLM2,
   ensureTinyText,
   ensureTinyVision,
@@ -12,6 +13,7 @@ const MAKERS = {
   'plain-text': ensurePlainText,
   'SmolLM2-135M-Instruct': ensureSmolLM2,
   'all-MiniLM-L6-v2': ensureMiniLM,
+  'plain-vision': ensurePlainVision,
   'tiny-vision': async () => path.join(await ensureTinyVision(), 'qwen2-vl'),
 } as const;
 
@@ -22,7 +24,11 @@ export function testModel(name: TestModel): Promise<string> {
   return MAKERS[name]();
 }
 
-const OF_VISION_ENVIRONMENT: ReadonlySet<TestModel> = new Set(['all-MiniLM-L6-v2', 'tiny-vision']);
+const OF_VISION_ENVIRONMENT: ReadonlySet<TestModel> = new Set([
+  'all-MiniLM-L6-v2',
+  'plain-vision',
+  'tiny-vision',
+]);
 
 /** Whether its worker runs in the vision environment: it sees, or it turns text into vectors. */
 export function needsVisionEnvironment(name: TestModel): boolean {
