@@ -37,6 +37,7 @@
 //   say=TEXT       emit this text, four characters a token, and end
 //   call=NAME:JSON call this function, where tool_choice allows it, and end; several are several calls
 //   show-frame     emit the generate frame itself as JSON, and end
+//   show-load      emit the frame that loaded the model as JSON, and end
 //   stopped-by=X   a stop text ended it
 //
 // Log-probabilities are given where the frame asks for them: -0.5 for each token of the text.
@@ -58,6 +59,8 @@ import { createInterface } from 'node:readline';
 const CONTEXT_LENGTH = 1000;
 
 let fake = {};
+/** The frame that loaded the model. */
+let loadFrame;
 const running = new Map();
 let steps = 0;
 let prefixBytes = 5000;
@@ -101,6 +104,7 @@ function option(text, name) {
 }
 
 function load(frame) {
+  loadFrame = frame;
   fake = JSON.parse(readFileSync(path.join(frame.path, 'config.json'), 'utf8')).fake ?? {};
   console.error(`loading ${path.basename(frame.path)}`);
   if (accident('load')) return;
@@ -138,7 +142,8 @@ function script(frame, text) {
     text: '',
     reasoning: `r${index} `,
   }));
-  const said = /(?:^|\s)show-frame(?:\s|$)/.test(text) ? [JSON.stringify(frame)] : words(text, 'say');
+  const shown = { 'show-frame': frame, 'show-load': loadFrame }[/(?:^|\s)(show-\w+)(?:\s|$)/.exec(text)?.[1]];
+  const said = shown === undefined ? words(text, 'say') : [JSON.stringify(shown)];
   const spoken = said.flatMap((each) => each.match(/.{1,4}/gsu)).map((piece) => ({ text: piece }));
   const calls = frame.tool_choice === 'none' ? [] : words(text, 'call');
   const called = calls.flatMap((call, index) => {
@@ -294,6 +299,7 @@ function handle(frame) {
         peak_memory_bytes: 1_000_000,
         prefix_cache_bytes: prefixBytes,
         prefix_disk_bytes: 0,
+        ...(loadFrame?.task === 'vision' ? { image_cache_bytes: 700, feature_cache_bytes: 900 } : {}),
         drafted_tokens: 8,
         accepted_tokens: 6,
       });

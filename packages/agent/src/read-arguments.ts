@@ -11,8 +11,8 @@ const HELP = `mlxfleet agent ${VERSION}: serves the models of this host
   --root DIR            folder that holds shared/, run/ and logs/
   --worker-python FILE  interpreter of the worker; default: envs/text/bin/python of the release
   --worker-vision-python FILE
-                        interpreter of workers for embedding models; default: envs/vision/bin/python of the release,
-                        where it has that
+                        interpreter of workers for vision and embedding models; default: envs/vision/bin/python of the
+                        release, where it has that
   --worker-source DIR   folder that holds mlxfleet_worker; default: worker/ of the release
   --port N              port of the main API in place of the configured one (0: a free one)
   --admin-port N        port of the admin API, likewise

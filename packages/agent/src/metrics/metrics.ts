@@ -13,6 +13,8 @@ interface ModelFigures {
   readonly memoryBytes: number | null;
   readonly prefixMemoryBytes: number;
   readonly prefixDiskBytes: number;
+  readonly imageCacheBytes: number;
+  readonly featureCacheBytes: number;
   readonly draftedTokens: number;
   readonly acceptedTokens: number;
 }
@@ -56,6 +58,8 @@ export function createMetrics() {
     labelNames: ['model_name', 'tier'],
     registers,
   });
+  const images = gauge('mlxfleet_image_cache_bytes', 'Bytes of kept images, outside of MLX.');
+  const features = gauge('mlxfleet_feature_cache_bytes', 'Bytes of what vision towers made of kept images.');
   const drafted = counter('vllm:spec_decode_num_draft_tokens_total', 'Tokens guessed by speculation.');
   const accepted = counter('vllm:spec_decode_num_accepted_tokens_total', 'Guessed tokens that were right.');
   const host = (name: string, help: string) => new Gauge({ name, help, registers });
@@ -122,7 +126,8 @@ export function createMetrics() {
     contentType: registry.contentType,
     /** The whole exposition. */
     async read(source: MetricsSource): Promise<string> {
-      for (const each of [running, waiting, loaded, memory, prefixes, drafted, accepted]) each.reset();
+      const perModel = [running, waiting, loaded, memory, prefixes, images, features, drafted, accepted];
+      for (const each of perModel) each.reset();
       for (const model of source.models()) {
         const labels = { model_name: model.id };
         running.set(labels, model.running);
@@ -131,6 +136,8 @@ export function createMetrics() {
         memory.set(labels, model.memoryBytes ?? 0);
         prefixes.set({ ...labels, tier: 'memory' }, model.prefixMemoryBytes);
         prefixes.set({ ...labels, tier: 'disk' }, model.prefixDiskBytes);
+        images.set(labels, model.imageCacheBytes);
+        features.set(labels, model.featureCacheBytes);
         // Counted by the worker: they begin anew with it, as counters of a restarted program do.
         drafted.inc(labels, model.draftedTokens);
         accepted.inc(labels, model.acceptedTokens);

@@ -1,10 +1,18 @@
 import { existsSync, mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { chatCompletionSchema } from '@mlxfleet/protocol';
 import { describe, expect, test } from 'vitest';
 import type { MemoryReading, Pressure } from '../memory/memory-pressure.ts';
 import { readAdmin, writeAdmin } from '../test-support/admin-api.ts';
-import { chat, eventually, makeRoot, agentsForTests, type TestAgent } from '../test-support/test-agent.ts';
+import {
+  agentsForTests,
+  chat,
+  eventually,
+  FAKE_WORKERS,
+  makeRoot,
+  type TestAgent,
+} from '../test-support/test-agent.ts';
 import { WORKER_TIMES } from '../workers/worker-times.ts';
 
 const CHAT = '/v1/chat/completions';
@@ -97,6 +105,68 @@ test('an embedding model without the vision environment says what to set', async
   // With the environment it could not chat either.
   const talk = await agent.post(CHAT, chat('a', { model: 'vectors' }));
   expect([talk.status, await talk.json()]).toMatchObject([400, { error: { code: 'model_not_supported' } }]);
+});
+
+describe('a vision model', () => {
+  const models = { seeing: { vision: true }, m: {} };
+
+  test('runs in the vision environment, is told of images, and generates text', async () => {
+    const agent = await start({
+      models,
+      config: { images: { max_side: 640, max_pdf_pages: 7, image_cache_bytes: 0 } },
+      overrides: { worker: { ...FAKE_WORKERS, python: '/bin/false' } },
+    });
+    const answer = await agent.post(CHAT, chat('show-load', { model: 'seeing' }));
+    const { choices } = chatCompletionSchema.parse(await answer.json());
+    expect(JSON.parse(choices[0]?.message.content ?? '')).toMatchObject({
+      task: 'vision',
+      media: {
+        spool_path: path.join(agent.root, 'shared', 'spool'),
+        max_side: 640,
+        max_pdf_pages: 7,
+        image_cache_bytes: 0,
+        feature_cache_bytes: expect.any(Number),
+      },
+    });
+    expect(await readAdmin(agent, '/admin/models')).toMatchObject({
+      models: [
+        { id: 'm', task: 'generate' },
+        { id: 'seeing', task: 'vision' },
+      ],
+    });
+    await eventually(async () => {
+      const exposition = await (await fetch(`${agent.url}/metrics`)).text();
+      return (
+        exposition.includes('mlxfleet_image_cache_bytes{model_name="seeing"} 700') &&
+        exposition.includes('mlxfleet_feature_cache_bytes{model_name="seeing"} 900')
+      );
+    }, 'its caches are told');
+    expect(await readAdmin(agent, '/admin/workers')).toMatchObject({
+      workers: [{ model: 'seeing', image_cache: { image_bytes: 700, feature_bytes: 900 } }],
+    });
+    // The text environment is another one.
+    expect((await agent.post(CHAT, chat('a'))).status).toBe(503);
+  });
+
+  test('says what to set on a host without the vision environment, where text models go on', async () => {
+    const agent = await start({
+      models,
+      overrides: { worker: { ...FAKE_WORKERS, visionPython: null } },
+    });
+    const answer = await agent.post(CHAT, chat('a', { model: 'seeing' }));
+    expect([answer.status, await answer.json()]).toMatchObject([
+      503,
+      {
+        error: {
+          code: 'vision_environment_missing',
+          message: /'seeing' is shown images.*set vision: true in the inventory/,
+        },
+      },
+    ]);
+    const talk = await agent.post(CHAT, chat('show-load'));
+    const { choices } = chatCompletionSchema.parse(await talk.json());
+    expect(JSON.parse(choices[0]?.message.content ?? '')).toMatchObject({ task: 'generate', media: null });
+  });
 });
 
 test.each([

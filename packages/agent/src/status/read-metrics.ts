@@ -19,6 +19,8 @@ export async function readMetrics(services: AgentServices): Promise<string> {
           memoryBytes: runtime.status().memory_bytes,
           prefixMemoryBytes: memory?.prefixCacheBytes ?? 0,
           prefixDiskBytes: memory?.prefixDiskBytes ?? 0,
+          imageCacheBytes: memory?.imageCacheBytes ?? 0,
+          featureCacheBytes: memory?.featureCacheBytes ?? 0,
           draftedTokens: speculation?.draftedTokens ?? 0,
           acceptedTokens: speculation?.acceptedTokens ?? 0,
         };

@@ -11,6 +11,9 @@ import { safetensors } from './safetensors.ts';
 
 const FAKE_WORKER = path.resolve(import.meta.dirname, '../../../../test/fakes/fake-worker.mjs');
 
+/** Fake workers in both environments. */
+export const FAKE_WORKERS = { python: FAKE_WORKER, visionPython: FAKE_WORKER, source: '/nowhere' } as const;
+
 /** The product's times, made short. */
 const TEST_TIMES = { ...WORKER_TIMES, grace: 500, firstBackoff: 100 };
 
@@ -51,7 +54,7 @@ export async function startTestAgent(options: TestAgentOptions = {}): Promise<Te
       env: { HF_HUB_OFFLINE: '1' },
       ...options.config,
     }),
-    worker: { python: FAKE_WORKER, source: '/nowhere', visionPython: FAKE_WORKER },
+    worker: FAKE_WORKERS,
     release: null,
     log: pino({ level: 'silent' }),
     workerTimes: TEST_TIMES,

@@ -47,6 +47,11 @@ const adminWorkerSchema = workerStatusSchema.extend({
       cached_tokens: z.int().min(0),
     })
     .nullable(),
+  /** Kept images, outside of MLX, and what the vision tower made of them, a part of the active bytes; null also in agents that do not tell. */
+  image_cache: z
+    .object({ image_bytes: z.int().min(0), feature_bytes: z.int().min(0) })
+    .nullable()
+    .default(null),
   /** Tokens guessed since the model was loaded, how many of them were right, and their share; null without any. */
   speculation: z
     .object({

@@ -1,7 +1,8 @@
 import path from 'node:path';
-import { type ModelTask, modelTask, taskOnHost } from './model-task.ts';
+import { type ModelTask, modelTask } from './model-task.ts';
 import { readJsonFile } from './read-json-file.ts';
 import { tensorNames } from './tensor-names.ts';
+import { taskOnHost } from './text-of-vision.ts';
 import { isVisionTensor, mayHaveVision } from './vision-files.ts';
 
 /** The config.json of a model's folder, as it is. */

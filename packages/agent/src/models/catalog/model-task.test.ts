@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { modelTask, type ModelTask, taskOnHost } from './model-task.ts';
+import { modelTask, type ModelTask } from './model-task.ts';
 
 const POOLED = [
   { idx: 0, type: 'sentence_transformers.models.Transformer' },
@@ -32,14 +32,4 @@ test.each<[string, unknown, unknown, ModelTask]>([
   ['that pools gives vectors', { model_type: 'qwen2_vl' }, POOLED, 'embed'],
 ])('a model with a vision tower %s', (_, config, modules, task) => {
   expect(modelTask({ config, modules, hasPooling: false, hasVisionTower: true })).toBe(task);
-});
-
-test('a host without the vision environment serves the text of families that mlx-lm knows', () => {
-  const gemma = { model_type: 'gemma3' };
-  expect(taskOnHost('vision', gemma, true)).toBe('vision');
-  expect(taskOnHost('vision', gemma, false)).toBe('generate');
-  for (const config of [{ model_type: 'idefics3' }, {}, null]) {
-    expect(taskOnHost('vision', config, false)).toBe('vision');
-  }
-  expect(taskOnHost('embed', gemma, false)).toBe('embed');
 });

@@ -50,21 +50,6 @@ export function modelTask({ config, modules, hasPooling, hasVisionTower }: TaskF
   return hasVisionTower ? 'vision' : 'generate';
 }
 
-/**
- * Families that mlx-lm loads as text models, with the weights of their vision towers left out: `model_type` of config.json.
- * The rest of the vision models need mlx-vlm. test/e2e/serving/vision-as-text.test.ts has mlx-lm load each of them.
- */
-export const TEXT_OF_VISION_FAMILIES: ReadonlySet<string> = new Set(['gemma3']);
-
-/**
- * A host without the vision environment serves the text of a vision model where its text environment can: it did so before it
- * knew of images, and a deploy must not take from it what it serves.
- */
-export function taskOnHost(task: ModelTask, config: unknown, hasVisionEnvironment: boolean): ModelTask {
-  if (task !== 'vision' || hasVisionEnvironment) return task;
-  return TEXT_OF_VISION_FAMILIES.has(String(field(config, 'model_type'))) ? 'generate' : 'vision';
-}
-
 /** Names such as BertModel, XLMRobertaModel, NomicBertModel and ModernBertForMaskedLM. */
 function isEncoder(architecture: string): boolean {
   return /(bert|roberta|mpnet|electra)[a-z\d]*(Model|ForMaskedLM)$/i.test(architecture);

@@ -11,6 +11,9 @@ export interface ModelMemory {
   readonly prefixCacheBytes: number;
   /** Kept prefixes on disk. */
   readonly prefixDiskBytes: number;
+  /** Kept images, outside of MLX, and what the vision tower made of them, a part of the active bytes. */
+  readonly imageCacheBytes: number;
+  readonly featureCacheBytes: number;
 }
 
 /** Tokens that speculation has guessed since the model was loaded, and how many of them were right. */
@@ -47,6 +50,8 @@ export function modelMemory({ life: { isReady, worker } }: ModelView): ModelMemo
     peakBytes: counters.peak_memory_bytes,
     prefixCacheBytes: counters.prefix_cache_bytes,
     prefixDiskBytes: counters.prefix_disk_bytes,
+    imageCacheBytes: counters.image_cache_bytes,
+    featureCacheBytes: counters.feature_cache_bytes,
   };
 }
 

@@ -31,6 +31,10 @@ export function workerDetail(view: ModelView): AdminWorker {
       prompt_tokens: prefixUse.promptTokens,
       cached_tokens: prefixUse.cachedTokens,
     },
+    image_cache: counters && {
+      image_bytes: counters.image_cache_bytes,
+      feature_bytes: counters.feature_cache_bytes,
+    },
     speculation: counters && {
       drafted_tokens: counters.drafted_tokens,
       accepted_tokens: counters.accepted_tokens,
