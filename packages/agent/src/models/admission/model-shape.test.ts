@@ -37,6 +37,23 @@ describe('the shape of a model', () => {
     expect(modelShape({ ...LLAMA_8B, sliding_window: 4096 }).caches).toEqual(modelShape(LLAMA_8B).caches);
   });
 
+  test('a vision model holds its text model apart, and may leave out what is usual', () => {
+    expect(modelShape({ vision_config: { hidden_size: 1280 }, text_config: LLAMA_8B })).toEqual(
+      modelShape(LLAMA_8B),
+    );
+    expect(modelShape({ text_config: { model_type: 'llama', vocab_size: 32_064 } })).toMatchObject({
+      caches: [{ elementsPerToken: 32 * 2 * 4096, window: null }],
+      hiddenSize: 4096,
+      vocabularySize: 32_064,
+    });
+    const gemma = { model_type: 'gemma3_text', hidden_size: 2560, num_hidden_layers: 34 };
+    expect(modelShape({ model_type: 'gemma3', text_config: gemma }).caches).toEqual([
+      { elementsPerToken: 5 * 2 * 4 * 256, window: null },
+      { elementsPerToken: 29 * 2 * 4 * 256, window: 1024 },
+    ]);
+    expect(modelShape({ text_config: { model_type: 'unknown' } }).caches).toEqual([]);
+  });
+
   test('latent attention keeps one compressed vector', () => {
     const shape = modelShape({ ...LLAMA_8B, kv_lora_rank: 512, qk_rope_head_dim: 64 });
     expect(shape.caches[0]?.elementsPerToken).toBe(32 * 576);

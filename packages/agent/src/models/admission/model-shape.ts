@@ -1,4 +1,5 @@
 import type { LayerCache, ModelShape } from '../../memory/memory-estimate.ts';
+import { FAMILY_DEFAULTS } from './family-defaults.ts';
 import { type Fields, record, size } from './config-fields.ts';
 
 /**
@@ -7,9 +8,9 @@ import { type Fields, record, size } from './config-fields.ts';
  */
 export function modelShape(config: unknown): ModelShape {
   const outer = record(config);
-  const text = outer['text_config'] ?? outer['llm_config'] ?? outer['language_config'];
   // Models with further senses hold their text model apart.
-  const fields: Fields = text === undefined ? outer : { ...outer, ...record(text) };
+  const text = outer['text_config'] ?? outer['llm_config'] ?? outer['language_config'];
+  const fields = text === undefined ? outer : nestedFields(outer, record(text));
   const hiddenSize = size(fields, 'hidden_size', 'n_embd', 'd_model', 'dim') ?? 0;
   const kinds = layerKinds(fields);
   const elements = elementsPerToken(fields, hiddenSize);
@@ -28,6 +29,10 @@ export function modelShape(config: unknown): ModelShape {
     contextLength: size(fields, 'max_position_embeddings', 'n_positions', 'max_seq_len', 'seq_length'),
     bytesPerElement: (fields['torch_dtype'] ?? fields['dtype']) === 'float32' ? 4 : 2,
   };
+}
+
+function nestedFields(outer: Fields, text: Fields): Fields {
+  return { ...FAMILY_DEFAULTS[String(text['model_type'])], ...outer, ...text };
 }
 
 /** What a layer keeps of a sequence: all tokens, the last ones, a state of constant size, or nothing. */

@@ -9,7 +9,7 @@ const USUAL_PATCH = 14;
 
 /**
  * The shape of what reads images from a model's config.json, in the spellings of the families that mlx-vlm loads. What it
- * does not say counts as in the largest towers in use.
+ * does not say counts as in a large tower.
  */
 export function visionShape(config: unknown): VisionShape {
   const fields = record(record(config)['vision_config']);
