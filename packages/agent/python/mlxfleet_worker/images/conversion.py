@@ -18,16 +18,26 @@ def flattened(image: Image.Image) -> Image.Image:
     """The image as L, RGB or CMYK: whatever is transparent lies on white, 16 bits are scaled to 8.
 
     White is what viewers and the web show behind an image, and what documents are drawn on. 16 bits lose their lower
-    byte, as Pillow does when it reads 16-bit colour; it would clip those of grey.
+    byte, as Pillow does it when it reads 16-bit colour. Those of grey it would clip.
     """
+    if image.mode.startswith("I;16"):
+        return _of_8_bits(image)
     if image.has_transparency_data:
         image = image.convert("RGBA")
         ground = Image.new("RGB", image.size, "white")
         ground.paste(image, mask=image.getchannel("A"))
         return ground
-    if image.mode.startswith("I;16"):
-        return image.convert("L")
     return image if image.mode in ("L", "RGB", "CMYK") else image.convert("RGB")
+
+
+def _of_8_bits(image: Image.Image) -> Image.Image:
+    """Grey of 16 bits, of which one value may stand for nothing, as L."""
+    wide = image.convert("I")
+    grey = wide.point([value >> 8 for value in range(1 << 16)], "L")
+    nothing = image.info.get("transparency")
+    if nothing is not None:
+        grey.paste(255, mask=wide.point([255 * (value == nothing) for value in range(1 << 16)], "L"))
+    return grey
 
 
 def orientation(image: Image.Image) -> int:

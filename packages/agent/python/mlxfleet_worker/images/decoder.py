@@ -55,7 +55,7 @@ class ImageDecoder:
             for number in numbers:
                 if is_cancelled():
                     return []
-                images.append(work.image(medium, number, last=number == numbers[-1]))
+                images.append(work.image(medium, number))
             decoded.append(images)
         return decoded if len(decoded) == len(media) else []
 
@@ -87,8 +87,8 @@ class _Work:
             left -= len(pages[-1])
         return pages
 
-    def image(self, medium: Media, page: int, last: bool) -> DecodedImage:
-        """The image, or a page: the last one that is asked for lets the document go."""
+    def image(self, medium: Media, page: int) -> DecodedImage:
+        """The image, or this page of the document."""
         settings = self._settings
         if medium.kind == "image":
             side = min(LOW_DETAIL_SIDE, settings.max_side) if medium.detail == "low" else settings.max_side
@@ -97,8 +97,8 @@ class _Work:
         else:
             dpi = settings.pdf_dpi if medium.dpi is None else medium.dpi
             key = page_key(medium.sha256, page, dpi, settings.max_side, settings.max_pixels)
-            request = {"task": "page", "path": medium.path, "sha256": medium.sha256, "page": page, "dpi": dpi}
-            request |= {"side": settings.max_side, "last": last}
+            request = {"task": "page", "path": medium.path, "sha256": medium.sha256, "page": page}
+            request |= {"dpi": dpi, "side": settings.max_side}
         image = self._done.get(key) or self._cache.image(key)
         if image is None:
             answer = self._ask(medium, request)

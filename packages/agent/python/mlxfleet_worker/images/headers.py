@@ -2,7 +2,7 @@
 
 from typing import BinaryIO
 
-from PIL import Image, ImageFile, UnidentifiedImageError, features
+from PIL import Image, ImageFile, features
 
 from .limits import MAX_SOURCE_SIDE
 from .refusal import RefusalError
@@ -26,7 +26,9 @@ def open_checked(file: BinaryIO, max_pixels: int) -> ImageFile.ImageFile:
         check_size(*_webp_size(head), max_pixels)
     try:
         image = Image.open(file, formats=[name])
-    except (UnidentifiedImageError, OSError, SyntaxError, ValueError) as error:
+    except MemoryError:
+        raise
+    except Exception as error:  # Pillow's readers raise any, and each means the same
         raise RefusalError(f"The image's {name} header is damaged.") from error
     check_size(*image.size, max_pixels)
     return image

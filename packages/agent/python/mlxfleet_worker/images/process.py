@@ -10,6 +10,7 @@ import os
 import resource
 import signal
 import sys
+from pathlib import Path
 from typing import Any, BinaryIO
 
 from .document import Document
@@ -24,7 +25,7 @@ MAX_OPEN_FILES = 64
 
 
 class Process:
-    """Answers requests. A document stays open for its next page."""
+    """Answers requests. A document stays open for its next pages, until another file comes."""
 
     def __init__(self, settings: dict[str, Any]) -> None:
         self._spool: str = settings["spool"]
@@ -48,8 +49,6 @@ class Process:
         if request["task"] == "count":
             return {"count": document.page_count}, b""
         width, height, rgb = document.draw(request["page"], request["dpi"], request["side"], self._max_pixels)
-        if request["last"]:
-            self._close()
         return {"width": width, "height": height}, rgb
 
     def _opened(self, path: str, sha256: str) -> Document:
@@ -102,12 +101,17 @@ def _write(answers: BinaryIO, header: dict[str, Any], rgb: bytes) -> None:
 
 
 def _limit(memory_bytes: int) -> None:
+    # Where Linux runs out of memory and has to end a process, this is the one.
+    with contextlib.suppress(OSError):
+        Path("/proc/self/oom_score_adj").write_text("1000", encoding="ascii")
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     resource.setrlimit(resource.RLIMIT_FSIZE, (0, 0))
     resource.setrlimit(resource.RLIMIT_NOFILE, (MAX_OPEN_FILES, MAX_OPEN_FILES))
     # Only Linux tells its size there, and only Linux enforces the limit.
-    with contextlib.suppress(OSError, ValueError), open("/proc/self/statm", encoding="ascii") as statm:  # noqa: PTH123
-        limit = int(statm.read().split()[0]) * resource.getpagesize() + memory_bytes
+    with contextlib.suppress(OSError, ValueError):
+        limit = (
+            int(Path("/proc/self/statm").read_text(encoding="ascii").split()[0]) * resource.getpagesize() + memory_bytes
+        )
         resource.setrlimit(resource.RLIMIT_AS, (limit, limit))
 
 

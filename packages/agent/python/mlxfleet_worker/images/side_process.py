@@ -70,12 +70,17 @@ class SideProcess:
             try:
                 return self._exchange(json.dumps(request).encode() + b"\n", deadline)
             finally:
-                self._idle = threading.Timer(self._limits.idle_seconds, self.close)
+                self._idle = threading.Timer(self._limits.idle_seconds, self._close_idle)
                 self._idle.daemon = True
                 self._idle.start()
 
     def close(self) -> None:
-        """End the process; the next request starts another one."""
+        """End the process, whatever it is doing; the next request starts another one."""
+        if (process := self._process) is not None:
+            process.kill()
+        self._close_idle()
+
+    def _close_idle(self) -> None:
         with self._lock:
             self._end()
 
