@@ -121,13 +121,6 @@ export const API_ERRORS = {
     when: 'An image is named by an http(s) URL, and the host fetches none.',
     hint: 'Send the image as a data URL, or set `images.allow_urls: true` in the inventory.',
   },
-  MEDIA_NOT_FETCHED: {
-    code: 'MEDIA_NOT_FETCHED',
-    status: 400,
-    type: 'invalid_request_error',
-    when: 'The URL of an image cannot be fetched, or leads where the host does not go.',
-    hint: 'Check the URL from the host, or send the image as a data URL.',
-  },
   MODEL_NOT_SUPPORTED: {
     code: 'MODEL_NOT_SUPPORTED',
     status: 400,
@@ -155,13 +148,6 @@ export const API_ERRORS = {
     type: 'invalid_request_error',
     when: 'The file at a URL was not there after 20 seconds, or its server sent nothing for 5.',
     hint: 'Send the file itself as a data URL.',
-  },
-  MEDIA_URL_TOO_LARGE: {
-    code: 'MEDIA_URL_TOO_LARGE',
-    status: 413,
-    type: 'invalid_request_error',
-    when: 'The file at a URL has more bytes than an image or a document may have.',
-    hint: 'Send a smaller file; the message has the limit.',
   },
   CONTEXT_LENGTH_EXCEEDED: {
     code: 'CONTEXT_LENGTH_EXCEEDED',
@@ -314,7 +300,7 @@ export const API_ERRORS = {
     code: 'VISION_ENVIRONMENT_MISSING',
     status: 503,
     type: 'service_unavailable_error',
-    when: 'The model needs the vision environment, which this host does not have. Embedding models do.',
+    when: 'The model needs the vision environment, which this host does not have. Embedding models do, and vision models of most families.',
     hint: 'Set `vision: true` for the host in the inventory, and deploy again.',
   },
   WORKER_CRASHED: {
