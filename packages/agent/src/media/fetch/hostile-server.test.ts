@@ -110,6 +110,17 @@ describe('size', () => {
     expect(await refusalOf(fetching)).toMatchObject(LARGE);
   });
 
+  test('chunks of any size make one body', async () => {
+    const sizes = [1, 1, 70_000, 3, 150_000];
+    const port = await serveHttp((_, response) => {
+      for (const [index, size] of sizes.entries()) response.write(Buffer.alloc(size, index));
+      response.end();
+    });
+    const { fetch } = pretendInternet({ servers: { [`${PUBLIC}:80`]: port } });
+    const body = await fetch(url, { maxBytes: 1_000_000, signal });
+    expect(Buffer.concat(sizes.map((size, index) => Buffer.alloc(size, index))).equals(body)).toBe(true);
+  });
+
   test('a body that is announced as too large is not read', async () => {
     const port = await serveRaw((socket) => socket.write(`${HEAD}content-length: 1001\r\n\r\n`));
     expect(await refusalOf(fetchFrom(port))).toMatchObject(LARGE);

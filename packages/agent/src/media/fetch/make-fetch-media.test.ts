@@ -60,13 +60,12 @@ describe('a host that is not public', () => {
     [::ffff:93.184.216.34] [::127.0.0.1] 169.254.169.254 [fd00:ec2::254] 100.100.100.200 10.0.0.1 172.16.0.1
     192.168.1.1 100.64.0.1 192.0.0.1 198.18.0.1 192.0.2.1 198.51.100.1 203.0.113.1 224.0.0.1 255.255.255.255
     [64:ff9b::7f00:1] [2002:7f00:1::] [2001:0:7f00:1::] [fc00::1] [fec0::1] [fe80::1] [ff02::1] [2001:db8::1]
-    localhost metadata.google.internal private.example mixed.example unknown.example . 127.0.0.1.`;
+    localhost metadata.google.internal private.example metadata.example mixed.example unknown.example . 127.0.0.1.`;
 
   test.each(hosts.split(/\s+/))('%s is refused in the same words, unconnected', async (host) => {
     const { fetch, dialled } = pretendInternet({
       names: {
-        localhost: ['127.0.0.1', '::1'],
-        'metadata.google.internal': ['169.254.169.254'],
+        'metadata.example': ['169.254.169.254'],
         'private.example': ['192.168.1.10'],
         'mixed.example': [PUBLIC, '192.168.1.10'],
       },

@@ -1,8 +1,10 @@
+import os from 'node:os';
 import { expect, test } from 'vitest';
 import { isPublicAddress } from './is-public-address.ts';
 import { resolveChecked, resolveWithSystem } from './resolve-checked.ts';
 
 const { signal } = new AbortController();
+const asLocalhost = () => resolveWithSystem('localhost');
 const never = () => new Promise<string[]>(() => {});
 const refused = expect.objectContaining({ kind: 'refused', message: expect.stringContaining('public') });
 
@@ -29,11 +31,25 @@ test('a name is asked for once, an address never', async () => {
   expect(asked).toEqual(['a.example']);
 });
 
+test.each(['printer', '', 'studio.local', 'a.localhost', 'metadata.google.internal', os.hostname()])(
+  'the name %o is refused unasked',
+  async (name) => {
+    const asked: string[] = [];
+    const resolve = async (one: string) => {
+      asked.push(one);
+      return ['93.184.216.34'];
+    };
+    await expect(resolveChecked(name, resolve, isPublicAddress, signal)).rejects.toEqual(refused);
+    expect(asked).toEqual([]);
+  },
+);
+
 test('the resolver of the system and the real policy refuse this machine', async () => {
   for (const host of ['localhost', '127.0.0.1']) {
     await expect(resolveChecked(host, resolveWithSystem, isPublicAddress, signal)).rejects.toEqual(refused);
   }
-  expect(await resolveWithSystem('localhost')).toContain('127.0.0.1');
+  expect(await asLocalhost()).toContain('127.0.0.1');
+  await expect(resolveChecked('a.example', asLocalhost, isPublicAddress, signal)).rejects.toEqual(refused);
 });
 
 test('the signal ends the wait for DNS, also when it came before', async () => {

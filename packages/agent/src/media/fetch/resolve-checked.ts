@@ -1,5 +1,6 @@
 import { lookup } from 'node:dns/promises';
 import { isIP } from 'node:net';
+import { isPrivateName } from '../../plugins/host-names.ts';
 import { notPublic } from './fetch-failure.ts';
 import { untilAborted } from './until-aborted.ts';
 
@@ -35,6 +36,9 @@ export async function resolveChecked(
 }
 
 async function addressesOf(name: string, resolve: Resolve, signal: AbortSignal): Promise<readonly string[]> {
+  // No public name is like these. Asked for, they would go out to the local network, and how soon an answer came would
+  // tell which of them are there.
+  if (!name.includes('.') || isPrivateName(name)) throw notPublic();
   try {
     return await untilAborted(resolve(name), signal);
   } catch (error) {

@@ -10,7 +10,10 @@ import { refusalOf } from './test-support/refusal.ts';
 const limits = { maxBytes: 1000, signal: new AbortController().signal };
 const names = { 'pictures.example': [PUBLIC], 'other.example': [PUBLIC] };
 
-afterEach(() => vi.unstubAllEnvs());
+afterEach(() => {
+  vi.unstubAllEnvs();
+  vi.restoreAllMocks();
+});
 
 test('the certificate is compared with the name in the URL, though an address is connected to', async () => {
   let asked: unknown;
@@ -40,6 +43,8 @@ test('a certificate of another name, or of nobody who is trusted, is refused, wh
     response.end('x');
   });
   vi.stubEnv('NODE_TLS_REJECT_UNAUTHORIZED', '0');
+  // Node warns of the setting.
+  vi.spyOn(process, 'emitWarning').mockReturnValue();
   const { fetch } = pretendInternet({ names, servers: { [`${PUBLIC}:443`]: port } });
   const misnamed = await refusalOf(fetch(new URL('https://other.example/'), limits));
   expect(misnamed).toMatchObject({ status: 400, code: 'MEDIA_URL_FAILED' });
