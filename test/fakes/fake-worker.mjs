@@ -7,6 +7,7 @@
 //   load_error     the load fails with this message
 //   crash_on_load  exits with code 7 in place of loading
 //   step_ms        time between tokens, default 2
+//   blind          images of prompts, of 10 tokens each otherwise, have none
 //   ignore_term    ignores SIGTERM and the end of stdin
 //   heir           a child of it holds its stdout and stderr open, for a second
 //
@@ -95,7 +96,13 @@ function accident(phase) {
 function promptText(prompt) {
   if (prompt.kind === 'text') return prompt.text;
   if (prompt.kind === 'tokens') return '';
-  return prompt.messages.map((message) => message.content).join(' ');
+  return prompt.messages
+    .map(({ content }) => (Array.isArray(content) ? partsText(content) : content))
+    .join(' ');
+}
+
+function partsText(parts) {
+  return parts.flatMap((part) => part.text ?? []).join(' ');
 }
 
 function option(text, name) {
@@ -194,6 +201,7 @@ function generate(frame) {
     id: frame.id,
     prompt_tokens: text.split(/\s/).length,
     cached_tokens: option(text, 'cached') ?? 0,
+    image_tokens: fake.blind ? 0 : 10 * (frame.prompt.media?.length ?? 0),
   });
   const { outputs: scripted, isWhole, reasoningTokens, reason } = script(frame, text);
   const end = isWhole ? scripted.length : option(text, 'tokens');

@@ -5,8 +5,9 @@ import path from 'node:path';
 import { adminStatusSchema } from '@mlxfleet/protocol';
 import { describe, expect, test } from 'vitest';
 import {
-  makeRoot,
   agentsForTests,
+  FAKE_WORKERS,
+  makeRoot,
   type TestAgent,
   type TestAgentOptions,
 } from '../test-support/test-agent.ts';
@@ -47,8 +48,8 @@ test('status prints what the agent says, or exits 3', async () => {
   expect((await control('status', '--rot', agent.root)).code).toBe(2);
 });
 
-async function openGate(agent: TestAgent): Promise<Outcome> {
-  return await control('gate', '--root', agent.root, '--release', RELEASE);
+async function openGate(agent: TestAgent, ...args: string[]): Promise<Outcome> {
+  return await control('gate', '--root', agent.root, '--release', RELEASE, ...args);
 }
 
 function addEmbeddingModel(agent: TestAgent, name: string): void {
@@ -105,6 +106,65 @@ describe('the gate', () => {
     const other = await start({ models: {} });
     addEmbeddingModel(other, 'a-vectors');
     expect(await openGate(other)).toMatchObject({ code: 0, events: [{ event: 'ready' }] });
+  });
+
+  describe('where a model sees', () => {
+    const seeing = { vision: true };
+    const configured = { models: [{ id: 'seeing' }] };
+
+    test('it is shown an image beside the text model, when the configuration names it', async () => {
+      const agent = await start({ models: { m: {}, seeing }, config: configured });
+      const outcome = {
+        code: 0,
+        events: [
+          { event: 'ready' },
+          { event: 'completion', model: 'm' },
+          { event: 'completion', model: 'seeing', image_tokens: 10, completion_tokens: 16 },
+        ],
+      };
+      expect(await openGate(agent)).toMatchObject(outcome);
+      expect((await openGate(agent, '--model', 'm')).events).toMatchObject(outcome.events);
+      expect((await openGate(agent, '--model', 'seeing')).events).toMatchObject([
+        { event: 'ready' },
+        { event: 'completion', model: 'seeing', image_tokens: 10 },
+      ]);
+    });
+
+    test('and nobody counts on it, it is asked only where no other model generates text', async () => {
+      const agent = await start({ models: { m: {}, seeing } });
+      expect((await openGate(agent)).events).toMatchObject([{ event: 'ready' }, { model: 'm' }]);
+      await agent.dispose();
+      const other = await start({ models: { seeing } });
+      expect((await openGate(other)).events).toMatchObject([{ event: 'ready' }, { image_tokens: 10 }]);
+    });
+
+    test('and does not see the image, the gate stays shut', async () => {
+      const agent = await start({ models: { seeing: { ...seeing, blind: true } }, config: configured });
+      expect(await openGate(agent)).toMatchObject({
+        code: 1,
+        events: [
+          { event: 'ready' },
+          {
+            event: 'failed',
+            code: 'COMPLETION_FAILED',
+            message: 'seeing answers, and was not shown the image',
+          },
+        ],
+      });
+    });
+
+    test('a host without the vision environment is asked for it only by name', async () => {
+      const agent = await start({
+        models: { m: {}, seeing },
+        config: configured,
+        overrides: { worker: { ...FAKE_WORKERS, visionPython: null } },
+      });
+      expect(await openGate(agent)).toMatchObject({ code: 0, events: [{ event: 'ready' }, { model: 'm' }] });
+      expect((await openGate(agent, '--model', 'seeing')).events).toMatchObject([
+        { event: 'ready' },
+        { event: 'failed', message: /seeing does not answer: .*set vision: true in the inventory/ },
+      ]);
+    });
   });
 
   test.each<[string, Record<string, unknown>, string[], object]>([

@@ -7,7 +7,8 @@ import { printStatus } from './status.ts';
 const HELP = `node control.mjs status --root DIR
     prints the status of the agent as one line of JSON; exit code 3 when none answers within 2 s
 node control.mjs gate --root DIR --release ID [--model ID] [--ready-only] [--timeout SECONDS]
-    waits until the agent of that release can serve and, unless --ready-only, has answered a chat completion;
+    waits until the agent of that release can serve and, unless --ready-only, has answered a chat completion, and one
+    about an image when its configuration names a vision model that the host has;
     prints one JSON object a line: {"event": "ready" | "completion" | "failed", …}
 `;
 

@@ -6,6 +6,7 @@ export class StreamReader {
   #rest = '';
   #text = '';
   #tokens = 0;
+  #imageTokens = 0;
   #timings: unknown = null;
   #error: string | null = null;
   #done = false;
@@ -16,6 +17,11 @@ export class StreamReader {
 
   get isComplete(): boolean {
     return this.#done;
+  }
+
+  /** Tokens of the prompt that stand for images. */
+  get imageTokens(): number {
+    return this.#imageTokens;
   }
 
   push(piece: string): void {
@@ -46,8 +52,11 @@ export class StreamReader {
     const chunk = parseJson(data);
     const message = field(field(chunk, 'error'), 'message');
     if (typeof message === 'string') this.#error = message;
-    const tokens = field(field(chunk, 'usage'), 'completion_tokens');
+    const usage = field(chunk, 'usage');
+    const tokens = field(usage, 'completion_tokens');
     if (typeof tokens === 'number') this.#tokens = tokens;
+    const imageTokens = field(field(usage, 'prompt_tokens_details'), 'image_tokens');
+    if (typeof imageTokens === 'number') this.#imageTokens = imageTokens;
     this.#timings = field(chunk, 'timings') ?? this.#timings;
     const choices = field(chunk, 'choices');
     const choice: unknown = Array.isArray(choices) ? choices[0] : null;

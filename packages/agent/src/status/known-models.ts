@@ -52,14 +52,15 @@ async function describeAbsent(services: AgentServices, status: ModelStatus): Pro
 function withoutFiles({ config, pool }: AgentServices, status: ModelStatus): AdminModel {
   const { id } = status;
   const settings = pool.settings(id);
-  const alias = config.models.find((model) => model.id === id);
+  const configured = config.models.find((model) => model.id === id);
   const download = pool.downloads.get(id);
   return {
     ...status,
     present: false,
     task: null,
-    base: alias?.base ?? null,
-    adapter: alias?.adapter ?? null,
+    configured: configured !== undefined,
+    base: configured?.base ?? null,
+    adapter: configured?.adapter ?? null,
     aliases: config.models.filter(({ base }) => base === id).map((model) => model.id),
     draft: settings.draft,
     preload: settings.preload,

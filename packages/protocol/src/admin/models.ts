@@ -8,6 +8,8 @@ const adminModelSchema = modelStatusSchema.extend({
   present: z.boolean(),
   /** What it is for on this host: to generate text, to do so when shown images also, or to turn text into vectors. */
   task: z.enum(['generate', 'vision', 'embed']).nullable(),
+  /** Whether the configuration names it; false also in agents that do not tell. */
+  configured: z.boolean().default(false),
   /** Of an alias, the id of the model behind it and the name of its adapter; null otherwise. */
   base: z.string().nullable(),
   adapter: z.string().nullable(),

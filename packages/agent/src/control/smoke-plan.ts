@@ -1,0 +1,44 @@
+import { field } from '../field.ts';
+
+/** A model that has to answer, and what it is shown. */
+export interface SmokeTest {
+  readonly model: string;
+  readonly withImage: boolean;
+  /** Whether the operator named it: then there is no excuse for it. */
+  readonly isNamed: boolean;
+}
+
+/** What a model is for, by the answer of `GET /admin/models`; null while that is not known. */
+export function taskOf(models: readonly unknown[], id: string): unknown {
+  return field(
+    models.find((model) => field(model, 'id') === id),
+    'task',
+  );
+}
+
+/**
+ * Which models have to answer before a release counts. The named one, or else the first on the host that generates text:
+ * embedding models stand among them, and a host may have no others. Beside a text model also the first vision model that the
+ * configuration names: what reads images has an environment and libraries of its own, which no text model tries. A model
+ * that merely lies on the disk may be too large for the host, and nobody counts on it.
+ */
+export function planSmokeTests(models: readonly unknown[], named: string | null): SmokeTest[] {
+  const first = (task: string, isWanted: (model: unknown) => boolean = () => true): string | null => {
+    const found = models.find(
+      (model) => field(model, 'present') === true && field(model, 'task') === task && isWanted(model),
+    );
+    const id = field(found, 'id');
+    return typeof id === 'string' ? id : null;
+  };
+  const text = named ?? first('generate');
+  const seeing =
+    first('vision', (model) => field(model, 'configured') === true) ??
+    (text === null ? first('vision') : null);
+  if (text !== null && taskOf(models, text) === 'vision') {
+    return [{ model: text, withImage: true, isNamed: true }];
+  }
+  return [
+    ...(text === null ? [] : [{ model: text, withImage: false, isNamed: named !== null }]),
+    ...(seeing === null ? [] : [{ model: seeing, withImage: true, isNamed: false }]),
+  ];
+}

@@ -1,0 +1,113 @@
+import path from 'node:path';
+import { field } from '../field.ts';
+import { type Answer, call, errorMessage, parseJson } from './call.ts';
+import { remaining } from './deadline.ts';
+import { describeError } from './describe-error.ts';
+import { GateFailure } from './gate-failure.ts';
+import { say } from './say.ts';
+import { planSmokeTests, type SmokeTest, taskOf } from './smoke-plan.ts';
+import { StreamReader } from './stream-reader.ts';
+import { testImage } from './test-image.ts';
+
+/** How the main API is reached. */
+export interface Api {
+  readonly target: { readonly host: string; readonly port: number };
+  readonly headers: Readonly<Record<string, string>>;
+}
+
+const SMOKE_TOKENS = 16;
+
+/**
+ * Has models answer, one after the other, and prints what each did. `named` is the one that the operator named; null takes
+ * what the host has.
+ * @throws GateFailure COMPLETION_FAILED when one does not answer, or answers without having seen what it was shown.
+ */
+export async function smokeTest(
+  api: Api,
+  root: string,
+  named: string | null,
+  deadline: number,
+): Promise<void> {
+  const models = await readModels(root, deadline);
+  for (const test of planSmokeTests(models, named)) await complete(api, test, deadline);
+  // A hub's model is fetched when it is asked for, and its files tell only then that it sees.
+  const isNews = named !== null && taskOf(models, named) == null;
+  if (isNews && taskOf(await readModels(root, deadline), named) === 'vision') {
+    await complete(api, { model: named, withImage: true, isNamed: true }, deadline);
+  }
+}
+
+async function readModels(root: string, deadline: number): Promise<readonly unknown[]> {
+  const target = { socketPath: path.join(root, 'run', 'admin.sock') };
+  const answer = await call({ target, path: '/admin/models', timeoutMs: remaining(deadline) });
+  const models: unknown = field(parseJson(answer.body), 'models');
+  if (answer.status === 200 && Array.isArray(models)) return models;
+  throw new GateFailure('GATE_FAILED', `the models of the host are not told: ${errorMessage(answer)}`);
+}
+
+async function complete(api: Api, test: SmokeTest, deadline: number): Promise<void> {
+  const answer = test.withImage
+    ? await describeImage(api, test.model, deadline)
+    : await completeText(api, test.model, deadline);
+  if (answer === null) return;
+  // The inventory may list a model for hosts of which some have no vision environment.
+  const code = field(field(parseJson(answer.body), 'error'), 'code');
+  if (!test.isNamed && code === 'vision_environment_missing') return;
+  throw new GateFailure('COMPLETION_FAILED', `${test.model} does not answer: ${errorMessage(answer)}`);
+}
+
+/** A model without a chat template still has to complete. */
+async function completeText(api: Api, model: string, deadline: number): Promise<Answer | null> {
+  const text = 'What is the capital of France?';
+  const chat = { messages: [{ role: 'user', content: text }] };
+  const answer = await completeOnce(api, '/v1/chat/completions', { model, ...chat }, deadline);
+  if (answer?.status !== 400) return answer;
+  const plain = await completeOnce(api, '/v1/completions', { model, prompt: text }, deadline);
+  return plain === null ? null : answer;
+}
+
+async function describeImage(api: Api, model: string, deadline: number): Promise<Answer | null> {
+  const url = `data:image/png;base64,${testImage().toString('base64')}`;
+  const content = [
+    { type: 'image_url', image_url: { url } },
+    { type: 'text', text: 'What is in this picture?' },
+  ];
+  const body = { model, messages: [{ role: 'user', content }] };
+  return await completeOnce(api, '/v1/chat/completions', body, deadline, true);
+}
+
+/** Null when it worked, which is printed; else the answer that did not. */
+async function completeOnce(
+  api: Api,
+  route: string,
+  body: { readonly model: string; readonly [field: string]: unknown },
+  deadline: number,
+  withImage = false,
+): Promise<Answer | null> {
+  const reader = new StreamReader();
+  const answer = await call({
+    ...api,
+    path: route,
+    json: {
+      ...body,
+      max_tokens: SMOKE_TOKENS,
+      temperature: 0,
+      stream: true,
+      stream_options: { include_usage: true },
+    },
+    timeoutMs: remaining(deadline),
+    onText: (piece) => {
+      reader.push(piece);
+    },
+  }).catch(describeError);
+  if (answer.status !== 200) return answer;
+  if (reader.error !== null || !reader.isComplete) {
+    throw new GateFailure('COMPLETION_FAILED', reader.error ?? 'the stream ended early');
+  }
+  if (withImage && reader.imageTokens === 0) {
+    throw new GateFailure('COMPLETION_FAILED', `${body.model} answers, and was not shown the image`);
+  }
+  const seen = withImage ? { image_tokens: reader.imageTokens } : {};
+  say({ event: 'completion', model: body.model, ...seen, ...reader.figures() });
+  return null;
+}
