@@ -8,6 +8,7 @@ import type { BenchServer } from './lib/peer-server.ts';
 import { publish } from './lib/report.ts';
 import { quantile } from './lib/statistics.ts';
 import { type StreamSample, streamChat } from './lib/stream-client.ts';
+import { streamGaps } from './lib/stream-gaps.ts';
 import { withServers } from './lib/with-servers.ts';
 
 const MODEL = 'plain-text';
@@ -38,14 +39,6 @@ function streams(server: BenchServer, round: number): Array<Promise<StreamSample
       recordChunks: true,
     }),
   );
-}
-
-/** Gaps between pieces that ended inside the window, milliseconds. */
-function gaps(sample: StreamSample, from: number, until: number): number[] {
-  return sample.chunkMs
-    .map((time, index) => ({ time, gap: time - (sample.chunkMs[index - 1] ?? time) }))
-    .filter(({ time, gap }) => gap > 0 && time >= from && time <= until)
-    .map(({ gap }) => gap);
 }
 
 function check(server: BenchServer, samples: readonly StreamSample[]): void {
@@ -79,8 +72,8 @@ async function measure(server: BenchServer): Promise<Row> {
       );
     }
     if (round < 0) continue;
-    alone.push(...quiet.flatMap((sample) => gaps(sample, 0, Infinity)));
-    const silences = disturbed.flatMap((sample) => gaps(sample, from, until));
+    alone.push(...quiet.flatMap((sample) => streamGaps(sample)));
+    const silences = disturbed.flatMap((sample) => streamGaps(sample, from, until));
     beside.push(...silences);
     longest.push(Math.max(...silences));
     firstTokens.push(long.totalMs);

@@ -1,3 +1,4 @@
+import type { MessageContent } from './message-content.ts';
 import { type StreamSample, streamChat } from './stream-client.ts';
 
 export interface LoadOptions {
@@ -9,7 +10,7 @@ export interface LoadOptions {
   /** Completion tokens asked for; requests of unequal length make clients come and go at different times. */
   readonly maxTokens: (client: number, request: number) => number;
   /** The user message of each request. */
-  readonly prompt: (client: number, request: number) => string;
+  readonly prompt: (client: number, request: number) => MessageContent;
   /** Further fields of each body. */
   readonly options?: Readonly<Record<string, unknown>>;
 }

@@ -1,4 +1,5 @@
 import http from 'node:http';
+import type { MessageContent } from './message-content.ts';
 
 /** One streamed chat completion as its client saw it. Times in milliseconds since the request was sent. */
 export interface StreamSample {
@@ -19,7 +20,7 @@ export interface StreamSample {
 export interface StreamRequest {
   readonly port: number;
   readonly model: string;
-  readonly messages: ReadonlyArray<{ readonly role: string; readonly content: string }>;
+  readonly messages: ReadonlyArray<{ readonly role: string; readonly content: MessageContent }>;
   readonly maxTokens: number;
   /** Further fields of the body. */
   readonly options?: Readonly<Record<string, unknown>>;
