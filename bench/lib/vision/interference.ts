@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { imagePart, textPart } from '../message-content.ts';
+import { type ContentPart, imagePart, textPart } from '../message-content.ts';
 import type { BenchServer } from '../peer-server.ts';
 import type { ResultTable } from '../report.ts';
 import { median, quantile } from '../statistics.ts';
@@ -39,7 +39,7 @@ class Gathered {
     this.#server = server;
   }
 
-  async run(round: number, images: ReadonlyArray<ReturnType<typeof imagePart>>): Promise<void> {
+  async run(round: number, images: readonly ContentPart[]): Promise<void> {
     const quiet = await Promise.all(this.#streams(`alone ${String(round)}`, QUIET_TOKENS));
     const start = performance.now();
     const running = this.#streams(`beside ${String(round)}`, STREAM_TOKENS);

@@ -1,7 +1,7 @@
 import { makePicture, type Picture } from '../picture.ts';
 
 /** Pixels of the side of every picture: a screenshot's or a small photo's. */
-export const SIDE = 768;
+const SIDE = 768;
 
 let made = 0;
 
