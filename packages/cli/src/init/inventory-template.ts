@@ -44,6 +44,8 @@ defaults:
   # The OpenAI API. On loopback only the host itself reaches it. To serve your network, say for a host:
   #   api: { bind: 0.0.0.0, keys: [{ env: MLXFLEET_KEY }] }
   api: { port: ${DEFAULTS.apiPort}, bind: ${DEFAULTS.bind} }
+  # Vision models and embeddings need an environment of their own on the host, of about 1.8 GB (0.8 GB on Linux).
+  # vision: true
   # Good releases that a host keeps to go back to.
   keep_releases: ${DEFAULTS.keepReleases}
 

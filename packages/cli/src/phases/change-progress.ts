@@ -49,7 +49,8 @@ export class ChangeProgress {
   readonly #stageDetails: string[];
   #shown: DeployStep | null;
   #began = performance.now();
-  #gateDetail = '';
+  /** What models answered at the gate; null before it said that the agent is ready. */
+  #completions: string[] | null = null;
   #gateFailure: string | null = null;
   #switchDetail = '';
 
@@ -100,8 +101,8 @@ export class ChangeProgress {
   }
 
   #takeGate(event: ScriptMessage): void {
-    if (event['event'] === 'completion') this.#gateDetail = describeCompletion(event);
-    if (event['event'] === 'ready') this.#gateDetail = 'ready; no model to ask';
+    if (event['event'] === 'ready') this.#completions = [];
+    if (event['event'] === 'completion') this.#completions?.push(describeCompletion(event));
   }
 
   /** The script has ended: the last step that people see is complete. */
@@ -141,16 +142,22 @@ export class ChangeProgress {
   #doneDetail(step: DeployStep): string {
     if (step === 'stage') return this.#stageDetails.join('; ');
     if (step === 'switch') return this.#switchDetail;
-    return step === 'healthy' ? this.#gateDetail : '';
+    if (step !== 'healthy' || this.#completions === null) return '';
+    return this.#completions.length === 0 ? 'ready; no model to ask' : this.#completions.join('; ');
   }
 }
 
-/** For example `Qwen2.5-0.5B-Instruct-4bit: first token 0.18 s, 211 tok/s`, as far as the gate told. */
+/**
+ * For example `Qwen2.5-0.5B-Instruct-4bit: first token 0.18 s, 211 tok/s`, as far as the gate told. Of a model that was shown
+ * an image, what that was to it comes first.
+ */
 function describeCompletion(message: ScriptMessage): string {
   const { model } = message;
   const parts: string[] = [];
+  const image = message['image_tokens'];
   const first = message['first_token_seconds'];
   const speed = message['tokens_per_second'];
+  if (typeof image === 'number') parts.push(`an image in ${String(image)} tokens`);
   if (typeof first === 'number') parts.push(`first token ${first.toFixed(2)} s`);
   if (typeof speed === 'number') parts.push(`${String(Math.round(speed))} tok/s`);
   const name = typeof model === 'string' ? model.slice(model.lastIndexOf('/') + 1) : '';

@@ -35,7 +35,7 @@ export interface DesiredHost {
 
 const IMPORTS: Readonly<Record<EnvironmentKind, string>> = {
   text: 'mlx.core, mlx_lm',
-  vision: 'mlx.core, mlx_vlm',
+  vision: 'mlx.core, mlx_vlm, mlx_lm, PIL, pypdfium2',
 };
 
 /** The host's settings and this version's payload, brought together with what the host is. Pure. */
