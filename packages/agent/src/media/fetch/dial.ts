@@ -1,9 +1,9 @@
 import { connect, type Socket } from 'node:net';
 
-export interface Connection {
+interface Connection {
   readonly socket: Socket;
   /** Whom the system says it is connected to. */
-  readonly remoteAddress: string | undefined;
+  readonly remoteAddress: string;
 }
 
 /** Opens a TCP connection to an address, never to a name. The signal ends the socket at any time, also later. */
@@ -20,7 +20,12 @@ export const dialTcp: Dial = async (address, port, { timeoutMs, signal }) => {
   const timer = setTimeout(() => socket.destroy(new Error('no connection in time')), timeoutMs);
   // Stays for the life of the socket: an error without a listener would end the agent.
   socket.on('error', reject);
-  socket.once('connect', () => resolve({ socket, remoteAddress: socket.remoteAddress }));
+  socket.once('connect', () => {
+    const { remoteAddress } = socket;
+    // Undefined when the other end has gone again already.
+    if (remoteAddress === undefined) socket.destroy(new Error('closed'));
+    else resolve({ socket, remoteAddress });
+  });
   try {
     return await promise;
   } finally {

@@ -16,11 +16,12 @@ const serveRedirect = (location: string) =>
 describe('a file on a public server', () => {
   test('is fetched by address and by name, with one question to DNS', async () => {
     const servers = { [`${PUBLIC}:80`]: await serveFile() };
-    const { fetch, asked, dialled } = pretendInternet({ servers, names: { 'a.example': [PUBLIC] } });
+    const { fetch, asked, dialled, sockets } = pretendInternet({ servers, names: { 'a.example': [PUBLIC] } });
     expect(await fetch(new URL(`http://${PUBLIC}/a.png`), limits)).toEqual(PNG);
     expect(await fetch(new URL('http://a.example/a.png'), limits)).toEqual(PNG);
     expect(asked).toEqual(['a.example']);
     expect(dialled).toEqual([`${PUBLIC}:80`, `${PUBLIC}:80`]);
+    expect(sockets.map(({ destroyed }) => destroyed)).toEqual([true, true]);
   });
 
   test('is asked for without a word about anybody, on a connection of its own', async () => {

@@ -50,7 +50,6 @@ export function makeFetchMedia({
     const socket = await connectChecked(addresses, {
       port,
       dial,
-      isAllowed,
       timeoutMs: times.connectMs,
       signal,
     });
@@ -75,7 +74,7 @@ export function makeFetchMedia({
     const watch = startWatch(times, signal);
     let redirects = 0;
     try {
-      let target = checkedTarget(new URL(url));
+      let target = checkedTarget(url);
       for (;;) {
         watch.signal.throwIfAborted();
         const found = await visit(target, maxBytes, watch);
@@ -87,7 +86,6 @@ export function makeFetchMedia({
         target = redirectTarget(found, target);
       }
     } catch (error) {
-      signal.throwIfAborted();
       throw error instanceof FetchFailure ? mediaUrlError(url, error, redirects > 0) : error;
     } finally {
       watch.end();

@@ -1,5 +1,4 @@
 import { isIP, type Socket } from 'node:net';
-import { addAbortSignal } from 'node:stream';
 import { connect, type TLSSocket } from 'node:tls';
 import { FetchFailure } from './fetch-failure.ts';
 
@@ -15,7 +14,7 @@ export interface SecureOptions {
 }
 
 /**
- * TLS over a connected socket.
+ * TLS over a connected socket, whose end, by the signal too, is its end.
  *
  * @throws FetchFailure; the reason of the signal
  */
@@ -34,7 +33,6 @@ export async function secureSocket(
     rejectUnauthorized: true,
     ...(authorities !== undefined && { ca: [...authorities] }),
   });
-  addAbortSignal(signal, secured);
   secured.setTimeout(idleMs, onIdle);
   secured.once('secureConnect', resolve);
   secured.once('close', () => reject(new Error('closed')));

@@ -45,12 +45,13 @@ test('a certificate of another name, or of nobody who is trusted, is refused, wh
   vi.stubEnv('NODE_TLS_REJECT_UNAUTHORIZED', '0');
   // Node warns of the setting.
   vi.spyOn(process, 'emitWarning').mockReturnValue();
-  const { fetch } = pretendInternet({ names, servers: { [`${PUBLIC}:443`]: port } });
+  const { fetch, sockets } = pretendInternet({ names, servers: { [`${PUBLIC}:443`]: port } });
   const misnamed = await refusalOf(fetch(new URL('https://other.example/'), limits));
   expect(misnamed).toMatchObject({ status: 400, code: 'MEDIA_URL_FAILED' });
   expect(misnamed.message).toBe(
     'The URL https://other.example was not fetched: TLS with its server fails with ERR_TLS_CERT_ALTNAME_INVALID.',
   );
+  await expect.poll(() => sockets.map(({ destroyed }) => destroyed)).toEqual([true]);
   const trusting = makeFetchMedia({
     resolve: async () => [PUBLIC],
     dial: async (address, _, options) => ({
@@ -115,7 +116,7 @@ test('a server that speaks no TLS, closes or falls silent is a failure in time',
     [silent, 'MEDIA_URL_TIMEOUT'],
   ] as const) {
     const servers = { [`${PUBLIC}:443`]: port };
-    const { fetch } = pretendInternet({ names, servers, times: { idleMs: 100 } });
+    const { fetch } = pretendInternet({ names, servers, times: { idleMs: 300 } });
     expect(await refusalOf(fetch(new URL('https://pictures.example/'), limits))).toMatchObject({ code });
   }
 });

@@ -1,3 +1,4 @@
+import type { Socket } from 'node:net';
 import type { FetchMedia } from '../../fetch-media.ts';
 import { dialTcp } from '../dial.ts';
 import { FETCH_TIMES, type FetchTimes } from '../fetch-watch.ts';
@@ -26,12 +27,15 @@ export interface PretendFetch {
   readonly dialled: readonly string[];
   /** Every name that DNS was asked for, in order. */
   readonly asked: readonly string[];
+  /** Every socket that was connected, in order. */
+  readonly sockets: readonly Socket[];
 }
 
 /** The fetcher with the real policy and real sockets, in a world where public addresses lead to servers on loopback. */
 export function pretendInternet({ names, servers, times, shownAddress }: PretendInternet = {}): PretendFetch {
   const dialled: string[] = [];
   const asked: string[] = [];
+  const sockets: Socket[] = [];
   const fetch = makeFetchMedia({
     times: { ...FETCH_TIMES, ...times },
     authorities: [TEST_CERTIFICATE.cert],
@@ -52,8 +56,9 @@ export function pretendInternet({ names, servers, times, shownAddress }: Pretend
       const local = servers?.[place];
       if (local === undefined) throw new Error(`connect ECONNREFUSED ${place}`);
       const { socket } = await dialTcp('127.0.0.1', local, options);
+      sockets.push(socket);
       return { socket, remoteAddress: shownAddress ?? address };
     },
   });
-  return { fetch, dialled, asked };
+  return { fetch, dialled, asked, sockets };
 }
