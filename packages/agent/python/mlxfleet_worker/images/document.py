@@ -35,7 +35,7 @@ class Document:
 
     @property
     def page_count(self) -> int:
-        """How many pages it says to have."""
+        """How many pages it says to have: at least one, or PDFium would not have opened it."""
         return len(self._document)
 
     def draw(self, number: int, dpi: int, side: int, max_pixels: int) -> tuple[int, int, bytes]:

@@ -9,8 +9,6 @@ def asked_pages(medium: Media, count: int, left: int, max_pages: int) -> list[in
 
     `left` is how many of the request's `max_pages` other documents have not taken. Raises RequestError.
     """
-    if count < 1:
-        raise RequestError("The document has no pages.", medium.param, "media")
     ranges = ((1, count),) if medium.pages is None else medium.pages
     asked = 0
     for first, last in ranges:
