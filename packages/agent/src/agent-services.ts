@@ -4,6 +4,7 @@ import type { Lifecycle } from './lifecycle/lifecycle.ts';
 import type { MemoryGuard } from './memory/memory-guard.ts';
 import type { MemoryReader } from './memory/memory-reader.ts';
 import type { MemoryVerdict } from './memory/memory-verdict.ts';
+import type { MediaStore } from './media/media-store.ts';
 import type { Metrics } from './metrics/metrics.ts';
 import type { Throughput } from './metrics/throughput.ts';
 import type { ModelPool } from './models/model-pool.ts';
@@ -34,6 +35,8 @@ export interface AgentServices {
   readonly metrics: Metrics;
   readonly throughput: Throughput;
   readonly responses: ResponseStore;
+  /** Images and documents of requests. */
+  readonly media: MediaStore;
   readonly log: Logger;
   /** Steady clock, milliseconds. */
   readonly now: () => number;

@@ -32,7 +32,7 @@ export async function startAgent(options: AgentOptions): Promise<Agent> {
   const socketPath = path.join(folders.run, 'admin.sock');
   await refuseSecondAgent(socketPath);
   const services = await createServices(options, folders);
-  const { guard, lifecycle, pool, ports, responses } = services;
+  const { guard, lifecycle, media, pool, ports, responses } = services;
   const apis = await openApis(services, socketPath).catch((error: unknown) => {
     responses.close();
     throw error;
@@ -52,11 +52,13 @@ export async function startAgent(options: AgentOptions): Promise<Agent> {
       clearInterval(sweeper);
       await closeApis(apis);
       responses.close();
+      media.clear();
       await rm(socketPath, { force: true });
       log.info('stopped');
     },
     kill: () => {
       pool.kill();
+      media.clear();
     },
   };
 }

@@ -1,6 +1,7 @@
 import type { FastifyInstance } from 'fastify';
 import type { AgentServices } from './agent-services.ts';
 import { baseApp } from './base-app.ts';
+import { mediaBodyBytes, TEXT_BODY_BYTES } from './media/body-bytes.ts';
 import { installAdmission } from './plugins/admission.ts';
 import { installApiKey } from './plugins/api-key.ts';
 import { installBodiesInFlight } from './plugins/bodies-in-flight.ts';
@@ -12,11 +13,9 @@ import { completions } from './routes/openai/completions/completions.ts';
 import { embeddings } from './routes/openai/embeddings/embeddings.ts';
 import { models } from './routes/openai/models/models.ts';
 import { responses } from './routes/openai/responses/responses.ts';
+import { detokenize } from './routes/openai/tokenize/detokenize.ts';
 import { tokenize } from './routes/openai/tokenize/tokenize.ts';
 import { operations } from './routes/operations/operations.ts';
-
-/** Largest body of a request that holds text only. */
-const TEXT_BODY_BYTES = 16 * 1024 * 1024;
 
 /** The main API, built and not yet listening. */
 export function mainApp(services: AgentServices): FastifyInstance {
@@ -36,13 +35,15 @@ export function mainApp(services: AgentServices): FastifyInstance {
     },
   });
   installBodiesInFlight(app);
-  chatCompletions(app, services, TEXT_BODY_BYTES);
+  const mediaBytes = mediaBodyBytes(services.config.images);
+  chatCompletions(app, services, mediaBytes);
   completions(app, services, TEXT_BODY_BYTES);
-  responses(app, services, TEXT_BODY_BYTES);
-  messages(app, services, TEXT_BODY_BYTES);
-  countTokens(app, services, TEXT_BODY_BYTES);
+  responses(app, services, mediaBytes);
+  messages(app, services, mediaBytes);
+  countTokens(app, services, mediaBytes);
   embeddings(app, services, TEXT_BODY_BYTES);
-  tokenize(app, services, TEXT_BODY_BYTES);
+  tokenize(app, services, mediaBytes);
+  detokenize(app, services, TEXT_BODY_BYTES);
   models(app, services);
   operations(app, services);
   return app;

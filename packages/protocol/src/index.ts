@@ -29,6 +29,7 @@ export {
   type AnthropicContentBlock,
   type AnthropicMessageParam,
   type AssistantBlock,
+  type ShownBlock,
   type UserBlock,
 } from './anthropic/content.ts';
 export { type AnthropicError, anthropicErrorSchema } from './anthropic/error.ts';
@@ -50,6 +51,7 @@ export {
   UNSUPPORTED_MESSAGES_OPTIONS,
 } from './anthropic/messages-request.ts';
 export { DEFAULTS } from './defaults.ts';
+export { type PageRange, parsePageRanges } from './document-options.ts';
 export { CodedError, type CodedErrorOptions, type ErrorDefinition } from './errors/coded-error.ts';
 export { type DeployOutcome, type HostState } from './host.ts';
 export {

@@ -69,6 +69,7 @@ test('the public surface is what this list says', () => {
       "modelProblems",
       "nearestName",
       "openAiErrorSchema",
+      "parsePageRanges",
       "releaseIdSchema",
       "releaseManifestSchema",
       "releaseStateSchema",

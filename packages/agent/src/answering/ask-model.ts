@@ -1,47 +1,66 @@
+import type { Media } from '@mlxfleet/protocol';
 import type { FastifyReply } from 'fastify';
 import type { AgentServices } from '../agent-services.ts';
-import { ApiError } from '../api-error.ts';
+import type { Attachment } from '../media/attachment.ts';
 import type { ModelRuntime } from '../models/runtime/model-runtime.ts';
 import { ClientGone } from './client-gone.ts';
+import { refuseLongText } from './refuse-long-text.ts';
+import { RequestAccount } from './request-account.ts';
 import { watchEnding } from './request-ending.ts';
+import { useMedia } from './use-media.ts';
+
+/** A question of one request to its model. */
+export interface Asking<Answer> {
+  readonly model: string;
+  /** What the model is shown; none when absent. */
+  readonly attachments?: readonly Attachment[];
+  /**
+   * Whether the model can be asked this at all: before its images are looked at.
+   * @throws ApiError where it cannot.
+   */
+  check?(runtime: ModelRuntime): void;
+  /** @param media the attachments as files. */
+  ask(runtime: ModelRuntime, signal: AbortSignal, media: readonly Media[]): Promise<Answer>;
+}
 
 /**
  * Answers a request with one JSON document that a model is asked for. Its client's going away, or the end of its time,
  * ends the question wherever it is.
  */
 export async function askModel<Answer>(
-  { config, lifecycle, pool, metrics }: AgentServices,
+  services: AgentServices,
   reply: FastifyReply,
-  model: string,
-  ask: (runtime: ModelRuntime, signal: AbortSignal) => Promise<Answer>,
+  asking: Asking<Answer>,
 ): Promise<FastifyReply> {
+  const { config, lifecycle, pool, metrics } = services;
+  const { model, attachments = [] } = asking;
   lifecycle.refuseWhenDraining();
+  refuseLongText(reply.request, attachments);
   const begun = performance.now();
   const { log, routeOptions } = reply.request;
   const route = routeOptions.url ?? 'unknown';
   const ending = watchEnding(reply, config.request_timeout_seconds);
-  // Of the models there are: a name that a client made up would be a label, and memory, for ever. Nor is it logged.
-  let labels: { model_name?: string } = {};
-  const note = (what: string): void => {
-    log.info({ model: labels.model_name, route }, what);
-  };
+  const account = new RequestAccount(metrics, log, { route });
   try {
     const runtime = await ending.race(pool.acquire(model));
-    labels = { model_name: runtime.id };
-    lifecycle.refuseWhenDraining();
-    const answer = await ask(runtime, ending.signal);
-    metrics.questionLatency.observe({ ...labels, route }, (performance.now() - begun) / 1000);
+    account.found(runtime);
+    asking.check?.(runtime);
+    const answer = await useMedia(
+      services,
+      runtime,
+      attachments,
+      ending.signal,
+      async (media) => await asking.ask(runtime, ending.signal, media),
+    );
+    metrics.questionLatency.observe({ ...account.labels, route }, (performance.now() - begun) / 1000);
     void reply.send(answer);
-    note('answered');
+    account.answered();
     return reply;
   } catch (error) {
-    if (error instanceof ClientGone) {
-      metrics.cancelled.inc(labels);
-      note('the client went away');
-      return reply.hijack();
-    }
-    if (error instanceof ApiError) metrics.failures.inc({ ...labels, code: error.code.toLowerCase() });
-    throw error;
+    account.count(error);
+    if (!(error instanceof ClientGone)) throw error;
+    account.clientGone();
+    return reply.hijack();
   } finally {
     ending.release();
   }

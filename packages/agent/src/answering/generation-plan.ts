@@ -3,18 +3,22 @@ import type {
   CompletionRequest,
   Constraint,
   GenerateFrame,
+  Media,
   Prompt,
   Sampling,
   ToolChoice,
 } from '@mlxfleet/protocol';
 import { ApiError } from '../api-error.ts';
 import { API_ERRORS } from '../errors.ts';
+import type { Attachment } from '../media/attachment.ts';
 import type { Priority } from '../scheduler/request-queue.ts';
 
 /** What one request asks of a model. */
 export interface GenerationPlan {
   readonly model: string;
   readonly prompts: readonly Prompt[];
+  /** What the prompt of a chat shows its model, in the order in which the messages' parts name them. */
+  readonly attachments: readonly Attachment[];
   /** Choices for each prompt. */
   readonly choicesPerPrompt: number;
   /** Completion tokens of each choice; null means up to the context. */
@@ -34,7 +38,9 @@ export interface GenerationPlan {
 
 /** What a route makes of its own fields; what is left out is off. */
 type PlanParts = Pick<GenerationPlan, 'prompts' | 'maxTokens' | 'priority'> &
-  Partial<Pick<GenerationPlan, 'logprobs' | 'constraint' | 'toolChoice' | 'parallelToolCalls'>>;
+  Partial<
+    Pick<GenerationPlan, 'attachments' | 'logprobs' | 'constraint' | 'toolChoice' | 'parallelToolCalls'>
+  >;
 
 type Options = Pick<
   ChatRequest & CompletionRequest,
@@ -56,6 +62,7 @@ type Options = Pick<
 export function generationPlan(options: Options, parts: PlanParts): GenerationPlan {
   const { constraint = null, toolChoice = 'none' } = parts;
   return {
+    attachments: [],
     logprobs: null,
     parallelToolCalls: true,
     ...parts,
@@ -67,6 +74,16 @@ export function generationPlan(options: Options, parts: PlanParts): GenerationPl
     sampling: sampling(options),
     stop: stopTexts(options.stop),
   };
+}
+
+/** The plan with its attachments as files. */
+export function shown(plan: GenerationPlan, media: readonly Media[]): GenerationPlan {
+  return { ...plan, prompts: plan.prompts.map((prompt) => shownPrompt(prompt, media)) };
+}
+
+/** A chat with its attachments as files; other prompts have none. */
+export function shownPrompt(prompt: Prompt, media: readonly Media[]): Prompt {
+  return prompt.kind === 'chat' ? { ...prompt, media: [...media] } : prompt;
 }
 
 /** The value of X-Priority; normal when absent. */

@@ -93,7 +93,7 @@ test('all that an output holds reaches the sink, and so does how it ended', () =
     completion_tokens_details: { reasoning_tokens: 3 },
   };
   expect(told).toMatchObject([
-    ['started', 0, { tokens: 7, cachedTokens: 2 }],
+    ['started', 0, { tokens: 7, cachedTokens: 2, imageTokens: 0 }],
     ['output', 0, outputs[0]],
     ['output', 0, outputs[1]],
     ['output', 0, outputs[2]],

@@ -13,6 +13,8 @@ export interface PromptCount {
   readonly tokens: number;
   /** How many of them came from a cache. */
   readonly cachedTokens: number;
+  /** How many of them stand for images. */
+  readonly imageTokens: number;
 }
 
 /**
@@ -80,8 +82,8 @@ export class Generation {
         frame,
         priority: this.#plan.priority,
         listener: {
-          started: (tokens: number, cachedTokens: number) => {
-            this.#onStarted(index, { tokens, cachedTokens });
+          started: (tokens: number, cachedTokens: number, imageTokens = 0) => {
+            this.#onStarted(index, { tokens, cachedTokens, imageTokens });
           },
           output: (output: StepOutput) => {
             this.#onOutput(index, output);
@@ -158,6 +160,7 @@ export class Generation {
   #summarise(): Summary {
     let promptTokens = 0;
     let cachedTokens = 0;
+    let imageTokens = 0;
     let completionTokens = 0;
     let reasoningTokens = 0;
     let queueSeconds = 0;
@@ -167,6 +170,7 @@ export class Generation {
       if (index % this.#plan.choicesPerPrompt === 0) {
         promptTokens += choice.prompt?.tokens ?? 0;
         cachedTokens += choice.prompt?.cachedTokens ?? 0;
+        imageTokens += choice.prompt?.imageTokens ?? 0;
       }
       completionTokens += choice.finish?.completion_tokens ?? 0;
       reasoningTokens += choice.finish?.reasoning_tokens ?? 0;
@@ -179,7 +183,10 @@ export class Generation {
         prompt_tokens: promptTokens,
         completion_tokens: completionTokens,
         total_tokens: promptTokens + completionTokens,
-        prompt_tokens_details: { cached_tokens: cachedTokens },
+        prompt_tokens_details: {
+          cached_tokens: cachedTokens,
+          ...(this.#plan.attachments.length === 0 ? {} : { image_tokens: imageTokens }),
+        },
         completion_tokens_details: { reasoning_tokens: reasoningTokens },
       },
       timings: {

@@ -3,9 +3,11 @@ import { API_ERRORS } from '../errors.ts';
 import type { ModelTask } from '../models/catalog/model-task.ts';
 import type { ModelRuntime } from '../models/runtime/model-runtime.ts';
 
+const GENERATES = "generates text and gives no vectors: '/v1/embeddings' takes embedding models";
+
 const WHAT_IT_DOES: Readonly<Record<ModelTask, string>> = {
-  generate: "generates text and gives no vectors: '/v1/embeddings' takes embedding models",
-  vision: "generates text and gives no vectors: '/v1/embeddings' takes embedding models",
+  generate: GENERATES,
+  vision: GENERATES,
   embed: "turns text into vectors, at '/v1/embeddings', and generates none",
 };
 

@@ -3,15 +3,16 @@ import type { FastifyReply, FastifyRequest } from 'fastify';
 import type { AgentServices } from '../agent-services.ts';
 import { ApiError } from '../api-error.ts';
 import { API_ERRORS } from '../errors.ts';
-import type { Metrics } from '../metrics/metrics.ts';
-import type { ModelRuntime } from '../models/runtime/model-runtime.ts';
 import { cacheScope } from '../plugins/key-owner.ts';
 import { ClientGone } from './client-gone.ts';
 import { EventStream } from './event-stream.ts';
 import { type AnswerSink, Generation } from './generation.ts';
-import type { GenerationPlan } from './generation-plan.ts';
+import { type GenerationPlan, shown } from './generation-plan.ts';
+import { refuseLongText } from './refuse-long-text.ts';
+import { RequestAccount } from './request-account.ts';
 import { watchEnding } from './request-ending.ts';
 import { requireTask } from './require-task.ts';
+import { useMedia } from './use-media.ts';
 
 /** Collects an answer that is sent whole. */
 export interface WholeSink extends AnswerSink {
@@ -49,62 +50,52 @@ export async function respond(
   const { config, lifecycle, pool, metrics } = services;
   const { plan, id } = answering;
   lifecycle.refuseWhenDraining();
+  refuseLongText(request, plan.attachments);
   refuseTooMany(plan, config.queue_depth + config.max_batch_size);
   const ending = watchEnding(reply, config.request_timeout_seconds);
-  // Of the models there are: a name that a client made up would be a label, and memory, for ever.
-  let labels: { model_name?: string } = {};
+  const account = new RequestAccount(metrics, request.log, { id, stream: answering.stream });
   let hasBegun = false;
-  const begin: Begin = (runtime, sink) => {
-    const generation = new Generation(runtime, plan, sink, metrics);
-    ending.onEnd((reason) => {
-      if (reason instanceof ApiError) generation.fail(reason);
-      else generation.cancel();
-    });
-    generation.start(id, cacheScope(request, config.api.key_hashes));
-    hasBegun = true;
-    return generation;
-  };
   try {
     const runtime = await ending.race(pool.acquire(plan.model));
-    labels = { model_name: runtime.id };
-    lifecycle.refuseWhenDraining();
+    account.found(runtime);
     requireTask(runtime, 'generate');
-    if (answering.stream) await stream(runtime, services, reply, answering, begin);
-    else await whole(runtime, reply, answering, begin);
-    request.log.info({ model: plan.model, id, stream: answering.stream }, 'answered');
+    await useMedia(services, runtime, plan.attachments, ending.signal, async (media) => {
+      const begin: Begin = (sink) => {
+        const generation = new Generation(runtime, shown(plan, media), sink, metrics);
+        ending.onEnd((reason) => {
+          if (reason instanceof ApiError) generation.fail(reason);
+          else generation.cancel();
+        });
+        generation.start(id, cacheScope(request, config.api.key_hashes));
+        hasBegun = true;
+        return generation;
+      };
+      if (answering.stream) await stream(services, reply, answering, begin);
+      else await whole(reply, answering, begin);
+    });
+    account.answered();
     return reply;
   } catch (error) {
     // What has begun counts its own end, also where only a stream tells of it.
-    if (!hasBegun) countEnd(metrics, labels, error);
+    if (!hasBegun) account.count(error);
     if (!(error instanceof ClientGone)) throw error;
-    request.log.info({ model: plan.model, id }, 'the client went away');
+    account.clientGone();
     return reply.hijack();
   } finally {
     ending.release();
   }
 }
 
-function countEnd(metrics: Metrics, labels: { model_name?: string }, error: unknown): void {
-  if (error instanceof ClientGone) metrics.cancelled.inc(labels);
-  if (error instanceof ApiError) metrics.failures.inc({ ...labels, code: error.code.toLowerCase() });
-}
+type Begin = (sink: AnswerSink) => Generation;
 
-type Begin = (runtime: ModelRuntime, sink: AnswerSink) => Generation;
-
-async function whole(
-  runtime: ModelRuntime,
-  reply: FastifyReply,
-  answering: Answering,
-  begin: Begin,
-): Promise<void> {
+async function whole(reply: FastifyReply, answering: Answering, begin: Begin): Promise<void> {
   const collected = answering.whole();
-  begin(runtime, collected);
+  begin(collected);
   const json = await collected.outcome;
   void reply.headers({ ...answering.headers, 'content-type': 'application/json; charset=utf-8' }).send(json);
 }
 
 async function stream(
-  runtime: ModelRuntime,
   services: AgentServices,
   reply: FastifyReply,
   answering: Answering,
@@ -126,7 +117,7 @@ async function stream(
     onOverflow: (error) => generation?.fail(error),
   });
   try {
-    generation = begin(runtime, answering.streamed(events));
+    generation = begin(answering.streamed(events));
     await events.outcome;
   } finally {
     events.quieten();

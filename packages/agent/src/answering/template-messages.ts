@@ -1,5 +1,12 @@
+import { joinContents, type MessageContent } from './message-content.ts';
+
 /** A message as chat templates take it. */
 type TemplateMessage = Record<string, unknown>;
+
+interface SaidMessage extends TemplateMessage {
+  readonly role: 'system' | 'user';
+  content: MessageContent;
+}
 
 interface AssistantMessage extends TemplateMessage {
   readonly role: 'assistant';
@@ -25,7 +32,8 @@ export class TemplateMessages {
   /** Function names by the ids of their calls: templates name the function in front of its result. */
   readonly #names = new Map<string, string>();
   readonly #unanswered = new Set<string>();
-  #last: TemplateMessage | null = null;
+  /** The last message, where the system or the user said it, or the assistant. */
+  #said: SaidMessage | null = null;
   #assistant: AssistantMessage | null = null;
 
   /** @param joinsUsers whether what the user says in a row is one message also. */
@@ -44,8 +52,8 @@ export class TemplateMessages {
     this.#say('system', text, true);
   }
 
-  user(text: string): void {
-    this.#say('user', text, this.#joinsUsers);
+  user(content: MessageContent): void {
+    this.#say('user', content, this.#joinsUsers);
   }
 
   /** Comes before what it led to. */
@@ -73,18 +81,23 @@ export class TemplateMessages {
   }
 
   /** What a call gave; false when there was no such call. */
-  result(id: string, text: string): boolean {
+  result(id: string, content: MessageContent): boolean {
     const name = this.#names.get(id);
     if (name === undefined) return false;
     this.#unanswered.delete(id);
-    this.#add({ role: 'tool', content: text, tool_call_id: id, name });
+    this.#add({ role: 'tool', content, tool_call_id: id, name });
     return true;
   }
 
-  #say(role: 'system' | 'user', text: string, joins: boolean): void {
-    const last = this.#last;
-    if (joins && last?.['role'] === role) last['content'] = joined(String(last['content']), text);
-    else this.#add({ role, content: text });
+  #say(role: 'system' | 'user', content: MessageContent, joins: boolean): void {
+    const said = this.#said;
+    if (joins && said?.role === role) {
+      said.content = joinContents(said.content, content, '\n');
+      return;
+    }
+    const message: SaidMessage = { role, content };
+    this.#add(message);
+    this.#said = message;
   }
 
   #newAssistant(): AssistantMessage {
@@ -96,7 +109,7 @@ export class TemplateMessages {
 
   #add(message: TemplateMessage): void {
     this.messages.push(message);
-    this.#last = message;
+    this.#said = null;
     this.#assistant = null;
   }
 }

@@ -1,5 +1,6 @@
 import type { AgentConfig } from '@mlxfleet/protocol';
 import type { Logger } from 'pino';
+import type { FetchMedia } from '../media/fetch-media.ts';
 import type { MemoryReading } from '../memory/memory-pressure.ts';
 import type { WorkerTimes } from '../workers/worker-times.ts';
 
@@ -21,6 +22,8 @@ export interface AgentOptions {
   readonly now?: () => number;
   /** Default the system's. */
   readonly readMemory?: () => Promise<MemoryReading>;
+  /** Default the guarded one. */
+  readonly fetchMedia?: FetchMedia;
   readonly workerTimes?: WorkerTimes;
   readonly heartbeatMs?: number;
 }

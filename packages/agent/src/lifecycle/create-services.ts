@@ -1,5 +1,8 @@
 import path from 'node:path';
 import type { AgentServices } from '../agent-services.ts';
+import { makeFetchMedia } from '../media/fetch/make-fetch-media.ts';
+import { MediaStore } from '../media/media-store.ts';
+import { Spool } from '../media/spool.ts';
 import { MemoryGuard } from '../memory/memory-guard.ts';
 import { MemoryVerdict } from '../memory/memory-verdict.ts';
 import { MemoryReader } from '../memory/memory-reader.ts';
@@ -33,11 +36,20 @@ export async function createServices(options: AgentOptions, folders: Folders): P
     verdict: new MemoryVerdict(),
   };
   const pool = await makePool(options, folders, first);
+  const lifecycle = new Lifecycle();
+  const spool = new Spool({ folder: folders.spool });
+  await spool.prepare();
   return {
     ...first,
     pool,
     guard: makeGuard(first, pool),
-    lifecycle: new Lifecycle(),
+    lifecycle,
+    media: new MediaStore({
+      settings: config.images,
+      spool,
+      fetch: options.fetchMedia ?? makeFetchMedia(),
+      stopping: lifecycle.stopping,
+    }),
     responses: new ResponseStore({ folder: path.join(folders.shared, 'state'), log }),
     heartbeatMs: options.heartbeatMs ?? HEARTBEAT_MS,
     ports: { main: 0, admin: 0 },

@@ -11,6 +11,7 @@ const PAUSE_RETRY_SECONDS = 30;
 /** Where the agent is between start and end. It moves forward only, but for a pause that its owner asks for. */
 export class Lifecycle {
   readonly #startedAt = performance.now();
+  readonly #stopping = new AbortController();
   #phase: LifecyclePhase = 'starting';
   #isPaused = false;
   /** Why it cannot serve, once running; null when it can. */
@@ -24,6 +25,11 @@ export class Lifecycle {
     return (performance.now() - this.#startedAt) / 1000;
   }
 
+  /** Aborted with DRAINING when the agent begins to stop. */
+  get stopping(): AbortSignal {
+    return this.#stopping.signal;
+  }
+
   run(): void {
     if (this.#phase === 'starting') this.#phase = 'running';
   }
@@ -31,6 +37,7 @@ export class Lifecycle {
   /** The agent stops: nothing new is taken in any more. */
   drain(): void {
     this.#phase = 'draining';
+    this.#stopping.abort(stopping());
   }
 
   /** Nothing new is taken in until `resume`. */

@@ -1,5 +1,5 @@
 /** Bounds of one fetch. */
-export interface FetchLimits {
+export interface FetchBounds {
   /** Of the file; nothing beyond them is read. */
   readonly maxBytes: number;
   /** Ends the fetch: the client is gone, its time is up, or the agent stops. */
@@ -9,6 +9,6 @@ export interface FetchLimits {
 /**
  * The bytes at an http(s) URL that a request names. What kind of file they are is for the caller to find out, who also adds
  * the request's field to an error.
- * @throws ApiError MEDIA_NOT_FETCHED or MEDIA_TOO_LARGE; the reason of the signal when that ends it.
+ * @throws ApiError without a `param`; the reason of the signal when that ends it.
  */
-export type FetchMedia = (url: URL, limits: FetchLimits) => Promise<Uint8Array>;
+export type FetchMedia = (url: URL, bounds: FetchBounds) => Promise<Uint8Array>;

@@ -6,6 +6,7 @@ import { installApiErrors } from './api-errors.ts';
 import { installBodiesInFlight } from './bodies-in-flight.ts';
 
 const MOST = 1000;
+const STEP = 600;
 
 let app: FastifyInstance;
 afterEach(async () => {
@@ -23,7 +24,7 @@ interface Started {
 async function start(): Promise<Started> {
   app = Fastify({ bodyLimit: 600 });
   installApiErrors(app);
-  installBodiesInFlight(app, MOST);
+  installBodiesInFlight(app, { mostBytes: MOST, stepBytes: STEP });
   const open = Promise.withResolvers<void>();
   let entered = 0;
   app.post('/hold', async () => {
@@ -32,6 +33,7 @@ async function start(): Promise<Started> {
     return {};
   });
   app.post('/quick', async () => ({}));
+  app.post('/long', { bodyLimit: 900 }, async () => ({}));
   await app.listen({ host: '127.0.0.1', port: 0 });
   const address = app.server.address();
   const port = typeof address === 'object' && address !== null ? address.port : 0;
@@ -133,4 +135,17 @@ test('clients that go away leave their room, and refused ones take none', async 
 test('one that is larger than its route takes is told so', async () => {
   const agent = await start();
   expect(await status(agent, 5000)).toBe(413);
+});
+
+test('one of unknown length takes more room as it comes, where there is some', async () => {
+  const agent = await start();
+  expect((await post(agent, '/long', 900, { chunked: true }).answer).statusCode).toBe(200);
+  const held = post(agent, '/hold', 400);
+  await eventually(() => agent.entered() === 1, 'one is open');
+  expect((await post(agent, '/long', 600, { chunked: true }).answer).statusCode).toBe(200);
+  const { statusCode, headers } = await post(agent, '/long', 800, { chunked: true }).answer;
+  expect([statusCode, headers['retry-after']]).toEqual([503, '5']);
+  agent.answer();
+  await held.answer;
+  await eventually(async () => (await status(agent, 600)) === 200, 'there is room');
 });

@@ -18,12 +18,20 @@ const MOST_LEVELS = 200;
 const MOST: JsonSize = { numbers: MOST_VALUES, others: MOST_VALUES, levels: MOST_LEVELS };
 const MOST_WITH_TOKENS: JsonSize = { ...MOST, numbers: MOST_TOKENS };
 
+const lengths = new WeakMap<FastifyRequest, number>();
+
+/** Bytes of the body of a request that has been read; 0 where it has none. */
+export function bodyBytes(request: FastifyRequest): number {
+  return lengths.get(request) ?? 0;
+}
+
 /** Reads bodies as JSON, except those that would hold up the agent. */
 export function installJsonBody(app: FastifyInstance): void {
   const parse = app.getDefaultJsonParser('error', 'error');
   app.removeContentTypeParser('application/json');
   app.addContentTypeParser('application/json', { parseAs: 'buffer' }, (request, body, done) => {
     const bytes = Buffer.isBuffer(body) ? body : Buffer.from(body);
+    lengths.set(request, bytes.length);
     const error = refusal(request, bytes);
     if (error !== null) {
       done(error);

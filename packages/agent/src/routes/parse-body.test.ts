@@ -46,7 +46,7 @@ test.each<[keyof typeof SCHEMAS, object, string, string, string]>([
     PARTS({ type: 'audio' }),
     'messages.0.content.0.type',
     'INVALID_VALUE',
-    'must be one of text, image_url',
+    'must be one of text, image_url, file',
   ],
   [
     'chat',

@@ -1,18 +1,49 @@
 import { z } from 'zod';
+import { documentOptions } from '../document-options.ts';
 
 /** Blocks of a message to `/v1/messages`. `cache_control` may stand in any of them and changes nothing. */
 
 export const givenTextBlock = z.looseObject({ type: z.literal('text'), text: z.string() });
-const image = z.looseObject({ type: z.literal('image') });
+
+const base64Source = z.looseObject({ type: z.literal('base64'), media_type: z.string(), data: z.string() });
+const urlSource = z.looseObject({ type: z.literal('url'), url: z.string() });
+/** Of Anthropic's file store: refused by name. */
+const fileSource = z.looseObject({ type: z.literal('file') });
+
+const image = z.looseObject({
+  type: z.literal('image'),
+  source: z.discriminatedUnion('type', [base64Source, urlSource, fileSource]),
+});
+
+const document = z.looseObject({
+  type: z.literal('document'),
+  source: z.discriminatedUnion('type', [
+    base64Source,
+    z.looseObject({ type: z.literal('text'), data: z.string() }),
+    /** Refused by name. */
+    z.looseObject({ type: z.literal('content') }),
+    urlSource,
+    fileSource,
+  ]),
+  title: z.string().nullish(),
+  context: z.string().nullish(),
+  /** Refused where they are wanted. */
+  citations: z.looseObject({ enabled: z.boolean().nullish() }).nullish(),
+  ...documentOptions,
+});
+
+/** What the user and the result of a tool can show a model. */
+const shownBlock = z.discriminatedUnion('type', [givenTextBlock, image, document]);
+export type ShownBlock = z.infer<typeof shownBlock>;
 
 const toolResult = z.looseObject({
   type: z.literal('tool_result'),
   tool_use_id: z.string(),
-  content: z.union([z.string(), z.array(z.discriminatedUnion('type', [givenTextBlock, image]))]).nullish(),
+  content: z.union([z.string(), z.array(shownBlock)]).nullish(),
   is_error: z.boolean().nullish(),
 });
 
-const userBlock = z.discriminatedUnion('type', [givenTextBlock, image, toolResult]);
+const userBlock = z.discriminatedUnion('type', [givenTextBlock, image, document, toolResult]);
 export type UserBlock = z.infer<typeof userBlock>;
 
 const assistantBlock = z.discriminatedUnion('type', [

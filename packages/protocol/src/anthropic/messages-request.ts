@@ -40,8 +40,9 @@ const prompt = {
     .min(1)
     .meta({
       description:
-        'Texts, `tool_use`, `tool_result` and `thinking` blocks; the last one is not of the assistant. Images, ' +
-        'documents and blocks of server tools are refused.',
+        'Texts, `tool_use`, `tool_result` and `thinking` blocks; the last one is not of the assistant. For vision models, ' +
+        '`image` and `document` blocks of the user and in `tool_result`, see [Images and documents](#images-and-documents). ' +
+        'Blocks of server tools are refused.',
     }),
   system: option(z.union([z.string(), z.array(givenTextBlock)]), 'A system message before the conversation.'),
   tools: option(

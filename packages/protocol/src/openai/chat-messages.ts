@@ -1,14 +1,28 @@
 import { z } from 'zod';
+import { documentOptions } from '../document-options.ts';
 import { toolCallSchema } from './chat-tools.ts';
+
+/** How closely the model is to look at an image. */
+export const imageDetailSchema = z.enum(['auto', 'low', 'high']);
 
 const textPart = z.looseObject({ type: z.literal('text'), text: z.string() });
 const imagePart = z.looseObject({
   type: z.literal('image_url'),
-  image_url: z.looseObject({ url: z.string(), detail: z.enum(['auto', 'low', 'high']).optional() }),
+  image_url: z.looseObject({ url: z.string(), detail: imageDetailSchema.nullish() }),
+});
+/** A document. `file_id` of OpenAI's is refused by name. */
+const filePart = z.looseObject({
+  type: z.literal('file'),
+  file: z.looseObject({
+    /** A data URL, or its base64 alone. */
+    file_data: z.string().nullish(),
+    filename: z.string().nullish(),
+    ...documentOptions,
+  }),
 });
 const refusalPart = z.looseObject({ type: z.literal('refusal'), refusal: z.string() });
-const contentPart = z.discriminatedUnion('type', [textPart, imagePart]);
-export type ContentPart = z.infer<typeof contentPart> | z.infer<typeof refusalPart>;
+const contentPart = z.discriminatedUnion('type', [textPart, imagePart, filePart]);
+export type ContentPart = z.infer<typeof contentPart>;
 
 const content = z.union([z.string(), z.array(contentPart)]);
 /** Who of several speakers with one role it is. */

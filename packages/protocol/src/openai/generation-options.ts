@@ -104,12 +104,18 @@ export const IGNORED_OPTIONS: Readonly<Record<string, string>> = {
   verbosity: 'A hint for models that know it; say it in the prompt.',
 };
 
+export const promptTokensDetailsSchema = z.object({
+  cached_tokens: z.int().min(0),
+  /** How many stand for images; absent where the request has none. */
+  image_tokens: z.int().min(0).optional(),
+});
+
 /** Tokens counted for one request. */
 export const usageSchema = z.object({
   prompt_tokens: z.int().min(0),
   completion_tokens: z.int().min(0),
   total_tokens: z.int().min(0),
-  prompt_tokens_details: z.object({ cached_tokens: z.int().min(0) }),
+  prompt_tokens_details: promptTokensDetailsSchema,
   /** Agents before this field was there say nothing of reasoning. */
   completion_tokens_details: z.object({ reasoning_tokens: z.int().min(0) }).default({ reasoning_tokens: 0 }),
 });

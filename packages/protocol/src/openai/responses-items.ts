@@ -1,17 +1,40 @@
 import { z } from 'zod';
+import { documentOptions } from '../document-options.ts';
 import { choiceLogprobSchema } from '../worker-frames/replies.ts';
+import { imageDetailSchema } from './chat-messages.ts';
 
 /** What goes into `/v1/responses`, and what comes out of it: both can be the input of the next request. */
 
 const inputText = z.looseObject({ type: z.literal('input_text'), text: z.string() });
-const inputImage = z.looseObject({ type: z.literal('input_image'), image_url: z.string().nullish() });
+/** `file_id` is refused by name, here and of files, and so is `file_url`. */
+const inputImage = z.looseObject({
+  type: z.literal('input_image'),
+  image_url: z.string().nullish(),
+  detail: imageDetailSchema.nullish(),
+});
+const inputFile = z.looseObject({
+  type: z.literal('input_file'),
+  /** A data URL, or its base64 alone. */
+  file_data: z.string().nullish(),
+  filename: z.string().nullish(),
+  ...documentOptions,
+});
 const givenOutputText = z.looseObject({ type: z.literal('output_text'), text: z.string() });
 const givenRefusal = z.looseObject({ type: z.literal('refusal'), refusal: z.string() });
 
-const messagePart = z.discriminatedUnion('type', [inputText, inputImage, givenOutputText, givenRefusal]);
+const messagePart = z.discriminatedUnion('type', [
+  inputText,
+  inputImage,
+  inputFile,
+  givenOutputText,
+  givenRefusal,
+]);
 export type ResponseInputPart = z.infer<typeof messagePart>;
 
-const toolOutput = z.union([z.string(), z.array(z.discriminatedUnion('type', [inputText, inputImage]))]);
+const toolOutput = z.union([
+  z.string(),
+  z.array(z.discriminatedUnion('type', [inputText, inputImage, inputFile])),
+]);
 
 export const responseInputItemSchema = z.discriminatedUnion('type', [
   z.looseObject({

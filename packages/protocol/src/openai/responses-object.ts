@@ -1,10 +1,10 @@
 import { z } from 'zod';
-import { responseTimingsSchema } from './generation-options.ts';
+import { promptTokensDetailsSchema, responseTimingsSchema } from './generation-options.ts';
 import { responseOutputItemSchema } from './responses-items.ts';
 
 const responseUsageSchema = z.object({
   input_tokens: z.int().min(0),
-  input_tokens_details: z.object({ cached_tokens: z.int().min(0) }),
+  input_tokens_details: promptTokensDetailsSchema,
   output_tokens: z.int().min(0),
   output_tokens_details: z.object({ reasoning_tokens: z.int().min(0) }),
   total_tokens: z.int().min(0),

@@ -60,7 +60,8 @@ export const responsesRequestSchema = z.looseObject({
   input: z.union([z.string(), z.array(responseInputItemSchema)]).meta({
     description:
       'What the user says, or items: messages of text parts, `function_call`, `function_call_output`, `reasoning` and ' +
-      '`item_reference`. Images and files are refused.',
+      '`item_reference`. For vision models, messages of the user and outputs of calls may hold `input_image` and ' +
+      '`input_file`, see [Images and documents](#images-and-documents).',
   }),
   instructions: option(
     z.string(),

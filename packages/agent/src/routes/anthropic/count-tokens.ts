@@ -2,6 +2,7 @@ import { type CountTokens, countTokensRequestSchema, UNSUPPORTED_MESSAGES_OPTION
 import type { FastifyInstance } from 'fastify';
 import type { AgentServices } from '../../agent-services.ts';
 import { askModel } from '../../answering/ask-model.ts';
+import { shownPrompt } from '../../answering/generation-plan.ts';
 import { refuseOptions } from '../../answering/refuse-options.ts';
 import { requireTask } from '../../answering/require-task.ts';
 import { parseBody } from '../parse-body.ts';
@@ -15,12 +16,23 @@ export function countTokens(app: FastifyInstance, services: AgentServices, bodyL
   app.post(url, route, async (request, reply) => {
     const body = parseBody(countTokensRequestSchema, request.body);
     refuseOptions(body, UNSUPPORTED_MESSAGES_OPTIONS);
-    const question = { type: 'tokenize', prompt: messagesPrompt(body), add_special_tokens: true } as const;
+    const { prompt, attachments } = messagesPrompt(body);
     reply.header('request-id', request.id);
-    return await askModel(services, reply, body.model, async (runtime, signal): Promise<CountTokens> => {
-      requireTask(runtime, 'generate');
-      const { tokens } = await runtime.ask(question, signal);
-      return { input_tokens: tokens.length };
+    return await askModel(services, reply, {
+      model: body.model,
+      attachments,
+      check: (runtime) => {
+        requireTask(runtime, 'generate');
+      },
+      ask: async (runtime, signal, media): Promise<CountTokens> => {
+        const question = {
+          type: 'tokenize',
+          prompt: shownPrompt(prompt, media),
+          add_special_tokens: true,
+        } as const;
+        const { tokens } = await runtime.ask(question, signal);
+        return { input_tokens: tokens.length };
+      },
     });
   });
 }

@@ -103,7 +103,11 @@ export function finalUsage({ usage }: Summary): AnthropicUsage {
   return messageUsage(prompt, usage.completion_tokens, usage.completion_tokens_details.reasoning_tokens);
 }
 
-function messageUsage(prompt: PromptCount, output: number, thinking: number): AnthropicUsage {
+function messageUsage(
+  prompt: Pick<PromptCount, 'tokens' | 'cachedTokens'>,
+  output: number,
+  thinking: number,
+): AnthropicUsage {
   return {
     input_tokens: Math.max(0, prompt.tokens - prompt.cachedTokens),
     cache_read_input_tokens: prompt.cachedTokens,

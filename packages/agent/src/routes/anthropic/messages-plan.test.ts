@@ -180,13 +180,33 @@ describe('the plan', () => {
 
 const deep: unknown = JSON.parse(`${'{"a":'.repeat(100)}1${'}'.repeat(100)}`);
 
+function image(source: object): object {
+  return { type: 'image', source };
+}
+
 describe('what no plan can be made of', () => {
   test.each<[string, object]>([
     ['messages.0.content.0.tool_use_id', { messages: [user(result('1'))] }],
-    ['messages.0.content.1', { messages: [user(text('a'), { type: 'image', source: {} })] }],
+    ['messages.0.content.1.source', { messages: [user(text('a'), image({ type: 'file', file_id: 'f' }))] }],
     [
-      'messages.1.content.0.content.0',
-      { messages: [assistant(use('1')), user(result('1', { content: [{ type: 'image', source: {} }] }))] },
+      'messages.1.content.0.content.0.source',
+      { messages: [assistant(use('1')), user(result('1', { content: [image({ type: 'file' })] }))] },
+    ],
+    [
+      'messages.0.content.0.source',
+      { messages: [user({ type: 'document', source: { type: 'url', url: 'https://a/b.pdf' } })] },
+    ],
+    [
+      'messages.0.content.0.source',
+      { messages: [user({ type: 'document', source: { type: 'content', content: [] } })] },
+    ],
+    [
+      'messages.0.content.0.citations',
+      {
+        messages: [
+          user({ type: 'document', source: { type: 'text', data: 'a' }, citations: { enabled: true } }),
+        ],
+      },
     ],
     ['messages.1.role', { messages: [user(text('a')), assistant(text('b'))] }],
     ['tool_choice', { tool_choice: { type: 'any' } }],

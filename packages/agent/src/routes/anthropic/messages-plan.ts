@@ -1,11 +1,6 @@
-import type {
-  AnthropicThinking,
-  CountTokensRequest,
-  MessagesRequest,
-  Prompt,
-  ToolChoice,
-} from '@mlxfleet/protocol';
+import type { AnthropicThinking, CountTokensRequest, MessagesRequest, ToolChoice } from '@mlxfleet/protocol';
 import { schemaConstraint } from '../../answering/answer-constraint.ts';
+import type { ChatPrompt } from '../../answering/chat-prompt.ts';
 import { type GenerationPlan, generationPlan } from '../../answering/generation-plan.ts';
 import { templateOptions } from '../../answering/template-options.ts';
 import { toolChoiceAmong, toolDefinitions } from '../../answering/tool-use.ts';
@@ -14,20 +9,19 @@ import { API_ERRORS } from '../../errors.ts';
 import type { Priority } from '../../scheduler/request-queue.ts';
 import { templateMessages } from './messages-prompt.ts';
 
-type ChatPrompt = Extract<Prompt, { kind: 'chat' }>;
-
 /**
  * What a request asks of its model.
  * @throws ApiError for what the prompt, the tools or the format cannot be.
  */
 export function messagesPlan(request: MessagesRequest, priority: Priority): GenerationPlan {
   refuseContinuation(request);
-  const prompt = messagesPrompt(request);
+  const { prompt, attachments } = messagesPrompt(request);
   const { model, temperature, top_p, top_k, stop_sequences: stop } = request;
   return generationPlan(
     { model, temperature, top_p, top_k, stop },
     {
       prompts: [prompt],
+      attachments,
       maxTokens: request.max_tokens,
       priority,
       constraint: textConstraint(request),
@@ -46,17 +40,21 @@ export function messagesPrompt(request: CountTokensRequest): ChatPrompt {
     return { name, description, parameters, strict };
   });
   const effort = request.output_config?.effort;
+  const { messages, attachments } = templateMessages(request);
   return {
-    kind: 'chat',
-    messages: templateMessages(request),
-    tools: toolDefinitions(given, { name: 'name', parameters: 'input_schema' }),
-    media: [],
-    template_options: {
-      ...thinkingOptions(request.thinking),
-      ...(effort == null ? {} : { reasoning_effort: effort }),
-      ...templateOptions({ chat_template_kwargs: request.chat_template_kwargs }),
+    prompt: {
+      kind: 'chat',
+      messages,
+      tools: toolDefinitions(given, { name: 'name', parameters: 'input_schema' }),
+      media: [],
+      template_options: {
+        ...thinkingOptions(request.thinking),
+        ...(effort == null ? {} : { reasoning_effort: effort }),
+        ...templateOptions({ chat_template_kwargs: request.chat_template_kwargs }),
+      },
+      param: 'messages',
     },
-    param: 'messages',
+    attachments,
   };
 }
 

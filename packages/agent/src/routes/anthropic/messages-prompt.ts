@@ -2,36 +2,53 @@ import type {
   AnthropicMessageParam,
   AssistantBlock,
   CountTokensRequest,
+  ShownBlock,
   UserBlock,
 } from '@mlxfleet/protocol';
-import { imageRefusal } from '../../answering/image-refusal.ts';
+import { Attachments } from '../../answering/attachments.ts';
+import type { ChatPrompt } from '../../answering/chat-prompt.ts';
+import { joinContents, leadingText, type MessageContent } from '../../answering/message-content.ts';
 import { TemplateMessages } from '../../answering/template-messages.ts';
 import { ApiError } from '../../api-error.ts';
 import { API_ERRORS } from '../../errors.ts';
+import { shownBlock } from './shown-block.ts';
 
 type ToolResult = Extract<UserBlock, { type: 'tool_result' }>;
 
+/** The messages of a request, and what they show. */
+interface Conversation extends Pick<ChatPrompt, 'attachments'> {
+  readonly messages: ChatPrompt['prompt']['messages'];
+}
+
 /**
  * The conversation as chat templates take it. What one side says in a row is one message.
- * @throws ApiError IMAGES_NOT_SUPPORTED, or INVALID_VALUE for the result of a tool that was not used.
+ * @throws ApiError for what an image or a document cannot be, and INVALID_VALUE for the result of a tool that was not used.
  */
 export function templateMessages({
   system,
   messages,
-}: Pick<CountTokensRequest, 'system' | 'messages'>): Record<string, unknown>[] {
+}: Pick<CountTokensRequest, 'system' | 'messages'>): Conversation {
   const conversation = new TemplateMessages(true);
+  const attachments = new Attachments();
   for (const { text } of blocksOf(system ?? [])) conversation.system(text);
   for (const [index, message] of messages.entries()) {
-    addMessage(conversation, message, `messages.${String(index)}.content`);
+    addMessage({ conversation, attachments }, message, `messages.${String(index)}.content`);
   }
-  return conversation.messages;
+  return { messages: conversation.messages, attachments: attachments.all };
 }
 
-function addMessage(conversation: TemplateMessages, message: AnthropicMessageParam, place: string): void {
+/** What the messages so far have become. */
+interface Draft {
+  readonly conversation: TemplateMessages;
+  readonly attachments: Attachments;
+}
+
+function addMessage(draft: Draft, message: AnthropicMessageParam, place: string): void {
+  const { conversation } = draft;
   switch (message.role) {
     case 'user':
       for (const [index, block] of blocksOf(message.content).entries()) {
-        addUserBlock(conversation, block, `${place}.${String(index)}`);
+        addUserBlock(draft, block, `${place}.${String(index)}`);
       }
       break;
     case 'assistant':
@@ -43,10 +60,7 @@ function addMessage(conversation: TemplateMessages, message: AnthropicMessagePar
   }
 }
 
-interface PlainText {
-  readonly type: 'text';
-  readonly text: string;
-}
+type PlainText = Extract<ShownBlock, { type: 'text' }>;
 
 function blocksOf<Block>(content: string | readonly Block[]): readonly (Block | PlainText)[] {
   return typeof content === 'string' ? [{ type: 'text', text: content }] : content;
@@ -69,30 +83,34 @@ function addAssistantBlock(conversation: TemplateMessages, block: AssistantBlock
   }
 }
 
-function addUserBlock(conversation: TemplateMessages, block: UserBlock | PlainText, place: string): void {
-  switch (block.type) {
-    case 'text':
-      conversation.user(block.text);
-      break;
-    case 'image':
-      throw imageRefusal(place);
-    case 'tool_result':
-      if (conversation.result(block.tool_use_id, resultText(block, place))) break;
-      throw new ApiError(
-        API_ERRORS.INVALID_VALUE,
-        `'${place}.tool_use_id': there is no tool_use '${block.tool_use_id}' before its result.`,
-        { param: `${place}.tool_use_id` },
-      );
+function addUserBlock(
+  { conversation, attachments }: Draft,
+  block: UserBlock | PlainText,
+  place: string,
+): void {
+  if (block.type !== 'tool_result') {
+    conversation.user(shownBlock(block, place, attachments));
+    return;
   }
+  if (conversation.result(block.tool_use_id, resultContent(block, place, attachments))) return;
+  throw new ApiError(
+    API_ERRORS.INVALID_VALUE,
+    `'${place}.tool_use_id': there is no tool_use '${block.tool_use_id}' before its result.`,
+    { param: `${place}.tool_use_id` },
+  );
 }
 
 /** Templates have no field for a failure, so that the text says it. */
-function resultText({ content, is_error: isError }: ToolResult, place: string): string {
-  const text = blocksOf(content ?? '')
-    .map((block, index) => {
-      if (block.type === 'text') return block.text;
-      throw imageRefusal(`${place}.content.${String(index)}`);
-    })
-    .join('\n');
-  return isError === true && !/^\W*error/i.test(text) ? `Error: ${text}` : text;
+function resultContent(
+  { content, is_error: isError }: ToolResult,
+  place: string,
+  attachments: Attachments,
+): MessageContent {
+  const shown = blocksOf(content ?? '').map((block, index) =>
+    shownBlock(block, `${place}.content.${String(index)}`, attachments),
+  );
+  const whole = shown.length === 0 ? '' : shown.reduce((before, next) => joinContents(before, next, '\n'));
+  return isError === true && !/^\W*error/i.test(leadingText(whole))
+    ? joinContents('Error: ', whole, '')
+    : whole;
 }

@@ -24,7 +24,7 @@ export function messages(app: FastifyInstance, services: AgentServices, bodyLimi
     const id = `msg_${randomBytes(12).toString('hex')}`;
     const { model } = plan;
     const display = thinkingDisplay(body.thinking);
-    const start = newMessage(id, model, { tokens: 0, cachedTokens: 0 });
+    const start = newMessage(id, model, { tokens: 0, cachedTokens: 0, imageTokens: 0 });
     return await respond(services, request, reply, {
       plan,
       id,

@@ -33,6 +33,7 @@ describe('what the worker is asked for', () => {
         messages: [{ role: 'user', content: 'a' }],
         tools: [],
         template_options: {},
+        media: [],
         param: 'messages',
       },
       max_tokens: null,

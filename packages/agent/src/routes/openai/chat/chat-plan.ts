@@ -12,9 +12,10 @@ import { chatToolChoice } from './chat-tools.ts';
  * @throws ApiError for options that contradict one another, and for what the prompt or the tools cannot be.
  */
 export function chatPlan(body: ChatRequest, priority: Priority): GenerationPlan {
-  const prompt = chatPrompt(body);
+  const { prompt, attachments } = chatPrompt(body);
   return generationPlan(body, {
     prompts: [prompt],
+    attachments,
     maxTokens: body.max_completion_tokens ?? body.max_tokens ?? null,
     priority,
     logprobs: logprobs(body),

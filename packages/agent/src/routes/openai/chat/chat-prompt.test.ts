@@ -4,8 +4,7 @@ import { ApiError } from '../../../api-error.ts';
 import { chatPrompt } from './chat-prompt.ts';
 
 function rendered(messages: readonly object[]): unknown {
-  const prompt = chatPrompt(chatRequestSchema.parse({ model: 'm', messages }));
-  return prompt.kind === 'chat' ? prompt.messages : null;
+  return chatPrompt(chatRequestSchema.parse({ model: 'm', messages })).prompt.messages;
 }
 
 const CALL = { id: 'c1', type: 'function', function: { name: 'weather', arguments: '{"city":"Oslo"}' } };

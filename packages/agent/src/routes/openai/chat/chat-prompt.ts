@@ -1,8 +1,10 @@
-import type { ChatMessage, ChatRequest, ContentPart, Prompt } from '@mlxfleet/protocol';
-import { imageRefusal } from '../../../answering/image-refusal.ts';
+import type { ChatMessage, ChatRequest } from '@mlxfleet/protocol';
+import { Attachments } from '../../../answering/attachments.ts';
+import type { ChatPrompt } from '../../../answering/chat-prompt.ts';
 import { templateOptions } from '../../../answering/template-options.ts';
 import { ApiError } from '../../../api-error.ts';
 import { API_ERRORS } from '../../../errors.ts';
+import { shownContent, textContent } from './chat-content.ts';
 import { chatTools } from './chat-tools.ts';
 
 type ChatPromptFields = Pick<
@@ -16,29 +18,42 @@ type TemplateMessage = Record<string, unknown>;
 const REFUSED_FIELDS = ['audio', 'function_call'] as const;
 
 /**
- * The messages as the worker's chat template takes them: parts joined to one text, fields that templates know.
- * @throws ApiError IMAGES_NOT_SUPPORTED, UNSUPPORTED_PARAMETER or INVALID_VALUE.
+ * The messages as the worker's chat template takes them: texts joined, fields that templates know.
+ * @throws ApiError UNSUPPORTED_PARAMETER or INVALID_VALUE.
  */
-export function chatPrompt(request: ChatPromptFields): Extract<Prompt, { kind: 'chat' }> {
+export function chatPrompt(request: ChatPromptFields): ChatPrompt {
+  const attachments = new Attachments();
   const names = new Map<string, string>();
   return {
-    kind: 'chat',
-    messages: request.messages.map((message, index) => templateMessage(message, index, names)),
-    tools: chatTools(request.tools),
-    template_options: templateOptions(request),
-    media: [],
-    param: 'messages',
+    prompt: {
+      kind: 'chat',
+      messages: request.messages.map((message, index) =>
+        templateMessage(message, `messages.${String(index)}`, { names, attachments }),
+      ),
+      tools: chatTools(request.tools),
+      template_options: templateOptions(request),
+      media: [],
+      param: 'messages',
+    },
+    attachments: attachments.all,
   };
 }
 
-/**
- * @param names of the functions that were called so far, by the ids of their calls: templates name the function in front of
- *   its result. Those that this message calls are added.
- */
-function templateMessage(message: ChatMessage, index: number, names: Map<string, string>): TemplateMessage {
-  const place = `messages.${String(index)}`;
-  const content = text(message.content, `${place}.content`);
+/** What the messages so far have brought. */
+interface Brought {
+  /** Of the functions that were called, by the ids of their calls: templates name the function in front of its result. */
+  readonly names: Map<string, string>;
+  readonly attachments: Attachments;
+}
+
+/** What the message brings is added to what was brought. */
+function templateMessage(
+  message: ChatMessage,
+  place: string,
+  { names, attachments }: Brought,
+): TemplateMessage {
   const name = message.name == null ? {} : { name: message.name };
+  const where = `${place}.content`;
   switch (message.role) {
     case 'tool': {
       const { tool_call_id: id } = message;
@@ -51,22 +66,22 @@ function templateMessage(message: ChatMessage, index: number, names: Map<string,
           { param },
         );
       }
+      const content = shownContent(message.content, where, attachments);
       return { role: 'tool', content, tool_call_id: id, name: called, ...name };
     }
     case 'assistant':
       for (const call of message.tool_calls ?? []) names.set(call.id, call.function.name);
-      return { ...assistantMessage(message, content, place), ...name };
-    case 'developer':
-      // Templates do not know OpenAI's newer name of the system role.
-      return { role: 'system', content, ...name };
+      return { ...assistantMessage(message, place), ...name };
+    case 'user':
+      return { role: 'user', content: shownContent(message.content, where, attachments), ...name };
     default:
-      return { role: message.role, content, ...name };
+      // Templates do not know OpenAI's newer name of the system role.
+      return { role: 'system', content: textContent(message.content, where, message.role), ...name };
   }
 }
 
 function assistantMessage(
   message: Extract<ChatMessage, { role: 'assistant' }>,
-  content: string,
   place: string,
 ): TemplateMessage {
   for (const field of REFUSED_FIELDS) {
@@ -77,6 +92,7 @@ function assistantMessage(
     }
   }
   const { reasoning_content: reasoning, refusal, tool_calls: calls } = message;
+  const content = saidText(message.content);
   return {
     role: 'assistant',
     // A refusal is what the assistant said.
@@ -94,14 +110,7 @@ function assistantMessage(
   };
 }
 
-function text(content: string | readonly ContentPart[] | null | undefined, place: string): string {
+function saidText(content: Extract<ChatMessage, { role: 'assistant' }>['content']): string {
   if (typeof content === 'string') return content;
-  const parts = content ?? [];
-  return parts
-    .map((part, position) => {
-      if (part.type === 'text') return part.text;
-      if (part.type === 'refusal') return part.refusal;
-      throw imageRefusal(`${place}.${String(position)}`);
-    })
-    .join('');
+  return (content ?? []).map((part) => (part.type === 'text' ? part.text : part.refusal)).join('');
 }

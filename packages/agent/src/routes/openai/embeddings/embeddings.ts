@@ -20,22 +20,25 @@ export function embeddings(app: FastifyInstance, services: AgentServices, bodyLi
     async (request, reply) => {
       const body = parseBody(embeddingsRequestSchema, request.body);
       refuseOptions(body, UNSUPPORTED_EMBEDDINGS_OPTIONS);
-      return await askModel(services, reply, body.model, async (runtime, signal): Promise<Embeddings> => {
-        requireTask(runtime, 'embed');
-        const ask: AskToEmbed = async (question, either) => await runtime.ask(question, either);
-        const answer = await embed(ask, inputs(body.input), body.dimensions ?? null, signal);
-        services.metrics.promptTokens.inc({ model_name: body.model }, answer.promptTokens);
-        const isText = body.encoding_format === 'base64';
-        return {
-          object: 'list',
-          data: answer.vectors.map((vector, index) => ({
-            object: 'embedding',
-            index,
-            embedding: isText ? vector : numbers(vector),
-          })),
-          model: body.model,
-          usage: { prompt_tokens: answer.promptTokens, total_tokens: answer.promptTokens },
-        };
+      return await askModel(services, reply, {
+        model: body.model,
+        ask: async (runtime, signal): Promise<Embeddings> => {
+          requireTask(runtime, 'embed');
+          const ask: AskToEmbed = async (question, either) => await runtime.ask(question, either);
+          const answer = await embed(ask, inputs(body.input), body.dimensions ?? null, signal);
+          services.metrics.promptTokens.inc({ model_name: body.model }, answer.promptTokens);
+          const isText = body.encoding_format === 'base64';
+          return {
+            object: 'list',
+            data: answer.vectors.map((vector, index) => ({
+              object: 'embedding',
+              index,
+              embedding: isText ? vector : numbers(vector),
+            })),
+            model: body.model,
+            usage: { prompt_tokens: answer.promptTokens, total_tokens: answer.promptTokens },
+          };
+        },
       });
     },
   );

@@ -245,6 +245,10 @@ describe('the plan', () => {
 
 const deep: unknown = JSON.parse(`${'{"a":'.repeat(100)}1${'}'.repeat(100)}`);
 
+function shows(part: object, role = 'user'): object {
+  return { role, content: [part] };
+}
+
 describe('what no plan can be made of', () => {
   test.each<[string, object]>([
     ['tool_choice', { tool_choice: 'required' }],
@@ -265,11 +269,15 @@ describe('what no plan can be made of', () => {
     ['input', { input: [call('1')] }],
     ['input', { input: [call('1'), call('2'), { role: 'user', content: 'a' }, output('2')] }],
     ['input', { input: [call('1'), output('1'), call('1')] }],
-    [
-      'input.0.content.1',
-      { input: [{ role: 'user', content: [{ type: 'input_text', text: 'a' }, { type: 'input_image' }] }] },
-    ],
-    ['input.1.output.0', { input: [call('1'), output('1', [{ type: 'input_image', image_url: 'data:,' }])] }],
+    ['input.0.content.0.image_url', { input: [shows({ type: 'input_image' })] }],
+    ['input.0.content.0.file_id', { input: [shows({ type: 'input_image', file_id: 'f' })] }],
+    ['input.0.content.0.file_id', { input: [shows({ type: 'input_file', file_id: 'f' })] }],
+    ['input.0.content.0.file_url', { input: [shows({ type: 'input_file', file_url: 'https://a/b' })] }],
+    ['input.0.content.0.file_data', { input: [shows({ type: 'input_file', filename: 'a.pdf' })] }],
+    ['input.0.content.0', { input: [shows({ type: 'input_image', image_url: 'data:,' }, 'system')] }],
+    ['input.0.content.0', { input: [shows({ type: 'input_image', image_url: 'data:,' }, 'assistant')] }],
+    ['input.0.content.0', { input: [shows({ type: 'input_file', file_data: '' }, 'developer')] }],
+    ['input.1.output.0.file_id', { input: [call('1'), output('1', [{ type: 'input_file', file_id: 'f' }])] }],
     ['stop', { stop: [''] }],
   ])('%s in %j', (param, fields) => {
     let error: unknown;

@@ -24,13 +24,14 @@ export function responsesPlan(
   priority: Priority,
 ): GenerationPlan {
   const { tools, choice } = responsesTools(request);
-  const messages = responsesMessages(request.instructions ?? null, earlier, input);
+  const { messages, attachments } = responsesMessages(request.instructions ?? null, earlier, input);
   const options = templateOptions({
     chat_template_kwargs: request.chat_template_kwargs,
     reasoning_effort: request.reasoning?.effort,
   });
   return generationPlan(request, {
     prompts: [{ kind: 'chat', messages, tools, template_options: options, media: [], param: 'input' }],
+    attachments,
     maxTokens: request.max_output_tokens ?? null,
     priority,
     logprobs: logprobs(request),

@@ -263,8 +263,8 @@ describe('refusals', () => {
     [{ input: [{ role: 'tool', content: 'a' }] }, 'input.0.role', 'invalid_value'],
     [
       { input: [{ role: 'user', content: [{ type: 'input_file' }] }] },
-      'input.0.content.0.type',
-      'invalid_value',
+      'input.0.content.0.file_data',
+      'missing_required_parameter',
     ],
     [
       { input: [{ role: 'user', content: [{ type: 'input_image', image_url: 'data:,' }] }] },

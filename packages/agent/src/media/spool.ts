@@ -1,0 +1,106 @@
+import { createHash } from 'node:crypto';
+import { rmSync } from 'node:fs';
+import { chmod, mkdir, rename, rm, writeFile } from 'node:fs/promises';
+import path from 'node:path';
+
+/** A file that is there until it is let go of. */
+export interface SpooledFile {
+  /** Absolute. */
+  readonly path: string;
+  /** Of its bytes, hexadecimal. */
+  readonly sha256: string;
+  /** To be called once; the last holder's removes the file. */
+  readonly release: () => void;
+}
+
+export interface SpoolOptions {
+  /** Absolute; nothing else is kept in it. */
+  readonly folder: string;
+  /** Default the file system's. */
+  readonly write?: (file: string, bytes: Uint8Array) => Promise<void>;
+}
+
+interface Entry {
+  readonly path: string;
+  holders: number;
+  readonly written: Promise<void>;
+}
+
+/**
+ * Files of running requests for workers to read, each under its SHA-256: requests with the same image share one. The only
+ * writer of its folder.
+ */
+export class Spool {
+  readonly #folder: string;
+  readonly #write: (file: string, bytes: Uint8Array) => Promise<void>;
+  readonly #entries = new Map<string, Entry>();
+
+  constructor({ folder, write = writeNew }: SpoolOptions) {
+    this.#folder = folder;
+    this.#write = write;
+  }
+
+  /** Removes what an earlier agent left behind, before anything is held. */
+  async prepare(): Promise<void> {
+    await rm(this.#folder, { recursive: true, force: true });
+    await mkdir(this.#folder, { recursive: true, mode: 0o700 });
+    await chmod(this.#folder, 0o700);
+  }
+
+  /** Removes everything, whoever holds it: the agent ends. */
+  clear(): void {
+    this.#entries.clear();
+    rmSync(this.#folder, { recursive: true, force: true });
+  }
+
+  /** Rejects with the file system's error when the bytes cannot be written; nothing is left of them then. */
+  async hold(bytes: Uint8Array): Promise<SpooledFile> {
+    const sha256 = createHash('sha256').update(bytes).digest('hex');
+    const entry = this.#entries.get(sha256) ?? this.#add(sha256, bytes);
+    entry.holders += 1;
+    try {
+      await entry.written;
+    } catch (error) {
+      this.#release(sha256, entry);
+      throw error;
+    }
+    return {
+      path: entry.path,
+      sha256,
+      release: () => {
+        this.#release(sha256, entry);
+      },
+    };
+  }
+
+  #add(sha256: string, bytes: Uint8Array): Entry {
+    const file = path.join(this.#folder, sha256);
+    const entry: Entry = { path: file, holders: 0, written: this.#writeWhole(file, bytes) };
+    this.#entries.set(sha256, entry);
+    return entry;
+  }
+
+  /** A worker never sees half a file. */
+  async #writeWhole(file: string, bytes: Uint8Array): Promise<void> {
+    const part = `${file}.part`;
+    try {
+      await this.#write(part, bytes);
+      await rename(part, file);
+    } catch (error) {
+      rmSync(part, { force: true });
+      throw error;
+    }
+  }
+
+  #release(sha256: string, entry: Entry): void {
+    entry.holders -= 1;
+    if (entry.holders > 0) return;
+    this.#entries.delete(sha256);
+    // In one go with forgetting it: otherwise the same bytes of a next request could be written before they are removed.
+    rmSync(entry.path, { force: true });
+  }
+}
+
+async function writeNew(file: string, bytes: Uint8Array): Promise<void> {
+  await writeFile(file, bytes, { mode: 0o600, flag: 'wx' });
+}

@@ -1,0 +1,52 @@
+import { type ContentPart, parsePageRanges } from '@mlxfleet/protocol';
+import type { Attachments } from '../../../answering/attachments.ts';
+import { misplacedMedia, refuseReferences } from '../../../answering/media-refusals.ts';
+import { joinContents, type MessageContent } from '../../../answering/message-content.ts';
+import { fileSource } from '../file-source.ts';
+
+type Content = string | readonly ContentPart[];
+
+/**
+ * The content of a message that may show something, in its order; parts of text that meet become one.
+ * @param place of the content in the request.
+ * @throws ApiError for a reference to a file that is kept elsewhere, and for a file without data.
+ */
+export function shownContent(content: Content, place: string, attachments: Attachments): MessageContent {
+  if (typeof content === 'string') return content;
+  return content.reduce<MessageContent>((before, part, position) => {
+    const next = partContent(part, `${place}.${String(position)}`, attachments);
+    return before === '' ? next : joinContents(before, next, '');
+  }, '');
+}
+
+/**
+ * The text of a message that shows nothing.
+ * @param role whose message it is, for the refusal.
+ * @throws ApiError INVALID_VALUE for an image or a document.
+ */
+export function textContent(content: Content, place: string, role: string): string {
+  if (typeof content === 'string') return content;
+  return content
+    .map((part, position) => {
+      if (part.type === 'text') return part.text;
+      throw misplacedMedia(`${place}.${String(position)}`, role);
+    })
+    .join('');
+}
+
+function partContent(part: ContentPart, param: string, attachments: Attachments): MessageContent {
+  if (part.type === 'text') return part.text;
+  if (part.type === 'image_url') {
+    const { url, detail } = part.image_url;
+    return attachments.add({ kind: 'image', source: { kind: 'url', url }, param, detail: detail ?? 'auto' });
+  }
+  const { file_data: data, pages, dpi } = part.file;
+  refuseReferences(part.file, ['file_id'], `${param}.file`);
+  return attachments.add({
+    kind: 'pdf',
+    source: fileSource(data, `${param}.file.file_data`),
+    param,
+    pages: pages == null ? null : parsePageRanges(pages),
+    dpi: dpi ?? null,
+  });
+}

@@ -1,0 +1,74 @@
+import { parsePageRanges, type ResponseInputPart } from '@mlxfleet/protocol';
+import { ApiError } from '../../../api-error.ts';
+import type { Attachments } from '../../../answering/attachments.ts';
+import { misplacedMedia, refuseReferences } from '../../../answering/media-refusals.ts';
+import { joinContents, type MessageContent } from '../../../answering/message-content.ts';
+import { API_ERRORS } from '../../../errors.ts';
+import { fileSource } from '../file-source.ts';
+
+type Content = string | readonly ResponseInputPart[];
+
+/**
+ * The content of a message, or of what a call gave, in its order; parts of text that meet become one.
+ * @param place of the content in the request.
+ * @throws ApiError for a reference to a file that is kept elsewhere, and for an image or a file without data.
+ */
+export function shownContent(content: Content, place: string, attachments: Attachments): MessageContent {
+  if (typeof content === 'string') return content;
+  return content.reduce<MessageContent>((before, part, index) => {
+    const next = partContent(part, `${place}.${String(index)}`, attachments);
+    return before === '' ? next : joinContents(before, next, '');
+  }, '');
+}
+
+/**
+ * The text of a message that shows nothing.
+ * @param role whose message it is, for the refusal.
+ * @throws ApiError INVALID_VALUE for an image or a document.
+ */
+export function textContent(content: Content, place: string, role: string): string {
+  if (typeof content === 'string') return content;
+  return content
+    .map((part, index) => {
+      if (part.type === 'refusal') return part.refusal;
+      if (part.type !== 'input_image' && part.type !== 'input_file') return part.text;
+      throw misplacedMedia(`${place}.${String(index)}`, role);
+    })
+    .join('');
+}
+
+function partContent(part: ResponseInputPart, param: string, attachments: Attachments): MessageContent {
+  switch (part.type) {
+    case 'input_image': {
+      refuseReferences(part, ['file_id'], param);
+      const { image_url: url, detail } = part;
+      if (url == null) {
+        const field = `${param}.image_url`;
+        throw new ApiError(API_ERRORS.MISSING_REQUIRED_PARAMETER, `'${field}' is required.`, {
+          param: field,
+        });
+      }
+      return attachments.add({
+        kind: 'image',
+        source: { kind: 'url', url },
+        param,
+        detail: detail ?? 'auto',
+      });
+    }
+    case 'input_file': {
+      refuseReferences(part, ['file_id', 'file_url'], param);
+      const { file_data: data, pages, dpi } = part;
+      return attachments.add({
+        kind: 'pdf',
+        source: fileSource(data, `${param}.file_data`),
+        param,
+        pages: pages == null ? null : parsePageRanges(pages),
+        dpi: dpi ?? null,
+      });
+    }
+    case 'refusal':
+      return part.refusal;
+    default:
+      return part.text;
+  }
+}
