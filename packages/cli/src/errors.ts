@@ -358,6 +358,12 @@ export const ERRORS = {
     when: '`mlxfleet chat` finds no model: none is loaded and the inventory names none for the host.',
     hint: 'Name one with `--model ID`, or list it under models in the inventory.',
   },
+  ATTACHMENT_UNUSABLE: {
+    code: 'ATTACHMENT_UNUSABLE',
+    kind: 'usage',
+    when: 'A file for `mlxfleet chat` cannot be read, is larger than hosts take, or is neither an image nor a PDF. Nothing was sent.',
+    hint: 'Name a PNG, JPEG, WebP, GIF or AVIF image, or a PDF, that you can read.',
+  },
   NOT_CONFIRMED: {
     code: 'NOT_CONFIRMED',
     kind: 'failed',

@@ -29,6 +29,7 @@ test.each([
   [['status', '--timeout', '0'], 'above 0', 'mlxfleet help status'],
   [['status', '--timeout', '0s'], 'above 0', 'mlxfleet help status'],
   [['chat', '--temperature', '3'], 'from 0 to 2', 'mlxfleet help chat'],
+  [['chat', '--pages', '3-1'], 'such as 3 or 1-3,5', 'mlxfleet help chat'],
   [['load'], "missing required argument 'model'", 'mlxfleet help load'],
   [['completion', 'tcsh'], 'bash, zsh, fish', 'mlxfleet help completion'],
   [['validate', 'surplus'], 'too many arguments', 'mlxfleet help validate'],

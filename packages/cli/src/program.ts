@@ -1,3 +1,4 @@
+import { parsePageRanges } from '@mlxfleet/protocol';
 import { Argument, Command, InvalidArgumentError, Option } from 'commander';
 import type { CommandContext } from './commands/command-context.ts';
 import { VERSION } from './version.ts';
@@ -33,6 +34,11 @@ function secondsAboveZero(text: string): number {
   const value = seconds(text);
   if (value > 0) return value;
   throw new InvalidArgumentError('Expected a time above 0, for example 8s.');
+}
+
+function pages(text: string): string {
+  if (parsePageRanges(text) !== null) return text;
+  throw new InvalidArgumentError('Expected pages from 1, such as 3 or 1-3,5.');
 }
 
 const hosts = (): Argument => new Argument('[hosts...]', 'hosts or labels; none means every host');
@@ -229,11 +235,18 @@ export function buildProgram(argv: readonly string[], setRun: (run: Run) => void
     .summary('ask a model')
     .description(
       'Streams the answer to a prompt, or to what stdin holds; without either, a conversation. The first word may ' +
-        'name the host; otherwise the first one that answers is asked.',
+        'name the host; otherwise the first one that answers is asked. A vision model is shown the files of --image; ' +
+        'in a conversation, `/image FILE` adds one to the next message.',
     )
     .argument('[host]', 'host to ask')
     .argument('[prompt...]', 'what to ask')
     .option('-m, --model <id>', 'default: a loaded model, else the first in the inventory')
+    .addOption(
+      new Option('--image <file>', 'image or PDF to show with the prompt; give it again for more').argParser(
+        (file: string, others: readonly string[] | undefined) => [...(others ?? []), file],
+      ),
+    )
+    .addOption(new Option('--pages <ranges>', 'pages of PDFs, such as 1-3,5; default: all').argParser(pages))
     .option('--system <text>', 'system prompt')
     .option('--max-tokens <n>', 'longest answer', wholeNumber(1))
     .option('--temperature <t>', '0 is always the same answer', decimal(0, 2))

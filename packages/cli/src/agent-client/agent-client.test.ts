@@ -206,6 +206,22 @@ describe('chat', () => {
     expect(await contentOf(client.stream(question, signal))).toBe('é!');
   });
 
+  test('a model that is shown no images is advice', async () => {
+    await using client = await listen();
+    const error = {
+      message: 'This model takes text only.',
+      type: 'invalid_request_error',
+      param: 'messages',
+      code: 'images_not_supported',
+    };
+    answer = (_request, response) => response.writeHead(400).end(JSON.stringify({ error }));
+    await expect(contentOf(client.stream(question, signal))).rejects.toMatchObject({
+      code: 'AGENT_REFUSED',
+      message: 'air: This model takes text only.',
+      hint: expect.stringContaining('Name a vision model'),
+    });
+  });
+
   test('a stream that breaks off is an error', async () => {
     await using client = await listen();
     answer = (_request, response) => response.end(chunk('half'));

@@ -22,6 +22,12 @@ function refusalHint(host: string, code: string | null): string {
   if (code === 'model_load_failed' || code === 'worker_broken') {
     return `\`mlxfleet logs ${host} --worker MODEL\` has the log of its worker.`;
   }
+  if (code === 'images_not_supported') {
+    return 'Name a vision model with `--model ID`; `GET /v1/models` tells which ones take images.';
+  }
+  if (code === 'vision_environment_missing') {
+    return `Set \`vision: true\` for ${host} in the inventory, then: mlxfleet deploy ${host}`;
+  }
   return `The agent calls this ${code}.`;
 }
 

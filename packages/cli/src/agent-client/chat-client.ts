@@ -9,11 +9,12 @@ import { ERRORS } from '../errors.ts';
 import type { Host } from '../hosts/host.ts';
 import { answerError } from './answer-error.ts';
 import { clientOver, exchangeError } from './host-connection.ts';
+import type { MessagePart } from './message-parts.ts';
 import { serverSentEvents } from './server-sent-events.ts';
 
 export interface ChatTurn {
   readonly role: 'system' | 'user' | 'assistant';
-  readonly content: string;
+  readonly content: string | readonly MessagePart[];
 }
 
 export interface ChatQuestion {

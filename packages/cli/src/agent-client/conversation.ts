@@ -21,9 +21,9 @@ export class Conversation {
     this.#turns = system === undefined ? [] : [{ role: 'system', content: system }];
   }
 
-  /** Says something, passes on the answer as it comes, and remembers both. A failed turn is forgotten. */
-  async say(prompt: string, onText: (text: string) => void, signal: AbortSignal): Promise<Answer> {
-    const messages: ChatTurn[] = [...this.#turns, { role: 'user', content: prompt }];
+  /** Says and shows something, passes on the answer as it comes, and remembers both. A failed turn is forgotten. */
+  async say(said: ChatTurn['content'], onText: (text: string) => void, signal: AbortSignal): Promise<Answer> {
+    const messages: ChatTurn[] = [...this.#turns, { role: 'user', content: said }];
     let content = '';
     let last: Omit<Answer, 'content'> = { finishReason: null, usage: null, timings: null };
     for await (const chunk of this.#client.stream({ ...this.#question, messages }, signal)) {
@@ -37,7 +37,7 @@ export class Conversation {
         timings: chunk.timings ?? last.timings,
       };
     }
-    this.#turns.push({ role: 'user', content: prompt }, { role: 'assistant', content });
+    this.#turns.push({ role: 'user', content: said }, { role: 'assistant', content });
     return { content, ...last };
   }
 }

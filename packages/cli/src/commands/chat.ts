@@ -1,22 +1,27 @@
-import { createInterface } from 'node:readline/promises';
 import { type AdminStatus, type ChatDocument, CodedError, JSON_SCHEMA_VERSION } from '@mlxfleet/protocol';
 import type { Target } from '../deploy-types/target.ts';
-import { ChatClient } from '../agent-client/chat-client.ts';
+import { ChatClient, type ChatTurn } from '../agent-client/chat-client.ts';
 import { type Answer, Conversation } from '../agent-client/conversation.ts';
+import { messageContent } from '../agent-client/message-parts.ts';
 import type { ResolvedHost } from '../config/resolved-host.ts';
 import { selectHosts } from '../config/select-hosts.ts';
 import { ERRORS } from '../errors.ts';
 import { EXIT } from '../exit-codes.ts';
 import type { Output } from '../output/output.ts';
 import { plainText } from '../output/plain-text.ts';
-import { printError } from '../output/print-error.ts';
 import { type AgentAccess, findAgent, readAdminToken } from './agent-access.ts';
 import { canAsk } from './ask.ts';
+import { fileReader } from './chat-files.ts';
 import { type CommandContext, selectionOf } from './command-context.ts';
+import { converse } from './converse.ts';
 import { withTargets } from './with-targets.ts';
 
 export interface ChatOptions {
   readonly model?: string;
+  /** Files to show with the prompt. */
+  readonly image?: readonly string[];
+  /** Of each document among them, such as 1-3. */
+  readonly pages?: string;
   readonly system?: string;
   readonly maxTokens?: number;
   readonly temperature?: number;
@@ -88,50 +93,17 @@ async function firstAgent(
   );
 }
 
-async function converse(context: CommandContext, conversation: Conversation): Promise<number> {
-  const { output, stdin, signal } = context;
-  const lines = createInterface({ input: stdin, output: output.stderr, terminal: true });
-  let answering: AbortController | null = null;
-  const closed = new Promise<null>((resolve) => {
-    lines.once('close', () => resolve(null));
-  });
-  // In this mode the terminal hands Ctrl-C to the line editor: it ends the answer, or the conversation.
-  lines.on('SIGINT', () => {
-    if (answering === null) lines.close();
-    else answering.abort();
-  });
-  while (!signal.aborted) {
-    const prompt = await Promise.race([lines.question('› ', { signal }), closed]);
-    if (prompt === null) break;
-    if (prompt.trim() === '') continue;
-    answering = new AbortController();
-    try {
-      const either = AbortSignal.any([signal, answering.signal]);
-      await conversation.say(prompt, (text) => output.write(plainText(text)), either);
-      output.write('\n\n');
-    } catch (error) {
-      output.write('\n');
-      if (signal.aborted) break;
-      if (!answering.signal.aborted) printError(output, error, { verbose: context.options.verbose === true });
-    }
-    answering = null;
-  }
-  lines.close();
-  output.notice('');
-  return EXIT.done;
-}
-
 async function answerOnce(
   output: Output,
   conversation: Conversation,
-  prompt: string,
+  said: ChatTurn['content'],
   signal: AbortSignal,
 ): Promise<Answer> {
   const stop = AbortSignal.any([signal, output.closed]);
   let atLineStart = true;
   try {
     return await conversation.say(
-      prompt,
+      said,
       (text) => {
         if (output.json) return;
         output.write(plainText(text));
@@ -153,11 +125,20 @@ export async function runChat(
   const { output, signal } = context;
   const { all } = await selectionOf(context, []);
   const { hosts, prompt: spoken } = splitWords(words, all);
+  const read = fileReader(context, hosts);
+  const attachments = await Promise.all((options.image ?? []).map(read));
   const isConversation = spoken === '' && canAsk(context);
   const prompt = spoken === '' && !isConversation ? await readAll(context.stdin) : spoken;
   if (prompt === '' && !isConversation) {
     throw new CodedError(ERRORS.WRONG_USAGE, 'there is nothing to ask: no prompt, and stdin is empty', {
       hint: 'For example: mlxfleet chat "What is the capital of France?"',
+    });
+  }
+  const isForNothing =
+    !isConversation && attachments.every(({ mediaType }) => mediaType !== 'application/pdf');
+  if (options.pages !== undefined && isForNothing) {
+    throw new CodedError(ERRORS.WRONG_USAGE, '--pages is for PDFs, and none is named', {
+      hint: 'For example: mlxfleet chat --image report.pdf --pages 1-3 "What is this about?"',
     });
   }
   return withTargets(context, { selected: hosts, all }, { acceptNew: false }, async (targets) => {
@@ -175,12 +156,16 @@ export async function runChat(
     const conversation = new Conversation(client, question, options.system);
     if (isConversation) {
       output.notice(
-        output.paintError('dim', `${model} on ${settings.name}. Ctrl-C ends an answer, Ctrl-D this.`),
+        output.paintError(
+          'dim',
+          `${model} on ${settings.name}. Ctrl-C ends an answer, Ctrl-D this; /image FILE shows an image or a PDF.`,
+        ),
       );
       // Awaited here, so that the client lives as long as the conversation.
-      return await converse(context, conversation);
+      return await converse(context, { conversation, read, attachments, pages: options.pages });
     }
-    const answer = await answerOnce(output, conversation, prompt, signal);
+    const said = messageContent(prompt, attachments, options.pages);
+    const answer = await answerOnce(output, conversation, said, signal);
     if (output.json) {
       const { content, finishReason, usage, timings } = answer;
       const document: ChatDocument = {

@@ -236,6 +236,9 @@ test.each([
   [['logs', '-f', '--json'], 'leave out one'],
   [['uninstall', 'here'], '--yes'],
   [['chat'], 'mlxfleet chat'],
+  [['chat', '--image', 'none.png', 'What is this?'], 'none.png: there is no such file'],
+  [['chat', '--image', 'inventory.yaml', 'What is this?'], 'neither a PNG, JPEG'],
+  [['chat', '--pages', '1-3', 'What is this?'], '--image report.pdf --pages'],
 ])('%j is wrong usage', async (argv, hint) => {
   expect(await mlxfleet(...argv)).toMatchObject({ exitCode: 2, stderr: expect.stringContaining(hint) });
 });

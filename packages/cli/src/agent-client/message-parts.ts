@@ -1,0 +1,29 @@
+import type { Attachment } from './read-attachment.ts';
+
+/** A part of a message, as OpenAI's clients send it. */
+export type MessagePart =
+  | { readonly type: 'text'; readonly text: string }
+  | { readonly type: 'image_url'; readonly image_url: { readonly url: string } }
+  | {
+      readonly type: 'file';
+      readonly file: { readonly filename: string; readonly file_data: string; readonly pages?: string };
+    };
+
+/** What a user's message says and shows; `pages`, such as 1-3, are those of each document that the model is shown. */
+export function messageContent(
+  prompt: string,
+  attachments: readonly Attachment[],
+  pages: string | undefined,
+): string | readonly MessagePart[] {
+  if (attachments.length === 0) return prompt;
+  return [...attachments.map((attachment) => shownPart(attachment, pages)), { type: 'text', text: prompt }];
+}
+
+function shownPart({ name, mediaType, content }: Attachment, pages: string | undefined): MessagePart {
+  const url = `data:${mediaType};base64,${content.toString('base64')}`;
+  if (mediaType !== 'application/pdf') return { type: 'image_url', image_url: { url } };
+  return {
+    type: 'file',
+    file: { filename: name, file_data: url, ...(pages === undefined ? {} : { pages }) },
+  };
+}

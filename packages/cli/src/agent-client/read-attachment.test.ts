@@ -1,0 +1,88 @@
+import { chmod, mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { readAttachment } from './read-attachment.ts';
+import { sniffMediaType } from './sniff-media-type.ts';
+
+const PNG = Buffer.from('89504e470d0a1a0a0000', 'hex');
+const LIMITS = { maxImageBytes: 1e6, maxPdfBytes: 2e6 };
+
+let folder: string;
+beforeAll(async () => {
+  folder = await mkdtemp(path.join(tmpdir(), 'mlxfleet-attachments-'));
+});
+afterAll(async () => {
+  await rm(folder, { recursive: true });
+});
+
+async function write(name: string, content: string | Buffer): Promise<void> {
+  await writeFile(path.join(folder, name), content);
+}
+
+test.each([
+  [PNG, 'image/png'],
+  [Buffer.from('ffd8ffe0', 'hex'), 'image/jpeg'],
+  [Buffer.from('RIFF\u0001\u0002\n\u0004WEBPVP8 '), 'image/webp'],
+  [Buffer.from('GIF89a'), 'image/gif'],
+  [Buffer.from('\u0000\u0000\u0000\u001Cftypavif'), 'image/avif'],
+  [Buffer.from('%PDF-1.7'), 'application/pdf'],
+  [Buffer.from('\uFEFF\n%PDF-1.7'), 'application/pdf'],
+  [Buffer.from('RIFF1234WAVE'), null],
+  [Buffer.from('PNG'), null],
+  [Buffer.alloc(0), null],
+])('%j is %s', (bytes, type) => {
+  expect(sniffMediaType(bytes)).toBe(type);
+});
+
+describe('a file for a prompt', () => {
+  test('is known by its content, whatever its name, and read in whole', async () => {
+    await write('photo.txt', PNG);
+    expect(await readAttachment('photo.txt', folder, LIMITS)).toEqual({
+      name: 'photo.txt',
+      mediaType: 'image/png',
+      content: PNG,
+    });
+    const report = Buffer.concat([Buffer.from('%PDF-1.7'), Buffer.alloc(1.5e6, 'x')]);
+    await write('report.pdf', report);
+    const file = path.join(folder, 'report.pdf');
+    expect(await readAttachment(file, '/', LIMITS)).toEqual({
+      name: 'report.pdf',
+      mediaType: 'application/pdf',
+      content: report,
+    });
+  });
+
+  test('that cannot be used is told by what is wrong with it', async () => {
+    await write('large.png', Buffer.concat([PNG, Buffer.alloc(1e6)]));
+    await write('large.pdf', Buffer.concat([Buffer.from('%PDF-1.7'), Buffer.alloc(2e6)]));
+    await write('empty.png', '');
+    await write('notes.png', 'not a picture');
+    await write('photo.heic', '\u0000\u0000\u0000\u0018ftypheic');
+    await mkdir(path.join(folder, 'folder'));
+    const refusals = {
+      'large.png': /^large.png: it has 1.1 MB, and the host takes images of up to 1 MB$/,
+      'large.pdf': /it has 2.1 MB, and the host takes documents of up to 2 MB/,
+      'empty.png': /it is empty/,
+      'notes.png': /neither a PNG, JPEG, WebP, GIF or AVIF image nor a PDF/,
+      'photo.heic': /HEIC photo/,
+      'missing.png': /there is no such file/,
+      'notes.png/inside.png': /there is no such file/,
+      folder: /it is a folder/,
+    };
+    for (const [file, message] of Object.entries(refusals)) {
+      await expect(readAttachment(file, folder, LIMITS)).rejects.toMatchObject({
+        code: 'ATTACHMENT_UNUSABLE',
+        message: expect.stringMatching(message),
+      });
+    }
+  });
+
+  test.skipIf(process.getuid?.() === 0)('that may not be read is told so', async () => {
+    await write('secret.png', PNG);
+    await chmod(path.join(folder, 'secret.png'), 0);
+    await expect(readAttachment('secret.png', folder, LIMITS)).rejects.toMatchObject({
+      message: 'secret.png: it may not be read',
+    });
+  });
+});

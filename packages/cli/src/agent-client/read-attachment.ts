@@ -1,0 +1,101 @@
+import { type FileHandle, open } from 'node:fs/promises';
+import path from 'node:path';
+import { CodedError } from '@mlxfleet/protocol';
+import { ERRORS } from '../errors.ts';
+import { isHeic, type MediaType, sniffMediaType, TELLING_BYTES } from './sniff-media-type.ts';
+
+/** A file that goes with a prompt. */
+export interface Attachment {
+  /** Without its folder. */
+  readonly name: string;
+  readonly mediaType: MediaType;
+  readonly content: Buffer;
+}
+
+/** Bytes of one file that the host takes. */
+export interface AttachmentLimits {
+  readonly maxImageBytes: number;
+  readonly maxPdfBytes: number;
+}
+
+/** What the system says of a file that it does not open, for people. */
+const REASONS: Readonly<Record<string, string>> = {
+  ENOENT: 'there is no such file',
+  ENOTDIR: 'there is no such file',
+  EACCES: 'it may not be read',
+  EPERM: 'it may not be read',
+};
+
+/**
+ * Reads an image or a PDF, known by its content, in whole; `file` is relative to `folder`.
+ * @throws CodedError ATTACHMENT_UNUSABLE.
+ */
+export async function readAttachment(
+  file: string,
+  folder: string,
+  limits: AttachmentLimits,
+): Promise<Attachment> {
+  try {
+    const handle = await open(path.resolve(folder, file), 'r');
+    try {
+      return { name: path.basename(file), ...(await readOpen(file, handle, limits)) };
+    } finally {
+      await handle.close();
+    }
+  } catch (error) {
+    if (error instanceof CodedError) throw error;
+    const code = error instanceof Error && 'code' in error ? String(error.code) : '';
+    throw unusable(file, REASONS[code] ?? `it cannot be read (${code})`, undefined, error);
+  }
+}
+
+async function readOpen(
+  file: string,
+  handle: FileHandle,
+  limits: AttachmentLimits,
+): Promise<Omit<Attachment, 'name'>> {
+  const found = await handle.stat();
+  if (found.isDirectory()) throw unusable(file, 'it is a folder');
+  if (!found.isFile()) throw unusable(file, 'it is no file');
+  const { buffer, bytesRead } = await handle.read(Buffer.alloc(TELLING_BYTES), 0, TELLING_BYTES, 0);
+  const head = buffer.subarray(0, bytesRead);
+  const mediaType = sniffMediaType(head);
+  if (mediaType === null) throw unusableKind(file, head);
+  const isPdf = mediaType === 'application/pdf';
+  const limit = isPdf ? limits.maxPdfBytes : limits.maxImageBytes;
+  if (found.size > limit) {
+    throw unusable(
+      file,
+      `it has ${megabytes(found.size)}, and the host takes ${isPdf ? 'documents' : 'images'} of up to ${megabytes(limit)}`,
+      `Send a smaller one, or raise \`images.${isPdf ? 'max_pdf_bytes' : 'max_bytes'}\` in the inventory and deploy.`,
+    );
+  }
+  const content = Buffer.alloc(found.size);
+  // A file that shrinks meanwhile is sent as far as it goes; the host says what is wrong with it.
+  const { bytesRead: size } = await handle.read(content, 0, content.length, 0);
+  return { mediaType, content: content.subarray(0, size) };
+}
+
+function unusableKind(file: string, head: Uint8Array): CodedError {
+  if (head.length === 0) return unusable(file, 'it is empty');
+  if (isHeic(head)) {
+    return unusable(
+      file,
+      'it is a HEIC photo, which models are not shown',
+      'Make a JPEG of it; on a Mac: sips -s format jpeg PHOTO.heic --out PHOTO.jpg',
+    );
+  }
+  return unusable(file, 'it is neither a PNG, JPEG, WebP, GIF or AVIF image nor a PDF');
+}
+
+/** Decimal, as limits are written, and rounded up, so that a file just beyond a limit does not seem to be within: 10.1 MB. */
+function megabytes(bytes: number): string {
+  return `${Math.ceil(bytes / 1e5) / 10} MB`;
+}
+
+function unusable(file: string, reason: string, hint?: string, cause?: unknown): CodedError {
+  return new CodedError(ERRORS.ATTACHMENT_UNUSABLE, `${file}: ${reason}`, {
+    ...(hint === undefined ? {} : { hint }),
+    ...(cause === undefined ? {} : { cause }),
+  });
+}
