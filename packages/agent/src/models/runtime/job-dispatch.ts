@@ -78,7 +78,7 @@ export class JobDispatch {
   /** A job that was begun anew is told so: its listener hears of a second start. */
   started(frame: FrameOf<'started'>): void {
     this.#tell(this.#running.get(frame.id)?.job, (job) => {
-      job.listener.started(frame.prompt_tokens, frame.cached_tokens);
+      job.listener.started(frame.prompt_tokens, frame.cached_tokens, frame.image_tokens);
     });
   }
 
