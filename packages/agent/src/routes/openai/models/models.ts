@@ -5,6 +5,7 @@ import { ApiError } from '../../../api-error.ts';
 import { API_ERRORS } from '../../../errors.ts';
 import type { ModelLocation } from '../../../models/catalog/catalog.ts';
 import { isModelId } from '../../../models/catalog/model-id.ts';
+import type { ModelTask } from '../../../models/catalog/model-task.ts';
 
 /** `GET /v1/models` and `/v1/models/{id}`; ids of a hub hold a slash. */
 export function models(app: FastifyInstance, { pool }: AgentServices): void {
@@ -22,7 +23,13 @@ export function models(app: FastifyInstance, { pool }: AgentServices): void {
   });
 }
 
-function describe({ id, createdAt }: ModelLocation): Model {
+const ARCHITECTURES: Readonly<Record<ModelTask, Model['architecture']>> = {
+  generate: { input_modalities: ['text'], output_modalities: ['text'] },
+  vision: { input_modalities: ['text', 'image', 'file'], output_modalities: ['text'] },
+  embed: { input_modalities: ['text'], output_modalities: ['embeddings'] },
+};
+
+function describe({ id, createdAt, task }: ModelLocation): Model {
   const owner = id.includes('/') ? id.slice(0, id.indexOf('/')) : 'mlxfleet';
-  return { id, object: 'model', created: createdAt, owned_by: owner };
+  return { id, object: 'model', created: createdAt, owned_by: owner, architecture: ARCHITECTURES[task] };
 }
