@@ -1,7 +1,8 @@
 """The process that decodes files of clients, and may be lost in doing so.
 
-Reads a line of settings, says that it is ready, then answers each line with one: of an image or a page, its size, with
-its RGB behind the line. Ends with its input. It writes no file, and opens those of the spool folder and fonts only.
+Reads a line of settings and says that it is ready; then answers each line with one that says that it has begun, and one
+with what came of it: of an image or a page its size, with its RGB behind the line. Ends with its input. It writes no
+file, and opens those of the spool folder and fonts only.
 """
 
 import contextlib
@@ -77,6 +78,7 @@ def main() -> None:
     for line in sys.stdin.buffer:
         # Without a handler SIGPROF ends the process, whatever it is doing.
         signal.setitimer(signal.ITIMER_PROF, settings["cpu_seconds"])
+        _write(answers, {"begun": True}, b"")
         try:
             header, rgb = process.answer(json.loads(line))
         except MemoryError:

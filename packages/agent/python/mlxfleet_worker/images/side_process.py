@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, get_args
+from typing import Any, NoReturn, get_args
 
 from ..wire.frames import MediaSettings
 from .limits import MEMORY_EXIT_CODE, Limits, memory_bytes
@@ -42,19 +42,27 @@ class Answer:
     rgb: bytes
 
 
+READY = Answer({"ready": True}, b"")
+
+BEGUN = Answer({"begun": True}, b"")
+"""Comes before every other: from then on the file may be what ends the process."""
+
+
 class SideProcess:
     """Called by any thread, one at a time."""
 
     def __init__(self, settings: MediaSettings, limits: Limits) -> None:
         """Take note; nothing is started."""
         self._limits = limits
-        self._max_pixels = settings.max_pixels
-        self._first_line = {
-            "spool": settings.spool_path,
-            "max_pixels": settings.max_pixels,
-            "memory_bytes": memory_bytes(settings.max_pixels),
-            "cpu_seconds": limits.cpu_seconds,
-        }
+        self._max_side = settings.max_side
+        self._first_line = _line(
+            {
+                "spool": settings.spool_path,
+                "max_pixels": settings.max_pixels,
+                "memory_bytes": memory_bytes(settings.max_pixels),
+                "cpu_seconds": limits.cpu_seconds,
+            }
+        )
         self._lock = threading.Lock()
         self._process: subprocess.Popen[bytes] | None = None
         self._idle: threading.Timer | None = None
@@ -68,7 +76,7 @@ class SideProcess:
             if self._idle is not None:
                 self._idle.cancel()
             try:
-                return self._exchange(json.dumps(request).encode() + b"\n", deadline)
+                return self._exchange(_line(request), deadline)
             finally:
                 self._idle = threading.Timer(self._limits.idle_seconds, self._close_idle)
                 self._idle.daemon = True
@@ -85,31 +93,25 @@ class SideProcess:
             self._end()
 
     def _exchange(self, line: bytes, deadline: float) -> Answer:
-        process = self._sent(line)
-        with _killed_at(process, deadline) as overdue:
-            answer = _read_answer(process, self._max_pixels)
-        if overdue.is_set():
-            self._end()
-            raise EndedError("takes too long to decode")
-        if answer is None:
-            self._raise_end(process)
-        if "error" in answer.fields:
-            raise _refusal(answer.fields)
-        return answer
-
-    def _sent(self, line: bytes) -> subprocess.Popen[bytes]:
-        """A process that has been given this line. One that ended since the last request is replaced."""
         for _ in range(2):
             process = self._running()
-            assert process.stdin is not None
-            with contextlib.suppress(OSError):
-                process.stdin.write(line)
-                process.stdin.flush()
-                return process
+            with _killed_at(process, deadline) as overdue:
+                has_begun = _sent(process, line) and _read_answer(process, self._max_side) == BEGUN
+                answer = _read_answer(process, self._max_side) if has_begun else None
+            if overdue.is_set():
+                self._end()
+                raise EndedError("takes too long to decode")
+            if answer is not None and "error" in answer.fields:
+                raise _refusal(answer.fields)
+            if answer is not None:
+                return answer
+            if has_begun:
+                self._raise_end(process)
+            # It was lost while it was idle, which no file is to blame for.
             self._end()
         raise UnavailableError("it takes no requests")
 
-    def _raise_end(self, process: subprocess.Popen[bytes]) -> None:
+    def _raise_end(self, process: subprocess.Popen[bytes]) -> NoReturn:
         process.kill()
         code = process.wait()
         self._end()
@@ -140,14 +142,11 @@ class SideProcess:
                 cwd="/",
                 env={**kept, "PYTHONPATH": str(PACKAGE_ROOT)},
             )
-            assert process.stdin is not None
-            with _killed_at(process, time.monotonic() + self._limits.start_seconds):
-                process.stdin.write(json.dumps(self._first_line).encode() + b"\n")
-                process.stdin.flush()
-                answer = _read_answer(process, self._max_pixels)
         except OSError as error:
             raise UnavailableError(str(error)) from error
-        if answer is None or "ready" not in answer.fields:
+        with _killed_at(process, time.monotonic() + self._limits.start_seconds) as overdue:
+            is_ready = _sent(process, self._first_line) and _read_answer(process, self._max_side) == READY
+        if not is_ready or overdue.is_set():
             raise UnavailableError("it did not become ready")
         return process
 
@@ -184,7 +183,22 @@ def _killed_at(process: subprocess.Popen[bytes], deadline: float) -> Iterator[th
         timer.join()
 
 
-def _read_answer(process: subprocess.Popen[bytes], max_pixels: int) -> Answer | None:
+def _line(fields: dict[str, Any]) -> bytes:
+    return json.dumps(fields).encode() + b"\n"
+
+
+def _sent(process: subprocess.Popen[bytes], line: bytes) -> bool:
+    """Whether the process could be given this line."""
+    assert process.stdin is not None
+    try:
+        process.stdin.write(line)
+        process.stdin.flush()
+    except OSError:
+        return False
+    return True
+
+
+def _read_answer(process: subprocess.Popen[bytes], max_side: int) -> Answer | None:
     """An answer, or None when the process ended or wrote another thing: a file may have taken it over."""
     assert process.stdout is not None
     line = process.stdout.readline(MAX_HEADER_BYTES)
@@ -197,7 +211,7 @@ def _read_answer(process: subprocess.Popen[bytes], max_pixels: int) -> Answer | 
     if "width" not in fields:
         return Answer(fields, b"")
     width, height = fields["width"], fields.get("height")
-    if not (type(width) is type(height) is int and width > 0 and height > 0 and width * height <= max_pixels):
+    if not (type(width) is type(height) is int and 0 < width <= max_side and 0 < height <= max_side):
         return None
     rgb = process.stdout.read(3 * width * height)
     return Answer(fields, rgb) if len(rgb) == 3 * width * height else None
