@@ -23,6 +23,7 @@ from .embedding.request import EmbeddingRequest
 from .generation.engine import Engine
 from .generation.preparation import Preparation
 from .generation.request import Request
+from .images.decoder import ImageDecoder
 from .log import log, log_exception
 from .serving.limits import EngineBrokenError
 from .serving.preparing_thread import PreparingThread
@@ -155,10 +156,19 @@ class Worker:
             log("ignored a second load frame")
             return
         self._load_seen = True
-        if isinstance(frame, LoadFrame) and frame.task == "embed":
+        if isinstance(frame, LoadFrame):
+            self._prepare_for(frame)
+        self._load_frames.put(frame)
+
+    def _prepare_for(self, frame: LoadFrame) -> None:
+        """Have the engine and the threads that this kind of model needs."""
+        if frame.task == "embed":
             self._engine = EmbeddingEngine(self._replies, self._registry)
             self._preparation = EmbeddingPreparation(self._engine, self._replies, self._registry)
-        self._load_frames.put(frame)
+        elif frame.media is not None:
+            assert isinstance(self._engine, Engine)
+            decoder = ImageDecoder(frame.media)
+            self._preparation = Preparation(self._engine, self._replies, self._registry, decoder)
 
     def _pong(self, frame: PingFrame) -> None:
         running = self._engine.running
@@ -177,6 +187,7 @@ class Worker:
                 "steps": self._engine.steps,
                 "preparing_seconds": round(max(thread.seconds for thread in self._preparation.threads), 3),
                 **self._engine.counters(),
+                "image_cache_bytes": self._preparation.image_bytes,
                 **counters,
             }
         )
@@ -201,11 +212,12 @@ class Worker:
 
         from .serving.memory import memory_counters
 
-        # Each environment has one of the two libraries.
-        if find_spec("mlx_lm") is not None:
+        # The vision environment has both libraries, and serves what the text environment does not.
+        if find_spec("mlx_vlm") is None:
             from .generation import batch  # noqa: F401  (the import is the point)
-        if find_spec("mlx_vlm") is not None:
+        else:
             from .embedding import model  # noqa: F401
+            from .vision import vision_model  # noqa: F401
 
         self._memory_counters = memory_counters
         self._replies.send(

@@ -147,7 +147,7 @@ def test_a_bad_schema_fails_alone_and_names_itself(worker: WorkerProcess) -> Non
 
 def test_the_vocabulary_is_indexed_before_the_first_request(tiny_text: Path) -> None:
     """Indexing holds every Python thread up, which running streams would notice."""
-    model = TextModel(str(tiny_text), None)
+    model = TextModel.load(str(tiny_text), None)
     assert "_vocabulary" in vars(model.grammars)
     assert "indexing" not in {thread.name for thread in threading.enumerate()}
 

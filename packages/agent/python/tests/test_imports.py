@@ -19,7 +19,19 @@ ARROWS: dict[str, set[str]] = {
     "speculation": {"wire", "tokens", "model"},
     "serving": {"wire", "tokens"},
     "embedding": {"wire", "tokens", "serving"},
-    "generation": {"wire", "caches", "tokens", "constraints", "chat", "model", "speculation", "serving"},
+    "vision": {"wire", "caches", "chat", "images", "model"},
+    "generation": {
+        "wire",
+        "caches",
+        "tokens",
+        "constraints",
+        "chat",
+        "images",
+        "model",
+        "vision",
+        "speculation",
+        "serving",
+    },
 }
 """Each folder names only folders above it, so there is no cycle."""
 SHARED = {"log"}

@@ -47,7 +47,7 @@ class EngineUnderTest:
         made = threading.Event()
 
         def run() -> None:
-            model = TextModel(str(folder), None)
+            model = TextModel.load(str(folder), None)
             self.batch = FailingBatch(model, 4)
             self._engine.use(model, self.batch)
             made.set()

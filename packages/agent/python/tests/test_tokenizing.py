@@ -29,7 +29,7 @@ TEXTS = [
 @pytest.fixture(scope="module", params=["tiny_text", "smollm2"])
 def model(request: pytest.FixtureRequest) -> TextModel:
     """Both byte-level vocabularies: one of bytes alone, one with merges."""
-    return TextModel(str(request.getfixturevalue(request.param)), None)
+    return TextModel.load(str(request.getfixturevalue(request.param)), None)
 
 
 @pytest.mark.parametrize("text", TEXTS)
@@ -58,7 +58,7 @@ def test_tools_are_part_of_a_prompt(model: TextModel) -> None:
 
 
 def test_the_tokens_around_a_text_can_be_left_out(tiny_text: Path) -> None:
-    model = TextModel(str(tiny_text), None)
+    model = TextModel.load(str(tiny_text), None)
     bare = tokenize(model, TextPrompt("zebra"))
     begin = model.tokenizer.convert_tokens_to_ids("<|im_start|>")
     model.tokenizer.backend_tokenizer.post_processor = TemplateProcessing(

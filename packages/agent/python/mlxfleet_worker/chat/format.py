@@ -1,6 +1,7 @@
 """How a model's chats are written: conversations into prompts, and what its answers consist of."""
 
-from typing import Any
+from collections.abc import Callable
+from typing import Any, TypeVar
 
 from mlx_lm.tokenizer_utils import TokenizerWrapper
 
@@ -17,6 +18,8 @@ from .splitter import MarkerSplitter, Splitter
 from .syntax import HARMONY, HERMES, CallSyntax
 from .template import ChatTemplate, TemplateFailureError
 from .written_tools import write_tools
+
+Rendered = TypeVar("Rendered")
 
 TAIL_TOKENS = 64
 """Tokens at the end of a prompt in which it may open the reasoning, spelled letter by letter."""
@@ -68,22 +71,29 @@ class ChatFormat:
 
     def render(self, prompt: ChatPrompt, tool_choice: ToolChoice) -> list[int]:
         """The prompt's tokens. Raises RequestError that names the request's field at fault."""
-        if not self.template.exists or self._shape is None:
-            raise RequestError("This model has no chat template; use /v1/completions.", "messages")
-        options = with_reasoning_options(
-            prompt.template_options,
-            self.template,
-            has_efforts_of_its_own=self.is_harmony,
-        )
-        tools = prompt.tools if tool_choice.mode != "none" else []
-        tokens = self._render(check_history(prompt.messages), tools, options)
+        tokens = self._render(prompt, tool_choice, self.template.tokens)
+        self.check_reasoning(prompt, tokens)
+        return tokens
+
+    def render_text(self, prompt: ChatPrompt, tool_choice: ToolChoice) -> str:
+        """The prompt's text, for a model whose processor makes the tokens; `check_reasoning` is to see these.
+
+        Raises RequestError that names the request's field at fault.
+        """
+        return self._render(prompt, tool_choice, self.template.text)
+
+    def check_reasoning(self, prompt: ChatPrompt, tokens: list[int]) -> None:
+        """Raise RequestError where the prompt was to rule reasoning out, and its tokens open it."""
+        options = self._options(prompt)
         must_not = (
             options.get("enable_thinking") is False and prompt.template_options.get("enable_thinking") != WHEN_NEEDED
         )
         if must_not and self.opens_reasoning(tokens):
             param = "reasoning_effort" if "reasoning_effort" in prompt.template_options else "enable_thinking"
             raise RequestError("This model cannot answer without reasoning.", param)
-        return tokens
+
+    def _options(self, prompt: ChatPrompt) -> dict[str, Any]:
+        return with_reasoning_options(prompt.template_options, self.template, has_efforts_of_its_own=self.is_harmony)
 
     def opens_reasoning(self, prompt_tokens: list[int]) -> bool:
         """Whether an answer to this prompt begins inside the reasoning."""
@@ -112,19 +122,27 @@ class ChatFormat:
         syntax = self.syntax if tools else None
         return MarkerSplitter(collector, self.reasoning, syntax, tools, in_reasoning=in_reasoning)
 
-    def _render(self, messages: list[Message], tools: list[dict[str, Any]], options: dict[str, Any]) -> list[int]:
-        assert self._shape is not None
+    def _render(
+        self,
+        prompt: ChatPrompt,
+        tool_choice: ToolChoice,
+        apply: Callable[[list[Message], list[dict[str, Any]] | None, dict[str, Any]], Rendered],
+    ) -> Rendered:
+        if not self.template.exists or self._shape is None:
+            raise RequestError("This model has no chat template; use /v1/completions.", "messages")
+        options = self._options(prompt)
+        messages, tools = check_history(prompt.messages), prompt.tools if tool_choice.mode != "none" else []
         if not self.has_own_tools:
             messages, tools = write_tools(messages, tools), []
         elif self.is_harmony:
             messages = [_join_analysis(message) for message in messages]
         messages = shape_history(messages, self._shape)
         try:
-            return self.template.tokens(messages, tools or None, options)
+            return apply(messages, tools or None, options)
         except TemplateFailureError as error:
             if (complete := [_complete_tool(tool) for tool in tools]) != tools:
                 try:
-                    return self.template.tokens(messages, complete, options)
+                    return apply(messages, complete, options)
                 except TemplateFailureError:
                     pass
             raise RequestError(f"The chat template refuses these messages: {error}", "messages") from error

@@ -18,7 +18,8 @@ class HistoryShape:
     """What a template wants of the calls and results in a conversation.
 
     `arguments_as_text`: as JSON text, not as an object. `short_ids`: ids of nine letters and digits. `one_call`:
-    messages of one call each. `has_system`: the role exists. `has_developer`: so does that one.
+    messages of one call each. `has_system`: the role exists. `has_developer`: so does that one. `parts_only`: content
+    is a list of parts also where it is one text.
     """
 
     arguments_as_text: bool = False
@@ -26,6 +27,7 @@ class HistoryShape:
     one_call: bool = False
     has_system: bool = True
     has_developer: bool = False
+    parts_only: bool = False
 
 
 def check_history(messages: list[Message]) -> list[Message]:
@@ -76,7 +78,28 @@ def shape_history(messages: list[Message], shape: HistoryShape) -> list[Message]
     shaped = [_shape_message(message, shape) for message in messages]
     if shape.one_call:
         shaped = _split_calls(shaped)
-    return shaped if shape.has_system else fold_system(shaped)
+    if not shape.has_system:
+        shaped = fold_system(shaped)
+    return [_in_parts(message) for message in shaped] if shape.parts_only else shaped
+
+
+def text_parts(content: str | list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """A message's content as a list of parts."""
+    return content if isinstance(content, list) else [{"type": "text", "text": content}]
+
+
+def with_text_before(text: str, content: str | list[dict[str, Any]]) -> str | list[dict[str, Any]]:
+    """A message's content with a text in front of it."""
+    return text + content if isinstance(content, str) else [*text_parts(text), *content]
+
+
+def with_text_behind(content: str | list[dict[str, Any]], text: str) -> str | list[dict[str, Any]]:
+    """A message's content with a text behind it."""
+    return content + text if isinstance(content, str) else [*content, *text_parts(text)]
+
+
+def _in_parts(message: Message) -> Message:
+    return {**message, "content": text_parts(message["content"])} if message.get("content") else message
 
 
 def _shape_message(message: Message, shape: HistoryShape) -> Message:
@@ -135,7 +158,8 @@ def fold_system(messages: list[Message]) -> list[Message]:
         if message["role"] == "system":
             waiting.append(message["content"])
         elif waiting and message["role"] == "user":
-            folded.append({**message, "content": "\n\n".join([*waiting, message["content"]])})
+            before = "".join(f"{text}\n\n" for text in waiting)
+            folded.append({**message, "content": with_text_before(before, message["content"])})
             waiting = []
         else:
             folded.append(message)

@@ -4,7 +4,7 @@ from dataclasses import replace
 from itertools import product
 from typing import Any
 
-from .history import HistoryShape, Message, shape_history
+from .history import HistoryShape, Message, shape_history, text_parts
 from .template import ChatTemplate
 
 TOOL = {
@@ -20,15 +20,26 @@ QUESTION = {"role": "user", "content": "probe_question"}
 
 def takes_tools(template: ChatTemplate) -> bool:
     """Whether tools that are given to the template appear in the prompt."""
-    return "probe_function" in (template.text([QUESTION], [TOOL]) or "")
+    return "probe_function" in (template.probe([QUESTION], [TOOL]) or "")
 
 
 def system_shape(template: ChatTemplate) -> HistoryShape:
-    """Which roles of instructions the template has."""
-    with_system = template.text([{"role": "system", "content": "probe_system"}, QUESTION])
+    """Which roles of instructions the template has, and whether it takes texts as they are."""
+    parts_only = _takes_parts_only(template)
+    shape = HistoryShape(parts_only=parts_only)
+    question = shape_history([QUESTION], shape)
+    system = shape_history([{"role": "system", "content": "probe_system"}, QUESTION], shape)
+    with_system = template.probe(system)
     # A template that refuses even the question tells nothing about system messages.
-    has_system = "probe_system" in (with_system or "") or template.text([QUESTION]) is None
-    return HistoryShape(has_system=has_system, has_developer="developer" in template.source)
+    has_system = "probe_system" in (with_system or "") or template.probe(question) is None
+    return HistoryShape(has_system=has_system, has_developer="developer" in template.source, parts_only=parts_only)
+
+
+def _takes_parts_only(template: ChatTemplate) -> bool:
+    """Whether a text is lost unless it is a part of a list, as in some templates of vision models."""
+    if "probe_question" in (template.probe([QUESTION]) or ""):
+        return False
+    return "probe_question" in (template.probe([{**QUESTION, "content": text_parts(QUESTION["content"])}]) or "")
 
 
 def tool_history_shape(template: ChatTemplate, base: HistoryShape) -> HistoryShape | None:
@@ -44,7 +55,7 @@ def tool_history_shape(template: ChatTemplate, base: HistoryShape) -> HistorySha
 
 def _shows(template: ChatTemplate, shape: HistoryShape, names: list[str]) -> bool:
     """Whether a conversation with a call of each name comes out with the names, the arguments and the results."""
-    text = template.text(shape_history(_conversation(names), shape), [TOOL])
+    text = template.probe(shape_history(_conversation(names), shape), [TOOL])
     if text is None:
         return False
     # Python's way to write an object, or JSON inside of a text.

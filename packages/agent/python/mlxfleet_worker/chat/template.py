@@ -80,7 +80,7 @@ class ChatTemplate:
         """Whether the template reads this variable, or may."""
         return self.variables is None or variable in self.variables
 
-    def text(self, messages: list[dict[str, Any]], tools: list[dict[str, Any]] | None = None) -> str | None:
+    def probe(self, messages: list[dict[str, Any]], tools: list[dict[str, Any]] | None = None) -> str | None:
         """The prompt for a few short messages as text; None where the template refuses them."""
         try:
             return self._apply(messages, tools, {"tokenize": False}, SECONDS_FOR_A_PROBE)
@@ -92,6 +92,10 @@ class ChatTemplate:
     ) -> list[int]:
         """The prompt's tokens. Raises TemplateFailureError."""
         return list(self._apply(messages, tools, {"tokenize": True, **options}, SECONDS_FOR_A_PROMPT))
+
+    def text(self, messages: list[dict[str, Any]], tools: list[dict[str, Any]] | None, options: dict[str, Any]) -> str:
+        """The prompt's text. Raises TemplateFailureError."""
+        return str(self._apply(messages, tools, {"tokenize": False, **options}, SECONDS_FOR_A_PROMPT))
 
     def _apply(
         self,

@@ -6,7 +6,9 @@ The calls are written as most open models were taught to: a JSON object between 
 import json
 from typing import Any
 
-from .history import Message
+from .history import Message, text_parts, with_text_before, with_text_behind
+
+Content = str | list[dict[str, Any]]
 
 INSTRUCTIONS = """\
 You can call functions. Each line is the JSON schema of one of them:
@@ -39,19 +41,26 @@ def _write_history(messages: list[Message]) -> list[Message]:
     follows_result = False
     for message in messages:
         if message["role"] == "tool":
-            text = f"<tool_response>\n{message['content']}\n</tool_response>"
+            result = with_text_behind(with_text_before("<tool_response>\n", message["content"]), "\n</tool_response>")
             if follows_result:
-                written[-1]["content"] += f"\n{text}"
+                written[-1]["content"] = _joined(written[-1]["content"], "\n", result)
             else:
-                written.append({"role": "user", "content": text})
+                written.append({"role": "user", "content": result})
             follows_result = True
             continue
         if message["role"] == "user" and follows_result:
-            written[-1]["content"] += f"\n\n{message['content']}"
+            written[-1]["content"] = _joined(written[-1]["content"], "\n\n", message["content"])
         else:
             written.append(_write_calls(message))
         follows_result = False
     return written
+
+
+def _joined(first: Content, between: str, second: Content) -> Content:
+    second = with_text_before(between, second)
+    if isinstance(second, str):
+        return with_text_behind(first, second)
+    return [*text_parts(first), *second]
 
 
 def _write_calls(message: Message) -> Message:

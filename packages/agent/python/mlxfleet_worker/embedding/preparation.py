@@ -22,6 +22,9 @@ CHARACTERS_AT_ONCE = 250_000
 class EmbeddingPreparation:
     """Requests on their way to the engine."""
 
+    image_bytes = 0
+    """Of decoded images: there are none."""
+
     def __init__(self, engine: EmbeddingEngine, replies: ReplyChannel, registry: Registry) -> None:
         self._engine = engine
         self._inputs = PreparingThread(self._tokenize, replies, registry)

@@ -2,14 +2,15 @@
 
 import time
 from itertools import pairwise
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import mlx.core as mx
 from mlx_lm.generate import GenerationBatch
 
 from ..caches.batching import Batching, find_batching
-from ..caches.prefix_cache import Kind, PrefixCache
+from ..caches.prefix_cache import Hit, Kind, PrefixCache
 from ..caches.quantized import make_cache
+from ..model.image_prompt import SeeingModel
 from ..model.text_model import TextModel
 from ..serving.memory import active_bytes, release_buffers, set_wired_limit
 from ..speculation.speculation import Speculation
@@ -63,8 +64,10 @@ class Batch:
         kv_bits: int | None = None,
         prefixes: PrefixCache | None = None,
         speculation: Speculation | None = None,
+        seeing: SeeingModel | None = None,
     ) -> None:
         self._model = model
+        self._seeing = seeing
         self._memory_limit_bytes = memory_limit_bytes
         self._wired_limit_bytes = wired_limit_bytes
         self._kv_bits = kv_bits
@@ -159,7 +162,7 @@ class Batch:
         if self._prefilling.is_awaited_by(request):
             return True
         shared = self._prefilling.longest_shared(request)
-        if shared is None or shared.length - self._prefixes.known_length(request.prompt, scope) < LEAST_SHARED:
+        if shared is None or shared.length - self._prefixes.known_length(request.key, scope) < LEAST_SHARED:
             return False
         uid, length = shared
         ahead = length - self._prefilling.computed(uid)
@@ -181,10 +184,43 @@ class Batch:
             return False
         if request.reading is None:
             speed = self._pacer.tokens_per_second
-            request.reading = self._prefixes.read(request.prompt, speed, scope=request.frame.cache_scope)
+            request.reading = self._prefixes.read(request.key, speed, scope=request.frame.cache_scope)
         elif time.perf_counter() >= until:
             return True
         return any(time.perf_counter() >= until for _ in request.reading)
+
+    def encode_until(self) -> float:
+        """Until when images may be encoded before the next step, by `time.perf_counter`."""
+        return time.perf_counter() + (self._pacer.pause if self._requests else READING_SECONDS_ALONE)
+
+    def is_encoding_for(self, request: Request, until: float) -> bool:
+        """Work on what the model makes of a prompt's images, a slice at a time; whether there is more to do.
+
+        Raises whatever is wrong with them.
+        """
+        if request.images is None:
+            return False
+        assert self._seeing is not None
+        if request.encoding is None:
+            request.encoding = self._seeing.encode_images(request.images, self._known_length(request))
+        while time.perf_counter() < until:
+            if next(request.encoding, self) is self:
+                return False
+        return True
+
+    def _known_length(self, request: Request) -> int:
+        """How many tokens of a prompt would come from the prefix cache."""
+        if self._prefixes is None:
+            return 0
+        return request.whole_images(self._prefixes.known_length(request.key, request.frame.cache_scope))
+
+    def _fetch(self, request: Request) -> Hit | None:
+        if self._prefixes is None:
+            return None
+        known = self._known_length(request)
+        # One more than is wanted: the last is always left to be computed.
+        key = request.key[: known + 1] if request.images else request.key
+        return self._prefixes.fetch(key, scope=request.frame.cache_scope)
 
     def add(self, request: Request) -> int:
         """Begin a request; returns how many of its prompt's tokens need not be computed again.
@@ -197,11 +233,13 @@ class Batch:
             processors.append(RowWishes(request.constraint, request.frame.logprobs))
         sampler = self._samplers.get(sampling)
         prompt, scope = request.prompt, request.frame.cache_scope
-        hit = self._prefixes.fetch(prompt, scope=scope) if self._prefixes else None
+        hit = self._fetch(request)
         caches, known = (hit.caches, hit.length) if hit else (make_cache(self._model.model, self._kv_bits), 0)
+        if request.images is not None:
+            self._show(request, caches, known)
         system, stable = request.beginnings
         boundaries = (
-            self._prefixes.boundaries(prompt, known, system_length=system, stable_length=stable, scope=scope)
+            self._prefixes.boundaries(request.key, known, system_length=system, stable_length=stable, scope=scope)
             if self._prefixes
             else []
         )
@@ -218,6 +256,14 @@ class Batch:
         self._requests[uid] = request
         self._prefilling.begin(uid, request, known, boundaries)
         return known
+
+    def _show(self, request: Request, caches: list[Any], known: int) -> None:
+        """Give the caches of a prompt its images, those too that were known and have been given up meanwhile."""
+        assert self._seeing is not None
+        assert request.images is not None
+        for _ in self._seeing.encode_images(request.images, known):
+            pass
+        self._seeing.place(caches, request.images)
 
     def remove(self, request: Request) -> bool:
         """End a request and free its memory; false when it is not in the batch."""
@@ -242,8 +288,9 @@ class Batch:
             if response.finish_reason is not None:
                 self._forget(uid)
                 if self._prefixes is not None:
-                    scope = tokens[-1].request.frame.cache_scope
-                    self._prefixes.insert(response.all_tokens, response.prompt_cache, "answer", scope=scope)
+                    request = tokens[-1].request
+                    key, scope = request.keyed(response.all_tokens), request.frame.cache_scope
+                    self._prefixes.insert(key, response.prompt_cache, "answer", scope=scope)
         self._steps += 1
         if self._steps % STEPS_BETWEEN_EVALUATIONS == 0:
             mx.eval([cache.state for cache in self._generator._generation_batch.prompt_cache])
@@ -264,6 +311,8 @@ class Batch:
         """Keep at most so many bytes of prefixes, and give memory that nothing uses back to the system."""
         if self._prefixes is not None:
             self._prefixes.shrink(prefix_bytes)
+        if self._seeing is not None:
+            self._seeing.forget_images()
         release_buffers()
 
     def release_buffers(self) -> None:
@@ -302,7 +351,7 @@ class Batch:
         self._computed = computed
         for prompt in progress:
             if prompt.end_of_prompt:
-                self._prefilling.end(prompt.uid)
+                self._end_prefill(prompt.uid)
             elif boundary := self._prefilling.advance(prompt.uid, prompt.progress[0]):
                 self._keep_prefix(prompt.uid, boundary.kind)
         return responses
@@ -311,7 +360,8 @@ class Batch:
         """Keep what the caches of a prompt hold now."""
         if self._prefixes is not None:
             caches, tokens = self._generator.extract_cache([uid])[uid]
-            self._prefixes.insert(tokens, caches, kind, scope=self._requests[uid].frame.cache_scope)
+            request = self._requests[uid]
+            self._prefixes.insert(request.keyed(tokens), caches, kind, scope=request.frame.cache_scope)
 
     def _segments(self, uid: int) -> list[list[int]]:
         """The library's list of what is left to compute of a prompt; prefill stops after each."""
@@ -325,8 +375,14 @@ class Batch:
         return [self._budget.length(len(request.prompt), request.max_tokens) for request in self._requests.values()]
 
     def _forget(self, uid: int) -> None:
+        self._end_prefill(uid)
         del self._requests[uid]
+
+    def _end_prefill(self, uid: int) -> None:
         self._prefilling.end(uid)
+        images = self._requests[uid].images
+        if images is not None and self._seeing is not None:
+            self._seeing.forget_images(images)
 
     def _make_generator(self) -> None:
         self._requests: dict[int, Request] = {}

@@ -18,6 +18,7 @@ from .request import Request
 
 if TYPE_CHECKING:
     from ..caches.prefix_cache import PrefixCache
+    from ..model.image_prompt import SeeingModel
     from ..model.text_model import TextModel
     from ..speculation.speculation import Speculation
     from .batch import Batch, NewToken
@@ -42,6 +43,7 @@ class Engine:
         self._speculation: Speculation | None = None
         self._prefixes: PrefixCache | None = None
         self._saves_prefixes = False
+        self._seeing: SeeingModel | None = None
         self._stopping = threading.Event()
         self._stopped = threading.Event()
         self.running = 0
@@ -62,7 +64,14 @@ class Engine:
 
         begun = time.perf_counter()
         set_memory_limits(frame.memory_limit_bytes)
-        model = TextModel(frame.path, frame.context_length, frame.adapter_path)
+        model: TextModel
+        if frame.task == "vision":
+            # mlx-vlm is in the vision environment only.
+            from ..vision.vision_model import VisionModel
+
+            model = self._seeing = VisionModel.load_frame(frame)
+        else:
+            model = TextModel.load(frame.path, frame.context_length, frame.adapter_path)
         self._speculation = make_speculation(frame.speculation, model)
         self._prefixes = open_prefix_cache(frame, model)
         self._saves_prefixes = frame.prefix_cache.disk_path is not None
@@ -74,6 +83,7 @@ class Engine:
             kv_bits=frame.kv_bits,
             prefixes=self._prefixes,
             speculation=self._speculation,
+            seeing=self._seeing,
         )
         batch.warm_up()
         self.use(model, batch)
@@ -101,8 +111,7 @@ class Engine:
             "accepted_tokens": speculation.accepted if speculation else 0,
             "prefix_cache_bytes": self._prefixes.memory_bytes if self._prefixes else 0,
             "prefix_disk_bytes": self._prefixes.disk_bytes if self._prefixes else 0,
-            "image_cache_bytes": 0,
-            "feature_cache_bytes": 0,
+            "feature_cache_bytes": self._seeing.feature_bytes if self._seeing else 0,
         }
 
     def use(self, model: "TextModel", batch: "Batch") -> None:
@@ -172,7 +181,7 @@ class Engine:
 
     def _admit(self) -> None:
         held: list[Request] = []
-        read_until = self._batch.read_until()
+        read_until, encode_until = self._batch.read_until(), self._batch.encode_until()
         while self._waiting and self._batch.has_room:
             request = self._waiting.popleft()
             if request.cancelled:
@@ -188,8 +197,23 @@ class Engine:
                 held.append(request)
                 self.steps += 1
                 continue
-            self._begin(request, room)
+            if room is Room.FITS and self._is_encoding_for(request, encode_until):
+                held.append(request)
+                self.steps += 1
+                continue
+            if not request.is_over:
+                self._begin(request, room)
         self._waiting.extendleft(reversed(held))
+
+    def _is_encoding_for(self, request: Request, until: float) -> bool:
+        """Whether there is more to do before it can begin; a request whose images cannot be encoded is over."""
+        try:
+            return self._batch.is_encoding_for(request, until)
+        except Exception as error:
+            log_exception("images could not be encoded")
+            request.is_over = True
+            self._fail(request, RequestError(f"The images could not be encoded: {error}", None, "internal"))
+            return False
 
     def _begin(self, request: Request, room: Room) -> None:
         try:
@@ -215,7 +239,7 @@ class Engine:
                 "id": request.id,
                 "prompt_tokens": len(request.prompt),
                 "cached_tokens": cached_tokens,
-                "image_tokens": request.image_tokens,
+                "image_tokens": request.images.image_tokens if request.images else 0,
             }
         )
 

@@ -38,6 +38,13 @@ class PrefillPacer:
             return None
         return 1 / (self._cost.token_seconds + self._cost.fixed_seconds / IDLE_TOKENS)
 
+    @property
+    def pause(self) -> float:
+        """Seconds that other work may take between two decoding steps."""
+        if self._step_seconds is None:
+            return LONGEST_PAUSE_SECONDS
+        return min(max(self._step_seconds * PAUSE_PER_STEP, SHORTEST_PAUSE_SECONDS), LONGEST_PAUSE_SECONDS)
+
     def chunk(self, *, prompts: int, longest: int, decoding: bool) -> int:
         """Tokens of each of `prompts` prompts to process in the next step; the longest has `longest` tokens left.
 
@@ -72,17 +79,12 @@ class PrefillPacer:
         """
         if tokens <= self._within(WHOLE_SECONDS):
             return tokens
-        within_pause = min(self._within(self._pause()), DECODING_TOKENS)
+        within_pause = min(self._within(self.pause), DECODING_TOKENS)
         as_long_as_a_pass = min(self._cost.fixed_seconds / self._cost.token_seconds, IDLE_TOKENS)
         return min(max(within_pause, as_long_as_a_pass), self._within(LONGEST_PAUSE_SECONDS))
 
     def _within(self, seconds: float) -> float:
         return max(seconds - self._cost.fixed_seconds, 0) / self._cost.token_seconds
-
-    def _pause(self) -> float:
-        if self._step_seconds is None:
-            return LONGEST_PAUSE_SECONDS
-        return min(max(self._step_seconds * PAUSE_PER_STEP, SHORTEST_PAUSE_SECONDS), LONGEST_PAUSE_SECONDS)
 
 
 def _round(tokens: int) -> int:

@@ -97,7 +97,7 @@ class Prefills:
     def longest_shared(self, request: Request) -> Shared | None:
         """The longest beginning that this prompt could have from another's caches; None where all are short."""
         shared = [
-            Shared(uid, _shared_length(request.prompt, prefill.request.prompt))
+            Shared(uid, request.whole_images(_shared_length(request.key, prefill.request.key)))
             for uid, prefill in self._prefills.items()
             if prefill.request.frame.cache_scope == request.frame.cache_scope
         ]

@@ -12,14 +12,17 @@ if TYPE_CHECKING:
     from ..chat.answer import AnswerReader
     from ..constraints.grammar import Grammar
     from ..constraints.matcher import Matcher
+    from ..images.decoder import DecodedImage
+    from ..model.image_prompt import ImagePrompt
     from ..model.plain_reader import PlainReader
 
 
 class Request:
     """What is known of one request. Times are `time.perf_counter` seconds.
 
-    The reader thread makes it, the thread that prepares prompts fills in `prompt`, `beginnings` and `max_tokens`, the
-    one for grammars `grammar` where there is to be one, and the engine thread all else; each hands it on to the next.
+    The reader thread makes it, the one for images fills in `media` where the prompt has some, the one that prepares
+    prompts `prompt`, `images`, `beginnings` and `max_tokens`, the one for grammars `grammar` where there is to be one,
+    and the engine thread all else; each hands it on to the next.
     `cancelled` is set by the reader and only read elsewhere.
     """
 
@@ -28,12 +31,14 @@ class Request:
         "cancelled",
         "completion_tokens",
         "constraint",
+        "encoding",
         "first_token_at",
         "frame",
         "grammar",
-        "image_tokens",
+        "images",
         "is_over",
         "max_tokens",
+        "media",
         "prompt",
         "reader",
         "reading",
@@ -48,7 +53,9 @@ class Request:
         self.prompt: list[int] = []
         self.beginnings = Beginnings()
         self.max_tokens = 0
-        self.image_tokens = 0
+        self.media: list[list[DecodedImage]] = []
+        self.images: ImagePrompt | None = None
+        self.encoding: Iterator[None] | None = None
         self.grammar: Grammar | None = None
         self.constraint: Matcher | None = None
         self.reader: AnswerReader | PlainReader | None = None
@@ -67,6 +74,22 @@ class Request:
     def param(self) -> str:
         """The field that its prompt came in, as messages name it."""
         return self.frame.prompt.param
+
+    @property
+    def key(self) -> list[int]:
+        """The prompt's tokens by which its beginnings are kept: what images show is part of it."""
+        return self.prompt if self.images is None else self.images.key
+
+    def keyed(self, tokens: list[int]) -> list[int]:
+        """Those of a beginning of the prompt, or of the prompt and what was added to it."""
+        if self.images is None:
+            return tokens
+        key = self.images.key
+        return key[: len(tokens)] + tokens[len(key) :]
+
+    def whole_images(self, length: int) -> int:
+        """The longest beginning of the prompt of at most so many tokens that cuts no image."""
+        return length if self.images is None else self.images.whole_images(length)
 
     @property
     def is_in_text(self) -> bool:

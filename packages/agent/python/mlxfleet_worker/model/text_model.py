@@ -3,10 +3,12 @@
 import contextlib
 import threading
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple, Self
 
 import mlx.core as mx
+from mlx import nn
 from mlx_lm import load
+from mlx_lm.tokenizer_utils import TokenizerWrapper
 
 from ..chat.answer import AnswerReader
 from ..chat.answer_grammar import answer_grammar
@@ -28,6 +30,23 @@ UNKNOWN_CONTEXT_LENGTH = 8192
 CONTEXT_FIELDS = ("max_position_embeddings", "n_positions", "max_seq_len", "max_sequence_length", "seq_length")
 
 
+class Loaded(NamedTuple):
+    """What the engine needs of a model's folder. The weights need not have been read."""
+
+    model: nn.Module
+    tokenizer: TokenizerWrapper
+    config: dict[str, Any]
+
+
+def require_model(path: str) -> Path:
+    """The folder at `path`. Raises FileNotFoundError for one without a model."""
+    folder = Path(path)
+    # Libraries take a path that is no folder for the name of a repository to download.
+    if not (folder / "config.json").is_file():
+        raise FileNotFoundError(f"{path} holds no config.json")
+    return folder
+
+
 class TextModel:
     """One loaded model. Made on the engine thread, which alone runs it.
 
@@ -37,18 +56,9 @@ class TextModel:
     threads may do so, and nothing sets it again. `beginnings` remembers what it finds, and is for one thread.
     """
 
-    def __init__(self, path: str, context_limit: int | None, adapter_path: str | None = None) -> None:
-        """Load the folder at `path`, with the LoRA adapter of another folder.
-
-        Raises whatever the library raises, FileNotFoundError for a missing folder.
-        """
-        folder = Path(path)
-        # The library takes a path that is no folder for the name of a repository to download.
-        if not (folder / "config.json").is_file():
-            raise FileNotFoundError(f"{path} holds no config.json")
-        self.model, self.tokenizer, self.config = load(
-            str(folder), adapter_path=adapter_path, lazy=True, return_config=True
-        )
+    def __init__(self, loaded: Loaded, context_limit: int | None) -> None:
+        """Take a loaded model. Raises whatever the libraries raise for one that they cannot read."""
+        self.model, self.tokenizer, self.config = loaded
         own_length = _context_length(self.config)
         if own_length is None:
             self.context_length = context_limit or UNKNOWN_CONTEXT_LENGTH
@@ -64,6 +74,15 @@ class TextModel:
         self._beginnings = BeginningsFinder(self.chat)
         self.grammars = GrammarFactory(self.tokenizer, self.vocabulary_size, self.end_tokens)
         self._read_weights()
+
+    @classmethod
+    def load(cls, path: str, context_limit: int | None, adapter_path: str | None = None) -> Self:
+        """Load the folder at `path`, with the LoRA adapter of another folder.
+
+        Raises whatever the library raises, FileNotFoundError for a missing folder.
+        """
+        folder = require_model(path)
+        return cls(Loaded(*load(str(folder), adapter_path=adapter_path, lazy=True, return_config=True)), context_limit)
 
     def _read_weights(self) -> None:
         """Bring the weights into memory, and meanwhile index the vocabulary for grammars.
@@ -127,14 +146,18 @@ class TextModel:
         tokens = self.tokens(prompt, tool_choice)
         if not tokens:
             raise RequestError("The prompt is empty.", prompt.param)
+        self.refuse_too_long(tokens, prompt.param)
+        return tokens
+
+    def refuse_too_long(self, tokens: list[int], param: str) -> None:
+        """Raise RequestError that names `param` for a prompt that leaves no room for an answer."""
         if len(tokens) >= self.context_length:
             raise RequestError(
-                f"The context length of this model is {self.context_length} tokens, but your {prompt.param} resulted "
-                f"in {len(tokens)} tokens. Shorten the {prompt.param}.",
-                prompt.param,
+                f"The context length of this model is {self.context_length} tokens, but your {param} resulted in "
+                f"{len(tokens)} tokens. Shorten the {param}.",
+                param,
                 "context_length",
             )
-        return tokens
 
     def beginnings(self, frame: GenerateFrame, tokens: list[int]) -> Beginnings:
         """Which beginnings of a prompt that was encoded to these tokens other prompts will have too."""

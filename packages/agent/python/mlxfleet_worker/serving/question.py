@@ -13,11 +13,13 @@ from .registry import Registry
 class Question:
     """What is known of one question. `cancelled` is set by the reader and only read elsewhere."""
 
-    __slots__ = ("cancelled", "frame")
+    __slots__ = ("cancelled", "frame", "media")
 
     def __init__(self, frame: TokenizeFrame | DetokenizeFrame) -> None:
         self.frame = frame
         self.cancelled = False
+        self.media: list[list[Any]] = []
+        """The decoded images of its prompt, filled in before it is answered."""
 
     @property
     def id(self) -> str:
@@ -40,7 +42,7 @@ def questions_thread(replies: ReplyChannel, registry: Registry) -> PreparingThre
     """
 
     def reply(question: Question, model: Any) -> None:
-        answered = answer(question.frame, model)
+        answered = answer(question.frame, model, question.media)
         if registry.remove(question):
             replies.send(answered)
 

@@ -22,6 +22,12 @@ def least_tokens(text: str, tokenizer: Any, context_length: int) -> int | None:
     return count if count > context_length * CERTAINTY else None
 
 
+def _texts(content: Any) -> list[str]:
+    if isinstance(content, str):
+        return [content]
+    return [part["text"] for part in content or [] if part["type"] == "text"]
+
+
 def certain_text(prompt: Prompt) -> str:
     """The text that is certain to be in the prompt: templates may leave out what is not a user's."""
     match prompt:
@@ -29,6 +35,6 @@ def certain_text(prompt: Prompt) -> str:
             return prompt.text
         case ChatPrompt():
             contents = [message.get("content") for message in prompt.messages if message.get("role") == "user"]
-            return "\n".join(each for each in contents if isinstance(each, str))
+            return "\n".join(text for content in contents for text in _texts(content))
         case _:
             return ""

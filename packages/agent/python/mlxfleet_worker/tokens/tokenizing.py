@@ -29,14 +29,22 @@ class TokenizingModel(Protocol):
     def tokens(self, prompt: Prompt, tool_choice: ToolChoice, /) -> list[int]:
         """The tokens of a prompt of any length. Raises RequestError for one that is invalid."""
 
+    def compose(self, prompt: ChatPrompt, tool_choice: ToolChoice, media: list[list[Any]], /) -> Any:
+        """The prompt with decoded images, of models that are shown some. Raises RequestError."""
+
     def check_tokens(self, tokens: list[int], param: str) -> None:
         """Raise RequestError that names `param` for a token that the model does not have."""
 
 
-def answer(frame: TokenizeFrame | DetokenizeFrame, model: TokenizingModel) -> dict[str, Any]:
-    """The reply to one question. Raises RequestError for what is wrong with it, and whatever the tokenizer raises."""
+def answer(
+    frame: TokenizeFrame | DetokenizeFrame, model: TokenizingModel, media: list[list[Any]] | None = None
+) -> dict[str, Any]:
+    """The reply to one question; `media` are the decoded images of its prompt.
+
+    Raises RequestError for what is wrong with it, and whatever the tokenizer raises.
+    """
     if isinstance(frame, TokenizeFrame):
-        tokens = tokenize(model, frame.prompt, frame.add_special_tokens)
+        tokens = tokenize(model, frame.prompt, frame.add_special_tokens, media)
         refuse_more(len(tokens), MOST_TOKENS, "tokens", _field(frame.prompt))
         return {"type": "tokenized", "id": frame.id, "tokens": tokens}
     refuse_more(len(frame.tokens), MOST_TOKENS, "tokens", "tokens")
@@ -56,7 +64,9 @@ def refuse_more(count: int, most: int, things: str, param: str) -> None:
         raise RequestError(f"These are {count} {things}; one answer holds {most} at most. Split it.", param)
 
 
-def tokenize(model: TokenizingModel, prompt: Prompt, add_special_tokens: bool = True) -> list[int]:
+def tokenize(
+    model: TokenizingModel, prompt: Prompt, add_special_tokens: bool = True, media: list[list[Any]] | None = None
+) -> list[int]:
     """The tokens that the model begins with, longer than the context too.
 
     Without `add_special_tokens` those of a text alone: what the text itself spells out is a special token even then.
@@ -67,6 +77,8 @@ def tokenize(model: TokenizingModel, prompt: Prompt, add_special_tokens: bool = 
         raise RequestError(f"These are {length} characters; {MOST_TEXT} are taken at most. Split it.", _field(prompt))
     if isinstance(prompt, TextPrompt) and not add_special_tokens:
         return list(model.tokenizer.encode(prompt.text, add_special_tokens=False))
+    if media and isinstance(prompt, ChatPrompt):
+        return model.compose(prompt, FREE, media).tokens
     return model.tokens(prompt, FREE)
 
 

@@ -1,0 +1,98 @@
+"""A prompt that holds images: where they stand in it, and by what name its beginnings are kept. No MLX."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from hashlib import shake_256
+from typing import Any, Protocol
+
+import numpy as np
+
+
+class SeeingModel(Protocol):
+    """What the engine asks of a model that is shown images. For the engine thread."""
+
+    def encode_images(self, prompt: "ImagePrompt", known: int) -> Iterator[None]:
+        """Have `prompt.contents` hold what the model is given for the tokens from `known` on, bit by bit."""
+
+    def place(self, caches: list[Any], prompt: "ImagePrompt") -> None:
+        """Tell the caches of one sequence what its prompt holds."""
+
+    def forget_images(self, prompt: "ImagePrompt | None" = None) -> None:
+        """Give up what is kept of a prompt that has been computed, or of all images."""
+
+    @property
+    def feature_bytes(self) -> int:
+        """Bytes kept of images. Safe from any thread."""
+
+
+Inputs = dict[str, np.ndarray]
+"""What a model's processor makes of a text and its images: `input_ids`, `pixel_values` and more, by their names."""
+
+
+@dataclass(slots=True, eq=False)
+class PromptImage:
+    """One image of a prompt, or several that the model's processor takes only together."""
+
+    key: str
+    """Equal keys show equal pixels."""
+    inputs: Inputs
+    """What the processor made of it alone."""
+    own_places: np.ndarray
+    """Which tokens of those inputs stand for it."""
+    places: np.ndarray
+    """Which tokens of the prompt stand for it, in order."""
+
+    @property
+    def start(self) -> int:
+        """The first of its tokens."""
+        return int(self.places[0])
+
+    @property
+    def end(self) -> int:
+        """The token behind its last one."""
+        return int(self.places[-1]) + 1
+
+
+@dataclass(slots=True, eq=False)
+class ImagePrompt:
+    """The prompt's tokens, the images among them, and what the model makes of both."""
+
+    tokens: list[int]
+    inputs: Inputs
+    """What the processor made of the whole prompt."""
+    images: list[PromptImage]
+    """In the order of their tokens."""
+    key: list[int] = field(init=False)
+    """The tokens by which prefixes of the prompt are known. Those that stand for images are negative and depend on what
+    the image shows: two images have the same tokens, and prefixes with different images must never match."""
+    contents: Any = None
+    """What the model is given in place of tokens; the engine thread's own."""
+
+    def __post_init__(self) -> None:
+        key = np.asarray(self.tokens, dtype=np.int32)
+        for image in self.images:
+            key[image.places] = _words(image.key, len(image.places))
+        self.key = key.tolist()
+
+    @property
+    def is_image(self) -> np.ndarray:
+        """Whether each of the tokens stands for an image."""
+        return np.asarray(self.key) < 0
+
+    @property
+    def image_tokens(self) -> int:
+        """How many of the tokens stand for images."""
+        return sum(len(image.places) for image in self.images)
+
+    def whole_images(self, length: int) -> int:
+        """The longest beginning of at most so many tokens that cuts no image.
+
+        A single token of a key has 31 bits, which somebody could find an image for; whole images have many.
+        """
+        return next((image.start for image in self.images if image.start < length < image.end), length)
+
+
+def _words(key: str, count: int) -> np.ndarray:
+    """Negative numbers that tell this image from any other."""
+    words = np.frombuffer(shake_256(key.encode()).digest(4 * count), dtype=np.int32)
+    return -(words & 0x7FFF_FFFF) - 1

@@ -1,0 +1,79 @@
+"""A model's processor: a text and the images in it, into tokens and pixels. No work of MLX is left to others."""
+
+from typing import Any
+
+import mlx.core as mx
+import numpy as np
+from mlx import nn
+from mlx_vlm.utils import prepare_inputs
+from PIL import Image
+
+from ..log import log
+from ..model.image_prompt import Inputs
+from ..wire.errors import RequestError
+
+
+class Processing:
+    """One model's. For one thread, which need not be the engine's: what it gives is no array of MLX."""
+
+    def __init__(self, model: nn.Module, processor: Any, image_token: int) -> None:
+        self._processor = repaired(processor)
+        self._image_token = image_token
+        self._token_index = getattr(model.config, "image_token_index", None)
+
+    def inputs(self, text: str, images: list[Image.Image], param: str) -> Inputs:
+        """What the processor makes of a text that has a place for each image, in their order.
+
+        Raises RequestError that names `param` for images that it does not take.
+        """
+        beginning = self._processor.tokenizer.bos_token
+        try:
+            made = prepare_inputs(
+                self._processor,
+                images=images,
+                prompts=text,
+                image_token_index=self._token_index,
+                # A text that brings its own beginning gets no second one.
+                add_special_tokens=beginning is None or not text.startswith(beginning),
+            )
+        except (ValueError, IndexError, TypeError, OverflowError, ZeroDivisionError) as error:
+            log(f"the model's processor refuses images: {type(error).__name__}: {error}")
+            sizes = ", ".join(f"{image.width} x {image.height}" for image in images)
+            raise RequestError(
+                f"The model does not take images of this size: {sizes} pixels.", param, "media"
+            ) from error
+        return {name: _plain(value) for name, value in made.items() if value is not None}
+
+    def places(self, inputs: Inputs) -> np.ndarray:
+        """Which of the tokens stand for images."""
+        return np.flatnonzero(inputs["input_ids"][0] == self._image_token)
+
+
+class _ImagesAlone:
+    """An image processor that is not told how to tokenize.
+
+    mlx-vlm 0.7.10's processors of LLaVA and others pass on what is for the tokenizer; transformers 5 refuses it.
+    """
+
+    def __init__(self, image_processor: Any) -> None:
+        self._image_processor = image_processor
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._image_processor, name)
+
+    def __call__(self, images: Any, **options: Any) -> Any:
+        known = self._image_processor.valid_kwargs.__annotations__
+        return self._image_processor(images, **{name: value for name, value in options.items() if name in known})
+
+
+def repaired(processor: Any) -> Any:
+    """The processor, with an image processor that is told nothing but what it knows."""
+    image_processor = getattr(processor, "image_processor", None)
+    if hasattr(image_processor, "valid_kwargs"):
+        processor.image_processor = _ImagesAlone(image_processor)
+    return processor
+
+
+def _plain(value: Any) -> Any:
+    """Arrays of MLX belong to the thread that makes them."""
+    return np.array(value) if isinstance(value, mx.array) else value

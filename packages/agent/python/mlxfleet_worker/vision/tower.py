@@ -1,0 +1,112 @@
+"""How a model of mlx-vlm turns an image into what its language part takes in place of tokens."""
+
+import inspect
+from collections.abc import Iterator
+from typing import Any, NamedTuple
+
+import mlx.core as mx
+import numpy as np
+from mlx import nn
+
+from ..model.image_prompt import Inputs
+from ..wire.errors import ModelSettingsError
+from .slices import Slices
+
+TOWERS = ("vision_tower", "vision_model", "visual", "vision_encoder", "multi_modal_projector", "connector", "aligner")
+"""What the families call the parts that see images."""
+
+SERVED_FIELDS = frozenset(
+    {
+        "inputs_embeds",
+        "position_ids",
+        "rope_deltas",
+        "visual_pos_masks",
+        "deepstack_visual_embeds",
+        # Of Gemma 3 and PaliGemma, whose language parts take no such mask: mlx_vlm.generate drops it too.
+        "attention_mask_4d",
+        # Of Gemma 3n and 4: depends on the tokens alone, and is computed with each chunk.
+        "per_layer_inputs",
+    }
+)
+"""What mlx-vlm 0.7.10 gives for a prompt that the engine can cut into chunks and batch."""
+
+
+class Features(NamedTuple):
+    """What a model makes of one image."""
+
+    embeddings: mx.array
+    """(tokens, hidden size)"""
+    layers: list[mx.array] | None
+    """What is added in each of the first layers of the language part, (tokens, hidden size) each."""
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes of both."""
+        return self.embeddings.nbytes + sum(each.nbytes for each in self.layers or [])
+
+
+class Positions(NamedTuple):
+    """Where the tokens of a prompt are, for models that tell places in an image apart by more than their number."""
+
+    ids: mx.array | None
+    """(3, tokens); None where the numbers of the tokens do."""
+    shift: int
+    """How far positions behind the prompt are from their numbers."""
+
+
+class Tower:
+    """One model's. For the engine thread, which made the model."""
+
+    def __init__(self, model: nn.Module, image_token: int) -> None:
+        self._model = model
+        self._image_token = image_token
+        self._slices = Slices([part for name in TOWERS if isinstance(part := getattr(model, name, None), nn.Module)])
+        index = getattr(model.language_model, "get_rope_index", None)
+        self._rope_index = index if index and "image_grid_thw" in inspect.signature(index).parameters else None
+
+    def encode(self, inputs: Inputs, places: np.ndarray) -> tuple[Features, Iterator[None]]:
+        """What the model makes of the image in these inputs, not computed yet, and what computes it bit by bit.
+
+        `places` are those of the inputs' tokens that stand for it. Raises ModelSettingsError for a model whose images
+        come in a way that is not served.
+        """
+        return self._slices.of(lambda: self._features(inputs, places))
+
+    def positions(self, inputs: Inputs) -> Positions:
+        """Where the tokens of a whole prompt are."""
+        if not hasattr(self._model.language_model, "get_rope_index"):
+            return Positions(None, 0)
+        if self._rope_index is not None:
+            grids = {name: mx.array(inputs[name]) for name in ("image_grid_thw",) if name in inputs}
+            ids, shift = self._rope_index(mx.array(inputs["input_ids"]), **grids)
+        else:
+            # The tower's work is asked for with the embeddings only, which nobody does.
+            features = self._call(inputs)
+            ids, shift = features.position_ids, features.rope_deltas
+        return Positions(None if ids is None or ids.ndim != 3 else ids[:, 0], 0 if shift is None else int(shift.item()))
+
+    def _features(self, inputs: Inputs, places: np.ndarray) -> Features:
+        if hasattr(self._model, "_merge_deepstack_features"):
+            return self._deepstack(inputs)
+        features = self._call(inputs)
+        unknown = {name for name, value in features.to_dict().items() if value is not None} - SERVED_FIELDS
+        if unknown:
+            raise ModelSettingsError(
+                f"Images of this model's family ({self._model.config.model_type}) are not served yet: its language "
+                f"part takes {', '.join(sorted(unknown))}."
+            )
+        layers = features.deepstack_visual_embeds
+        embeddings = features.inputs_embeds[0][mx.array(places)]
+        return Features(embeddings, None if layers is None else list(layers))
+
+    def _deepstack(self, inputs: Inputs) -> Features:
+        """Of Qwen3-VL, whose own way waits for the whole tower."""
+        tower = self._model.vision_tower
+        pixels = mx.array(inputs["pixel_values"]).astype(tower.patch_embed.proj.weight.dtype)
+        embeddings, layers = tower(pixels, mx.array(inputs["image_grid_thw"]))
+        return Features(embeddings, None if layers is None else list(layers))
+
+    def _call(self, inputs: Inputs) -> Any:
+        arrays = {name: mx.array(value) for name, value in inputs.items()}
+        tokens, pixels = arrays.pop("input_ids"), arrays.pop("pixel_values")
+        return self._model.get_input_embeddings(tokens, pixels, mask=arrays.pop("attention_mask", None), **arrays)

@@ -1,0 +1,186 @@
+"""A model that is shown images, loaded by mlx-vlm: what the engine knows of a text model, and prompts with images."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, Self
+
+import mlx.core as mx
+from mlx import nn
+from mlx_lm.tokenizer_utils import TokenizerWrapper
+from mlx_lm.utils import load_config, load_tokenizer
+from mlx_vlm import load
+
+from ..caches.row_place import RowPlace
+from ..chat.template import check_options
+from ..images.decoder import DecodedImage
+from ..model.image_prompt import ImagePrompt
+from ..model.text_model import Loaded, TextModel, require_model
+from ..wire.errors import ModelSettingsError
+from ..wire.frames import NO_TOOLS, LoadFrame, ToolChoice
+from ..wire.prompts import ChatPrompt, Prompt, TextPrompt
+from .composing import Composer
+from .contents import Contents
+from .feature_cache import FeatureCache
+from .language_model import VisionLanguageModel
+from .processing import Processing
+from .tower import Features, Tower
+
+
+class VisionModel(TextModel):
+    """One loaded model. Prompts with images are prepared by one thread, and encoded by the engine's."""
+
+    def __init__(self, whole: nn.Module, processor: Any, loaded: Loaded, frame: LoadFrame) -> None:
+        assert frame.media is not None
+        super().__init__(loaded, frame.context_length)
+        self._whole = whole
+        token = image_token(whole.config)
+        self._tower = Tower(whole, token)
+        self._features = FeatureCache(frame.media.feature_cache_bytes)
+        self._composer = Composer(self.chat, Processing(whole, processor, token), processor)
+
+    @classmethod
+    def load_frame(cls, frame: LoadFrame) -> Self:
+        """Load what a frame names. Raises ModelSettingsError for families that are not served, and what libraries do."""
+        folder = require_model(frame.path)
+        whole, processor = load(str(folder), adapter_path=frame.adapter_path, lazy=True)
+        _refuse_unserved(whole)
+        config = load_config(folder)
+        loaded = Loaded(VisionLanguageModel(whole), _tokenizer(folder, processor, config), _described(config, whole))
+        model = cls(whole, processor, loaded, frame)
+        model.try_image()
+        return model
+
+    def try_image(self) -> None:
+        """Encode one: compiles kernels, and fails here if the model's images cannot be served.
+
+        Raises ModelSettingsError, and whatever the libraries raise.
+        """
+        if not self.has_chat_template:
+            return
+        side = 64
+        image = DecodedImage(side, side, bytes(3 * side * side), "trial")
+        prompt = ChatPrompt([{"role": "user", "content": [{"type": "media", "media": 0}]}], {})
+        for _ in self.encode_images(self.compose(prompt, NO_TOOLS, [[image]]), 0):
+            pass
+        self.forget_images()
+
+    def tokens(self, prompt: Prompt, tool_choice: ToolChoice = NO_TOOLS) -> list[int]:
+        """The tokens of a prompt of any length. Raises RequestError for one that is invalid."""
+        if not isinstance(prompt, ChatPrompt):
+            return super().tokens(prompt, tool_choice)
+        check_options(prompt.template_options)
+        # As a processor makes them of a prompt with images, and mlx_vlm.generate of one without.
+        tokens = super().tokens(TextPrompt(self.chat.render_text(prompt, tool_choice)))
+        self.chat.check_reasoning(prompt, tokens)
+        return tokens
+
+    def compose(self, prompt: ChatPrompt, tool_choice: ToolChoice, media: list[list[DecodedImage]]) -> ImagePrompt:
+        """The prompt with its images; `media` are those of each medium in the prompt.
+
+        Raises RequestError for one that is invalid, too long or cannot be shown.
+        """
+        check_options(prompt.template_options)
+        composed = self._composer.compose(prompt, tool_choice, media)
+        self.refuse_too_long(composed.tokens, prompt.param)
+        self.chat.check_reasoning(prompt, composed.tokens)
+        return composed
+
+    def encode_images(self, prompt: ImagePrompt, known: int) -> Iterator[None]:
+        """Have `prompt.contents` hold what the model is given for the tokens from `known` on, bit by bit.
+
+        Nothing is left to do, and nothing yielded, where the images are known already.
+        """
+        if prompt.contents is not None and prompt.contents.known <= known:
+            return
+        found: list[Features | None] = []
+        for image in prompt.images:
+            features = None
+            if image.end > known:
+                features = self._features.get(image.key)
+                if features is None:
+                    features, slices = self._tower.encode(image.inputs, image.own_places)
+                    yield from slices
+                    mx.eval(features)
+                    self._features.put(image.key, features)
+            found.append(features)
+        prompt.contents = self._contents(prompt, found, known)
+
+    def place(self, caches: list[Any], prompt: ImagePrompt) -> None:
+        """Tell the caches of one sequence what its prompt holds."""
+        assert isinstance(caches[-1], RowPlace)
+        caches[-1].contents = prompt.contents
+
+    def forget_images(self, prompt: ImagePrompt | None = None) -> None:
+        """Give up what is kept of a prompt that has been computed, or of all images."""
+        if prompt is None:
+            self._features.shrink(0)
+        elif prompt.contents is not None:
+            prompt.contents.forget_embeddings()
+
+    @property
+    def feature_bytes(self) -> int:
+        """Bytes kept of images. Safe from any thread."""
+        return self._features.size
+
+    def _contents(self, prompt: ImagePrompt, found: list[Features | None], known: int) -> Contents:
+        tokens = mx.array([prompt.tokens])
+        embeddings = self._whole.get_input_embeddings(tokens, None).inputs_embeds[0]
+        for image, features in zip(prompt.images, found, strict=True):
+            if features is not None:
+                embeddings[mx.array(image.places)] = features.embeddings.astype(embeddings.dtype)
+        layers = _joined_layers(prompt, found)
+        positions = self._tower.positions(prompt.inputs)
+        contents = Contents(embeddings, prompt.is_image, layers, positions, known)
+        mx.eval(embeddings, layers or [], [] if positions.ids is None else positions.ids)
+        return contents
+
+
+def _refuse_unserved(whole: nn.Module) -> None:
+    """Raise ModelSettingsError for a model that looks at all of an image at once, which no chunk of a prompt has."""
+    language = whole.language_model
+    configs = (getattr(each, "config", None) for each in (whole, language))
+    if any(getattr(each, "no_chunked_prefill", False) for each in (whole, language)) or any(
+        getattr(config, "use_bidirectional_attention", None) for config in configs
+    ):
+        raise ModelSettingsError(
+            f"This model ({whole.config.model_type}) reads the tokens of an image in both directions, which is not "
+            "served yet."
+        )
+
+
+def image_token(config: Any) -> int:
+    """The token that stands for images. Raises ModelSettingsError for a family that has none."""
+    for name in ("image_token_id", "image_token_index"):
+        token = getattr(config, name, None)
+        if isinstance(token, int):
+            return token
+    raise ModelSettingsError(f"Images of this model's family ({config.model_type}) are not served yet.")
+
+
+def _joined_layers(prompt: ImagePrompt, found: list[Features | None]) -> list[mx.array] | None:
+    """For each of the first layers what it adds at the prompt's image tokens; zeros for images that nobody asks for."""
+    deep = next((each.layers for each in found if each is not None and each.layers is not None), None)
+    if deep is None:
+        return None
+    parts = [
+        [mx.zeros((len(image.places), each.shape[-1]), each.dtype) for each in deep]
+        if features is None or features.layers is None
+        else features.layers
+        for image, features in zip(prompt.images, found, strict=True)
+    ]
+    return [mx.concatenate(layer) for layer in zip(*parts, strict=True)]
+
+
+def _tokenizer(folder: Path, processor: Any, config: dict[str, Any]) -> TokenizerWrapper:
+    """The tokenizer with the chat template of the processor, where it has none of its own."""
+    ends = config.get("eos_token_id") or (config.get("text_config") or {}).get("eos_token_id")
+    tokenizer = load_tokenizer(folder, eos_token_ids=ends)
+    if tokenizer.chat_template is None and getattr(processor, "chat_template", None) is not None:
+        tokenizer.chat_template = processor.chat_template
+        tokenizer.has_chat_template = True
+    return tokenizer
+
+
+def _described(config: dict[str, Any], whole: nn.Module) -> dict[str, Any]:
+    """The configuration with what mlx-vlm takes for the language part where the folder does not say it."""
+    return {**config, "text_config": dict(vars(whole.config.text_config))}
