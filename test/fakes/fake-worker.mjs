@@ -32,12 +32,13 @@
 //   mute           take the request and never answer; also in texts to tokenize and to embed
 //   cached=N       N tokens of the prompt come from a cache
 //
-// Questions: a text's tokens are its UTF-16 units, the first of which counts as special; a vector has 4 components, or as
-// many as asked for, the first of them 1.
+// Questions: a text's tokens are its UTF-16 units, the first of which counts as special, and ten for each image; a vector
+// has 4 components, or as many as asked for, the first of them 1.
 //   reasoning=N    the first N tokens are reasoning, "r0 r1 …"
 //   say=TEXT       emit this text, four characters a token, and end
 //   call=NAME:JSON call this function, where tool_choice allows it, and end; several are several calls
 //   show-frame     emit the generate frame itself as JSON, and end
+//   show-media     emit the prompt's media as JSON, each with the bytes and the mode of its file, and end
 //   show-load      emit the frame that loaded the model as JSON, and end
 //   stopped-by=X   a stop text ended it
 //
@@ -143,13 +144,23 @@ function words(text, name) {
   return Array.from(text.matchAll(new RegExp(`(?:^|\\s)${name}=(\\S+)`, 'g')), ([, value]) => value);
 }
 
+function withFile(media) {
+  const { size: bytes, mode } = statSync(media.path);
+  return { ...media, bytes, mode: (mode & 0o777).toString(8) };
+}
+
 /** Outputs in place of the first plain tokens, and whether they are all. */
 function script(frame, text) {
   const reasoning = Array.from({ length: option(text, 'reasoning') ?? 0 }, (_, index) => ({
     text: '',
     reasoning: `r${index} `,
   }));
-  const shown = { 'show-frame': frame, 'show-load': loadFrame }[/(?:^|\s)(show-\w+)(?:\s|$)/.exec(text)?.[1]];
+  const shows = {
+    'show-frame': () => frame,
+    'show-load': () => loadFrame,
+    'show-media': () => frame.prompt.media.map(withFile),
+  };
+  const shown = shows[/(?:^|\s)(show-\w+)(?:\s|$)/.exec(text)?.[1]]?.();
   const said = shown === undefined ? words(text, 'say') : [JSON.stringify(shown)];
   const spoken = said.flatMap((each) => each.match(/.{1,4}/gsu)).map((piece) => ({ text: piece }));
   const calls = frame.tool_choice === 'none' ? [] : words(text, 'call');
@@ -261,7 +272,8 @@ function answer(frame) {
   if (texts.some((text) => text.includes('invalid'))) {
     send({ type: 'failed', id, param: 'input', ...REFUSALS.invalid });
   } else if (frame.type === 'tokenize') {
-    const units = Array.from(texts[0], (unit) => unit.charCodeAt(0));
+    const images = (frame.prompt.media ?? []).flatMap(() => Array(10).fill(0));
+    const units = [...Array.from(texts[0], (unit) => unit.charCodeAt(0)), ...images];
     send({ type: 'tokenized', id, tokens: frame.add_special_tokens === false ? units.slice(1) : units });
   } else if (frame.type === 'detokenize') {
     send({ type: 'detokenized', id, text: String.fromCharCode(...frame.tokens) });

@@ -97,8 +97,9 @@ export class MediaStore {
     try {
       bytes = await fetch(url, { maxBytes, signal });
     } catch (error) {
+      signal.throwIfAborted();
+      if (!(error instanceof ApiError)) throw error;
       // The fetcher does not know the field of the request.
-      if (!(error instanceof ApiError) || signal.aborted) throw error;
       throw new ApiError(error.definition, `'${param}': ${error.message}`, { param, cause: error });
     }
     if (bytes.length > maxBytes) throw tooLarge(param, kind, bytes.length, maxBytes);

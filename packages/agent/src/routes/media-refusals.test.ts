@@ -1,0 +1,154 @@
+import { rmSync } from 'node:fs';
+import path from 'node:path';
+import { expect, test } from 'vitest';
+import {
+  nothingSpooled,
+  picture,
+  PNG,
+  said,
+  shownChat as chat,
+  shownMedia,
+  spooled,
+  VISION,
+} from '../test-support/media-requests.ts';
+import { SAMPLES } from '../test-support/sample-media.ts';
+import { agentsForTests } from '../test-support/test-agent.ts';
+
+const CHAT = '/v1/chat/completions';
+const IMAGE = 'messages.0.content.0';
+
+const startAgent = agentsForTests();
+
+const PDF = SAMPLES.pdf();
+const LARGE = Buffer.concat([PNG, Buffer.alloc(11e6)]);
+
+function base64(bytes: Buffer): string {
+  return bytes.toString('base64');
+}
+
+test.each<[string, object, number, string, string | null]>([
+  ['a text model', { ...chat([picture()]), model: 'm' }, 400, 'images_not_supported', IMAGE],
+  ['an unknown model', { ...chat([picture()]), model: 'none' }, 404, 'model_not_found', 'model'],
+  ['wrong magic bytes', chat([picture(Buffer.from('hello'))]), 400, 'invalid_media', IMAGE],
+  ['SVG', chat([picture(SAMPLES.svg(), 'image/svg+xml')]), 400, 'invalid_media', IMAGE],
+  ['a text', chat([picture(Buffer.from('hi'), 'text/plain')]), 400, 'invalid_media', IMAGE],
+  ['another type', chat([picture(SAMPLES.gif(), 'image/jpeg')]), 400, 'invalid_media', IMAGE],
+  ['HEIC', chat([picture(SAMPLES.heic(), 'image/heic')]), 400, 'invalid_media', IMAGE],
+  [
+    'six images',
+    chat(Array.from({ length: 6 }, () => picture())),
+    400,
+    'too_many_images',
+    'messages.0.content.5',
+  ],
+  ['11 MB', chat([picture(LARGE)]), 413, 'media_too_large', IMAGE],
+  [
+    'broken base64',
+    chat([{ type: 'image_url', image_url: { url: 'data:image/png;base64,iVBO*' } }]),
+    400,
+    'invalid_media',
+    IMAGE,
+  ],
+  [
+    'a file of the host',
+    chat([{ type: 'image_url', image_url: { url: 'file:///etc/passwd' } }]),
+    400,
+    'invalid_media',
+    IMAGE,
+  ],
+  ['a path', chat([{ type: 'image_url', image_url: { url: '/etc/passwd' } }]), 400, 'invalid_media', IMAGE],
+  [
+    'a URL',
+    chat([{ type: 'image_url', image_url: { url: 'http://169.254.169.254/a' } }]),
+    400,
+    'media_url_not_allowed',
+    IMAGE,
+  ],
+  [
+    'a file that is kept elsewhere',
+    chat([{ type: 'file', file: { file_id: 'file-1' } }]),
+    400,
+    'unsupported_parameter',
+    `${IMAGE}.file.file_id`,
+  ],
+  [
+    'a document without data',
+    chat([{ type: 'file', file: {} }]),
+    400,
+    'missing_required_parameter',
+    `${IMAGE}.file.file_data`,
+  ],
+  [
+    'pages that are none',
+    chat([{ type: 'file', file: { file_data: base64(PDF), pages: '3-1' } }]),
+    400,
+    'invalid_value',
+    `${IMAGE}.file.pages`,
+  ],
+  [
+    'too many dots',
+    chat([{ type: 'file', file: { file_data: base64(PDF), dpi: 1200 } }]),
+    400,
+    'invalid_value',
+    `${IMAGE}.file.dpi`,
+  ],
+  [
+    'an image of the system',
+    { model: 'eye', messages: [{ role: 'system', content: [picture()] }] },
+    400,
+    'invalid_value',
+    IMAGE,
+  ],
+  [
+    'a document of a developer',
+    {
+      model: 'eye',
+      messages: [{ role: 'developer', content: [{ type: 'file', file: { file_data: 'x' } }] }],
+    },
+    400,
+    'invalid_value',
+    IMAGE,
+  ],
+  ['a long text', chat('x'.repeat(17 * 1024 ** 2)), 413, 'body_too_large', null],
+  [
+    'a long text beside an image',
+    chat([picture(), said('x'.repeat(17 * 1024 ** 2))]),
+    413,
+    'body_too_large',
+    null,
+  ],
+])('%s', async (_, request, status, code, param) => {
+  const agent = await startAgent(VISION);
+  const answer = await agent.post(CHAT, request);
+  expect([answer.status, await answer.json()]).toMatchObject([status, { error: { code, param } }]);
+  expect(spooled(agent)).toEqual([]);
+});
+
+test('a refusal says which model takes text only, and what to do', async () => {
+  const agent = await startAgent(VISION);
+  expect(await (await agent.post(CHAT, { ...chat([picture()]), model: 'm' })).json()).toMatchObject({
+    error: {
+      message:
+        "The model 'm' takes text only on this host, and the message holds an image: send text only, or name a vision model.",
+    },
+  });
+});
+
+test('a disk without room fails the request and no other', async () => {
+  const agent = await startAgent(VISION);
+  rmSync(path.join(agent.root, 'shared', 'spool'), { recursive: true });
+  expect((await agent.post(CHAT, chat([picture()]))).status).toBe(500);
+  expect((await agent.post(CHAT, chat('a'))).status).toBe(200);
+});
+
+test('five images of 10 MB and a document of 30 MB are no refusal', async () => {
+  const agent = await startAgent(VISION);
+  const image = Buffer.concat([PNG, Buffer.alloc(10e6)]).subarray(0, 10e6);
+  const document = Buffer.concat([PDF, Buffer.alloc(30e6)]);
+  const file = { type: 'file', file: { file_data: base64(document) } };
+  const images = Array.from({ length: 5 }, () => picture(image));
+  const media = await shownMedia(agent, chat([said('show-media'), ...images, file]));
+  const bytes = [...Array<number>(5).fill(10e6), document.length];
+  expect(media).toMatchObject(bytes.map((each) => ({ bytes: each })));
+  await nothingSpooled(agent);
+});
