@@ -38,7 +38,7 @@ class Preparation:
         self._prompts = PreparingThread(self._tokenize, replies, registry)
         self._grammars = PreparingThread(self._constrain, replies, registry)
         self._questions = questions_thread(replies, registry)
-        self.threads = (self._images, self._prompts, self._grammars, self._questions)
+        self.threads = (self._prompts, self._grammars, self._questions, self._images)
         """Each is to be run with the model."""
 
     def submit(self, task: Request | Question) -> None:
