@@ -5,6 +5,7 @@ export interface VisionShape {
   readonly width: number;
   /** Of the inner layers. */
   readonly innerWidth: number;
+  readonly heads: number;
   /** Pixels of the side of one patch. */
   readonly patchSize: number;
   /** Pixels of the side of the images that it was made for, to which some models enlarge smaller ones; null says nothing. */
@@ -16,6 +17,8 @@ export interface VisionInput {
   readonly shape: VisionShape;
   /** Pixels of the longer side of what the model is shown. */
   readonly maxSide: number;
+  /** Whether MLX's backend has fused attention, as Metal has: it keeps no matrix of all patches by all patches. */
+  readonly hasFusedAttention: boolean;
   /** Bytes of kept features. */
   readonly featureCacheBytes: number;
 }
@@ -24,14 +27,17 @@ export interface VisionInput {
 const ELEMENT_BYTES = 4;
 /** Colours of a pixel as 32-bit floats: the image as the processor hands it over, and cut into patches. */
 const PIXEL_BYTES = 2 * 3 * 4;
+/** Head sizes that Metal's fused attention takes. https://github.com/ml-explore/mlx, scaled_dot_product_attention.cpp */
+const FUSED_HEAD_SIZES: ReadonlySet<number> = new Set([64, 80, 128]);
+/** Scores before and after the softmax, 16 bits each. */
+const SCORE_BYTES = 4;
 
-/**
- * Bytes of intermediate results while one square image of the largest size is read, image by image, in a pass of one layer
- * at a time. MLX's fused attention keeps no matrix of all patches by all patches.
- */
-export function visionActivationBytes({ shape, maxSide }: VisionInput): number {
+/** Bytes of intermediate results while one square image of the largest size is read: images are, one after the other. */
+export function visionActivationBytes({ shape, maxSide, hasFusedAttention }: VisionInput): number {
   const side = Math.max(maxSide, shape.imageSize ?? 0);
   const patches = Math.ceil(side / shape.patchSize) ** 2;
   const perPatch = layerElements(shape.width, shape.innerWidth);
-  return patches * perPatch * ELEMENT_BYTES + side * side * PIXEL_BYTES;
+  const isFused = hasFusedAttention && FUSED_HEAD_SIZES.has(shape.width / shape.heads);
+  const scoreBytes = isFused ? 0 : shape.heads * patches ** 2 * SCORE_BYTES;
+  return patches * perPatch * ELEMENT_BYTES + scoreBytes + side * side * PIXEL_BYTES;
 }

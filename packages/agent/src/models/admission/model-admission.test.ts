@@ -210,7 +210,7 @@ describe('admission', () => {
       ...rest,
       location: { ...location, task: 'vision' },
     });
-    const reading = 4 * (6 * 8 + 2 * 4 * 8) * 4 + 56 * 56 * 24;
+    const reading = 4 * (6 * 8 + 2 * 4 * 8) * 4 + 16 * 4 ** 2 * 4 + 56 * 56 * 24;
     expect(bytes).toBe(105_000 + reading + 3000);
     expect(limits.media).toEqual(MEDIA);
     expect(limits.prefixCache.memory_bytes).toBe((1_000_000 - bytes) / 2);

@@ -37,6 +37,7 @@ export async function modelNeeds(
         ? {
             shape: visionShape(config),
             maxSide: media.max_side,
+            hasFusedAttention: process.platform === 'darwin',
             featureCacheBytes: media.feature_cache_bytes,
           }
         : null,

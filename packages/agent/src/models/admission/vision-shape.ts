@@ -5,6 +5,7 @@ import { record, size } from './config-fields.ts';
 const USUAL_RATIO = 4;
 /** Of nearly all families; where a config.json does not say. */
 const USUAL_WIDTH = 1280;
+const USUAL_HEADS = 16;
 const USUAL_PATCH = 14;
 
 /**
@@ -19,6 +20,7 @@ export function visionShape(config: unknown): VisionShape {
   return {
     width,
     innerWidth: size(fields, 'intermediate_size', 'inter_dim') ?? ratio * width,
+    heads: size(fields, 'num_heads', 'num_attention_heads', 'n_heads') ?? USUAL_HEADS,
     patchSize: size(fields, 'patch_size', 'spatial_patch_size') ?? USUAL_PATCH,
     imageSize: size(fields, 'image_size'),
   };
