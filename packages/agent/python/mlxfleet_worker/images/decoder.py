@@ -123,6 +123,7 @@ class _Work:
         except RefusalError as error:
             raise RequestError(error.message, medium.param, error.kind) from error
         except EndedError as error:
+            log(f"The process that decodes was lost: the {name} {error}.")
             raise RequestError(f"The {name} {error}.", medium.param, "media") from error
         except UnavailableError as error:
             log(f"The process that decodes images could not be started: {error}")

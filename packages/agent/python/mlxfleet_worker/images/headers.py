@@ -2,10 +2,22 @@
 
 from typing import BinaryIO
 
-from PIL import Image, ImageFile, features
+from PIL import (
+    AvifImagePlugin,
+    GifImagePlugin,
+    Image,
+    ImageFile,
+    JpegImagePlugin,
+    PngImagePlugin,
+    WebPImagePlugin,
+    features,
+)
 
 from .limits import MAX_SOURCE_SIDE
 from .refusal import RefusalError
+
+READERS = (AvifImagePlugin, GifImagePlugin, JpegImagePlugin, PngImagePlugin, WebPImagePlugin)
+"""Loaded here: where one is missing, Pillow loads those of all formats that it knows."""
 
 AVIF_BRANDS = (b"avif", b"avis")
 HEIF_BRANDS = (b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"hevm", b"hevs", b"mif1", b"msf1")

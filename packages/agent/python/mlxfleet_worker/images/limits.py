@@ -2,8 +2,8 @@
 
 from dataclasses import dataclass
 
-MAX_SOURCE_SIDE = 65_535
-"""Pixels of either side before it is made smaller: JPEG's own limit, and beyond it are only strips and bombs."""
+MAX_SOURCE_SIDE = 65_500
+"""Pixels of either side before it is made smaller: libjpeg's own limit, and beyond it are only strips and bombs."""
 
 LOW_DETAIL_SIDE = 512
 """Pixels of the longer side of an image whose detail is `low`: OpenAI's figure."""
