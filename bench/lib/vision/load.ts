@@ -11,7 +11,7 @@ const ANSWER_TOKENS = 32;
 interface LoadOptions {
   readonly clients: readonly number[];
   /** Requests that each client sends, one after the other. */
-  readonly requestsPerClient: number;
+  readonly requestsPerClient: (clients: number) => number;
   readonly rounds: number;
 }
 
@@ -74,7 +74,7 @@ export async function measureLoad(servers: readonly BenchServer[], options: Load
     const measured = servers.map((server) => new Rounds(server));
     for (let round = -1; round < options.rounds; round += 1) {
       const contents = Array.from({ length: clients }, () =>
-        newPictures(options.requestsPerClient).map((picture) => [
+        newPictures(options.requestsPerClient(clients)).map((picture) => [
           imagePart(picture),
           textPart('What do you see?'),
         ]),
