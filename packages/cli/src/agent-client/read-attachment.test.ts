@@ -25,7 +25,10 @@ test.each([
   [Buffer.from('ffd8ffe0', 'hex'), 'image/jpeg'],
   [Buffer.from('RIFF\u0001\u0002\n\u0004WEBPVP8 '), 'image/webp'],
   [Buffer.from('GIF89a'), 'image/gif'],
-  [Buffer.from('\u0000\u0000\u0000\u001Cftypavif'), 'image/avif'],
+  [Buffer.from('\0\0\0\u0010ftypavif\0\0\0\0'), 'image/avif'],
+  [Buffer.from('\0\0\0\u0018ftypmif1\0\0\0\0miafavif'), 'image/avif'],
+  [Buffer.from('\0\0\0\u0018ftypheic\0\0\0\0mif1heic'), null],
+  [Buffer.from('\0\0\0\u0010ftypisom\0\0\0\0%PDF-'), null],
   [Buffer.from('%PDF-1.7'), 'application/pdf'],
   [Buffer.from('\uFEFF\n%PDF-1.7'), 'application/pdf'],
   [Buffer.from('RIFF1234WAVE'), null],
@@ -58,7 +61,7 @@ describe('a file for a prompt', () => {
     await write('large.pdf', Buffer.concat([Buffer.from('%PDF-1.7'), Buffer.alloc(2e6)]));
     await write('empty.png', '');
     await write('notes.png', 'not a picture');
-    await write('photo.heic', '\u0000\u0000\u0000\u0018ftypheic');
+    await write('photo.heic', '\0\0\0\u0018ftypheic\0\0\0\0mif1heic');
     await mkdir(path.join(folder, 'folder'));
     const refusals = {
       'large.png': /^large.png: it has 1.1 MB, and the host takes images of up to 1 MB$/,

@@ -120,6 +120,11 @@ describe('plan', () => {
     expect(planned(desired, applied(desired, ID))).toEqual([]);
     const vision = desiredHost({ ...settings, vision: true }, payload, bare);
     expect(planned(vision, applied(vision, ID))).toEqual([]);
+    // What its worker imports, so that a broken environment is told before the switch.
+    expect(vision.environments.map(({ kind, imports }) => [kind, imports])).toEqual([
+      ['text', 'mlx.core, mlx_lm'],
+      ['vision', 'mlx.core, mlx_vlm, mlx_lm, PIL, pypdfium2'],
+    ]);
   });
 
   test('of another release with the same packages switches and builds nothing', () => {
