@@ -115,7 +115,7 @@ def test_requests_without_a_grammar_overtake_one_that_takes_long() -> None:
     def send(replies: ReplyChannel) -> None:
         engine, model = ListeningEngine(), SlowGrammars()
         preparation = Preparation(engine, replies, Registry())  # type: ignore[arg-type]
-        prompts, grammars, _ = preparation.threads
+        prompts, grammars, *_ = preparation.threads
         for thread in (prompts, grammars):
             assert thread.seconds == 0
             threading.Thread(target=thread.run, args=(model,), daemon=True).start()
