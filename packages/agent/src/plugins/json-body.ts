@@ -2,6 +2,7 @@ import { isUtf8 } from 'node:buffer';
 import type { FastifyInstance, FastifyRequest } from 'fastify';
 import { ApiError } from '../api-error.ts';
 import { API_ERRORS } from '../errors.ts';
+import { cutFiles } from './cut-files.ts';
 import { type JsonSize, jsonSize } from './json-size.ts';
 
 /**
@@ -37,10 +38,10 @@ export function installJsonBody(app: FastifyInstance): void {
       done(error);
       return;
     }
-    const text = bytes.toString('utf8');
+    const { text, putBack } = cutFiles(bytes);
     void parse(request, text, (failure, value) => {
-      if (failure !== null && isJson(text)) done(poisonous());
-      else done(failure, value);
+      if (failure === null) done(null, putBack(value));
+      else done(isJson(text) ? poisonous() : failure);
     });
   });
 }

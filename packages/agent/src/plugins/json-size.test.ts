@@ -51,3 +51,14 @@ test('counting ends where there is more than the most', () => {
   expect(sizeOf(`[${'1,'.repeat(1000)}1]`, most).numbers).toBe(6);
   expect(sizeOf(`[${'"",'.repeat(1000)}""]`, most).others).toBe(5);
 });
+
+test.each([
+  ['plain', 'a'],
+  ['of quotes', String.raw`\"`],
+  ['of backslashes', String.raw`\\`],
+])('long strings %s end where they end', (_, unit) => {
+  for (let more = 0; more < 3; more += 1) {
+    const long = `${unit.repeat(5000)}${'a'.repeat(more)}${unit.repeat(10_000)}`;
+    expect(sizeOf(`["${long}","${long}",1]`)).toEqual({ numbers: 1, others: 3, levels: 1 });
+  }
+});
