@@ -148,6 +148,14 @@ def test_truncated_files(files: Spool, format: str, part: float) -> None:
     assert "damaged" in error.message
 
 
+@pytest.mark.parametrize("progressive", [False, True])
+def test_a_large_jpeg_of_which_the_end_is_missing(files: Spool, progressive: bool) -> None:
+    """Decoded at a half too, where rows are left out."""
+    content = encoded(photo(3000, 2000), "JPEG", progressive=progressive)
+    for missing in (100, len(content) // 10):
+        assert "truncated" in files.refusal(content[:-missing]).message
+
+
 @pytest.mark.parametrize("format", FORMATS)
 def test_headers_and_nothing_else(files: Spool, format: str) -> None:
     content = encoded(photo(200, 150), format)

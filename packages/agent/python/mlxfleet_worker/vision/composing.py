@@ -1,9 +1,8 @@
 """Conversations with images into a prompt: the template's text, the processor's tokens, which of them are images."""
 
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
-from PIL import Image
 
 from ..chat.format import ChatFormat
 from ..images.decoder import DecodedImage
@@ -17,6 +16,13 @@ Part = dict[str, Any]
 IMAGE_PART: Part = {"type": "image"}
 
 
+class _Shown(NamedTuple):
+    """An image, and the part of the request that it came in."""
+
+    image: DecodedImage
+    param: str
+
+
 class Composer:
     """One model's. For one thread, which need not be the engine's."""
 
@@ -24,48 +30,47 @@ class Composer:
         self._chat = chat
         self._processing = processing
         self._markers = _markers(processor)
-        self._alone = self._text([{"role": "user", "content": [IMAGE_PART]}])
-        """A prompt of one image, in which the processor is asked about each by itself."""
 
     def compose(self, prompt: ChatPrompt, tool_choice: ToolChoice, media: list[list[DecodedImage]]) -> ImagePrompt:
         """The prompt; `media` are the images of each medium. Raises RequestError for what the model cannot be shown."""
         self._refuse_markers(prompt)
-        shown = [image for index in _order(prompt) for image in media[index]]
-        messages = [_with_images(message, media) for message in prompt.messages]
-        text = self._chat.render_text(
-            ChatPrompt(messages, prompt.template_options, prompt.tools, prompt.param), tool_choice
+        shown = [_Shown(image, prompt.media[index].param) for index in _order(prompt) for image in media[index]]
+        # By itself first: then it is known which image the processor does not take.
+        alone = [self._alone_inputs(each) for each in shown] if len(shown) > 1 else []
+        inputs = self._processing.inputs(
+            self._rendered(prompt, tool_choice, media), [each.image.to_pil() for each in shown], shown[0].param
         )
-        pictures = [image.to_pil() for image in shown]
-        inputs = self._processing.inputs(text, pictures, prompt.param)
         places = self._processing.places(inputs)
-        return ImagePrompt(
-            inputs["input_ids"][0].tolist(), inputs, self._images(shown, pictures, inputs, places, prompt)
+        if not len(places):
+            raise RequestError("The model's chat template has no place for images.", shown[0].param, "media")
+        return ImagePrompt(inputs["input_ids"][0].tolist(), inputs, self._images(shown, alone, inputs, places))
+
+    def _rendered(self, prompt: ChatPrompt, tool_choice: ToolChoice, media: list[list[DecodedImage]]) -> str:
+        messages = [_with_images(message, media) for message in prompt.messages]
+        with_images = ChatPrompt(messages, prompt.template_options, prompt.tools, prompt.param)
+        return self._chat.render_text(with_images, tool_choice)
+
+    def _alone_inputs(self, shown: "_Shown") -> Inputs:
+        """What the processor makes of one image by itself."""
+        alone = ChatPrompt([{"role": "user", "content": [IMAGE_PART]}], {})
+        return self._processing.inputs(
+            self._chat.render_text(alone, ToolChoice("none")), [shown.image.to_pil()], shown.param
         )
 
     def _images(
-        self,
-        shown: list[DecodedImage],
-        pictures: list[Image.Image],
-        inputs: Inputs,
-        places: np.ndarray,
-        prompt: ChatPrompt,
+        self, shown: list["_Shown"], alone: list[Inputs], inputs: Inputs, places: np.ndarray
     ) -> list[PromptImage]:
         """The images, each with what the processor makes of it alone, so that it can be known from other prompts."""
-        if len(shown) > 1:
-            alone = [self._processing.inputs(self._alone, [picture], prompt.param) for picture in pictures]
-            own = [self._processing.places(each) for each in alone]
-            ends = np.cumsum([len(each) for each in own])
-            if ends[-1] == len(places):
-                parts = np.split(places, ends[:-1])
-                each_image = zip(shown, alone, own, parts, strict=True)
-                return [PromptImage(image.key, made, mine, part) for image, made, mine, part in each_image]
-        if not len(places):
-            raise RequestError("The model's chat template has no place for images.", prompt.param, "media")
-        # One, or some that the processor cuts otherwise when they come together.
-        return [PromptImage(" ".join(image.key for image in shown), inputs, places, places)]
-
-    def _text(self, messages: list[dict[str, Any]]) -> str:
-        return self._chat.render_text(ChatPrompt(messages, {}), ToolChoice("none"))
+        own = [self._processing.places(each) for each in alone]
+        ends = np.cumsum([len(each) for each in own])
+        if not alone or ends[-1] != len(places):
+            # One, or some that the processor cuts otherwise when they come together.
+            return [PromptImage(" ".join(each.image.key for each in shown), inputs, places, places)]
+        parts = np.split(places, ends[:-1])
+        return [
+            PromptImage(each.image.key, made, mine, part)
+            for each, made, mine, part in zip(shown, alone, own, parts, strict=True)
+        ]
 
     def _refuse_markers(self, prompt: ChatPrompt) -> None:
         """Raise RequestError for texts that hold what stands for an image: the images would be shown in its place."""

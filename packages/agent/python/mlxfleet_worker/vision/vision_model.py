@@ -17,6 +17,7 @@ from ..model.image_prompt import ImagePrompt
 from ..model.text_model import Loaded, TextModel, require_model
 from ..wire.errors import ModelSettingsError
 from ..wire.frames import NO_TOOLS, LoadFrame, ToolChoice
+from ..wire.media import Media
 from ..wire.prompts import ChatPrompt, Prompt, TextPrompt
 from .composing import Composer
 from .contents import Contents
@@ -59,7 +60,8 @@ class VisionModel(TextModel):
             return
         side = 64
         image = DecodedImage(side, side, bytes(3 * side * side), "trial")
-        prompt = ChatPrompt([{"role": "user", "content": [{"type": "media", "media": 0}]}], {})
+        medium = Media("image", "", image.key, "messages")
+        prompt = ChatPrompt([{"role": "user", "content": [{"type": "media", "media": 0}]}], {}, media=[medium])
         for _ in self.encode_images(self.compose(prompt, NO_TOOLS, [[image]]), 0):
             pass
         self.forget_images()

@@ -1,0 +1,117 @@
+"""Prompts with images inside the worker: chunks, prefixes, features, refusals."""
+
+from pathlib import Path
+
+import mlx.core as mx
+import pytest
+
+from media_support import chat, put_image
+from mlxfleet_worker.vision.vision_model import VisionModel
+from mlxfleet_worker.wire.errors import RequestError
+from vision_support import compose, encode, last_logits, load_model
+
+
+@pytest.fixture(scope="module", params=["qwen2-vl", "qwen3-vl", "gemma3", "smolvlm", "gemma4"])
+def model(request: pytest.FixtureRequest, vision_models: Path) -> VisionModel:
+    return load_model(vision_models / request.param)
+
+
+@pytest.fixture(scope="module")
+def qwen(vision_models: Path) -> VisionModel:
+    return load_model(vision_models / "qwen2-vl")
+
+
+def test_chunks_that_cut_images_change_nothing(model: VisionModel, tmp_path: Path) -> None:
+    first, second = put_image(tmp_path, 1), put_image(tmp_path, 2, 200)
+    prompt = compose(model, chat(("user", ["Compare", first, "with", second, "please."])))
+    encode(model, prompt)
+    whole = last_logits(model, prompt)
+    start, end = prompt.images[0].start, prompt.images[1].end
+    for chunks in ([start + 2], [end - 1], [start + 1, 1, 2, 3], [5] * (len(prompt.tokens) // 5 - 1)):
+        assert mx.allclose(last_logits(model, prompt, *chunks), whole, atol=1e-4).item(), chunks
+
+
+def test_what_a_prefix_holds_need_not_be_encoded(model: VisionModel, tmp_path: Path) -> None:
+    first, second = put_image(tmp_path, 1), put_image(tmp_path, 2)
+    conversation = chat(("user", ["Compare", first, "with", second, "please."]))
+    whole = compose(model, conversation)
+    encode(model, whole)
+    expected = last_logits(model, whole)
+    model.forget_images()
+    known = whole.images[0].end
+    caches = model.model.make_cache()
+    model.place(caches, whole)
+    model.model(mx.array([whole.tokens[:known]]), cache=caches)
+    rest = compose(model, conversation)
+    assert 0 < encode(model, rest, known)
+    assert model.feature_bytes > 0
+    model.place(caches, rest)
+    logits = model.model(mx.array([rest.tokens[known:]]), cache=caches)
+    assert mx.allclose(logits[0, -1], expected, atol=1e-4).item()
+
+
+def test_a_second_question_about_an_image_skips_the_tower(model: VisionModel, tmp_path: Path) -> None:
+    model.forget_images()
+    image, other = put_image(tmp_path, 3), put_image(tmp_path, 4)
+    assert encode(model, compose(model, chat(("user", [image, "What is this?"])))) > 5
+    assert encode(model, compose(model, chat(("user", ["And where is it?", image])))) == 0
+    assert encode(model, compose(model, chat(("user", [image, other, "Are they alike?"])))) > 5
+    assert encode(model, compose(model, chat(("user", [other, image, "Which came first?"])))) == 0
+
+
+def test_no_room_for_features_keeps_none(vision_models: Path, tmp_path: Path) -> None:
+    model = load_model(vision_models / "qwen2-vl", feature_cache_bytes=0)
+    prompt = chat(("user", [put_image(tmp_path, 3), "What is this?"]))
+    assert encode(model, compose(model, prompt)) == encode(model, compose(model, prompt)) > 5
+    assert model.feature_bytes == 0
+
+
+def test_a_prefix_is_known_by_what_its_images_show(model: VisionModel, tmp_path: Path) -> None:
+    image, other = put_image(tmp_path, 1), put_image(tmp_path, 2)
+    prompt = compose(model, chat(("user", ["Look:", image, "What?"])))
+    same = compose(model, chat(("user", ["Look:", image, "What?"])))
+    different = compose(model, chat(("user", ["Look:", other, "What?"])))
+    assert prompt.tokens == different.tokens
+    assert prompt.key == same.key
+    shown = prompt.images[0]
+    assert prompt.key[: shown.start] == different.key[: shown.start]
+    for place in shown.places.tolist():
+        assert prompt.key[place] < 0
+        assert prompt.key[place] != different.key[place]
+    assert prompt.image_tokens == len(shown.places)
+    assert [prompt.whole_images(length) for length in (shown.start, shown.start + 1, shown.end - 1, shown.end)] == [
+        shown.start,
+        shown.start,
+        shown.start,
+        shown.end,
+    ]
+
+
+@pytest.mark.parametrize("marker", ["<|image_pad|>", "<|video_pad|>"])
+def test_texts_cannot_hold_what_stands_for_an_image(qwen: VisionModel, tmp_path: Path, marker: str) -> None:
+    with pytest.raises(RequestError, match="stands for one") as caught:
+        compose(qwen, chat(("user", [put_image(tmp_path, 1), f"What is {marker}?"])))
+    assert caught.value.param == "messages"
+
+
+@pytest.mark.parametrize(("width", "height"), [(1, 1), (1, 700), (700, 1), (3, 2), (768, 4)])
+def test_small_and_narrow_images_are_shown_or_refused(
+    model: VisionModel, tmp_path: Path, width: int, height: int
+) -> None:
+    conversation = chat(("user", [put_image(tmp_path, 1, width, height), "What is this?"]))
+    try:
+        prompt = compose(model, conversation)
+    except RequestError as error:
+        assert error.kind == "media"
+        assert f"{width} x {height}" in error.message
+        assert error.param == "messages.0.content.0"
+    else:
+        encode(model, prompt)
+        assert mx.isfinite(last_logits(model, prompt)).all().item()
+
+
+def test_a_prompt_beyond_the_context_is_refused(qwen: VisionModel, tmp_path: Path) -> None:
+    image = put_image(tmp_path, 1)
+    with pytest.raises(RequestError) as caught:
+        compose(qwen, chat(("user", [image, "zebra " * 2000])))
+    assert caught.value.kind == "context_length"
