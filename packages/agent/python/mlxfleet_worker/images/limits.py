@@ -29,7 +29,7 @@ class Limits:
     wall_seconds: float = 60.0
     """For all media of one request: a client who sends many slow ones holds others up no longer."""
     idle_seconds: float = 300.0
-    """How long the process waits for another image: it takes 0.2 s to start, and 30 MB."""
+    """How long the process waits for another image: it takes 0.1 s to start, and 40 MB."""
     start_seconds: float = 30.0
     """Until a new process is ready: a busy machine may take a while."""
 
