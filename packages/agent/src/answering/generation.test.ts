@@ -3,6 +3,7 @@ import { beforeEach, expect, test } from 'vitest';
 import { ApiError } from '../api-error.ts';
 import { API_ERRORS } from '../errors.ts';
 import { createMetrics } from '../metrics/metrics.ts';
+import type { Attachment } from '../media/attachment.ts';
 import type { Job } from '../scheduler/job.ts';
 import { ClientGone } from './client-gone.ts';
 import { type AnswerSink, Generation } from './generation.ts';
@@ -42,12 +43,19 @@ beforeEach(() => {
   };
 });
 
-function begin(options: { n?: number; prompts?: number; seed?: number } = {}): Generation {
-  const { n, prompts = 1, seed } = options;
+interface BeginOptions {
+  readonly n?: number;
+  readonly prompts?: number;
+  readonly seed?: number;
+  readonly attachments?: readonly Attachment[];
+}
+
+function begin({ n, prompts = 1, seed, attachments = [] }: BeginOptions = {}): Generation {
   const plan = generationPlan(
     { model: 'm', n, seed },
     {
       prompts: Array.from({ length: prompts }, () => ({ kind: 'text' as const, text: 'a' })),
+      attachments,
       maxTokens: 9,
       priority: 'normal',
     },
@@ -78,7 +86,7 @@ const finish = {
 
 test('all that an output holds reaches the sink, and so does how it ended', () => {
   begin();
-  job(0).listener.started(7, 2);
+  job(0).listener.started(7, 2, 0);
   const outputs = [
     output({ reasoning: 'hm' }),
     output({ tool_calls: [{ index: 0, id: 'c', name: 'f', arguments: '{}' }] }),
@@ -104,7 +112,7 @@ test('all that an output holds reaches the sink, and so does how it ended', () =
 
 test('nothing is told of a choice that fails before its first output', () => {
   begin();
-  job(0).listener.started(7, 0);
+  job(0).listener.started(7, 0, 0);
   const error = new ApiError(API_ERRORS.INTERNAL_ERROR, 'broken');
   job(0).listener.failed(error);
   expect(told).toEqual([['failed', error]]);
@@ -112,8 +120,8 @@ test('nothing is told of a choice that fails before its first output', () => {
 
 test('a job that is started again is announced once, and its prompt counts once', () => {
   begin();
-  job(0).listener.started(7, 0);
-  job(0).listener.started(7, 5);
+  job(0).listener.started(7, 0, 0);
+  job(0).listener.started(7, 5, 0);
   job(0).listener.output(output({ finish }));
   expect(told.map(([name]) => name)).toEqual(['started', 'output', 'finished', 'done']);
   expect(told.at(-1)).toMatchObject([
@@ -142,7 +150,7 @@ test('the choices of a prompt have seeds of their own, and prompts count once ea
     ['id-3', 6],
   ]);
   for (const { listener } of runner.jobs) {
-    listener.started(10, 4);
+    listener.started(10, 4, 0);
     listener.output(output({ finish }));
   }
   expect(
@@ -158,11 +166,11 @@ test('the choices of a prompt have seeds of their own, and prompts count once ea
 
 test('a failure of one choice ends the others, and nothing is told after it', () => {
   begin({ n: 3 });
-  job(0).listener.started(1, 0);
+  job(0).listener.started(1, 0, 0);
   job(0).listener.output(output({ finish }));
   const error = new ApiError(API_ERRORS.INTERNAL_ERROR, 'broken');
   job(1).listener.failed(error);
-  job(2).listener.started(1, 0);
+  job(2).listener.started(1, 0, 0);
   job(2).listener.output(output());
   expect(told.at(-1)).toEqual(['failed', error]);
   expect(runner.cancelled).toEqual(['id-1', 'id-2']);
@@ -174,4 +182,20 @@ test('a client that goes away ends what still runs', () => {
   generation.cancel();
   expect(runner.cancelled).toEqual(['id-0', 'id-1']);
   expect(told).toEqual([['failed', expect.any(ClientGone)]]);
+});
+
+test('tokens of images are told where the prompt has some, and count once for all choices', () => {
+  const source = { kind: 'url', url: 'data:,' } as const;
+  begin({
+    n: 2,
+    attachments: [{ kind: 'image', source, param: 'p', detail: 'auto', pages: null, dpi: null }],
+  });
+  for (const { listener } of runner.jobs) {
+    listener.started(12, 4, 10);
+    listener.output(output({ finish }));
+  }
+  expect(told.at(-1)).toMatchObject([
+    'done',
+    { usage: { prompt_tokens: 12, prompt_tokens_details: { cached_tokens: 4, image_tokens: 10 } } },
+  ]);
 });

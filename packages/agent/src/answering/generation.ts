@@ -82,7 +82,7 @@ export class Generation {
         frame,
         priority: this.#plan.priority,
         listener: {
-          started: (tokens: number, cachedTokens: number, imageTokens = 0) => {
+          started: (tokens: number, cachedTokens: number, imageTokens: number) => {
             this.#onStarted(index, { tokens, cachedTokens, imageTokens });
           },
           output: (output: StepOutput) => {

@@ -23,11 +23,13 @@ test('a pause while models are loading does not end the loading', () => {
   expect(lifecycle.phase).toBe('running');
 });
 
-test('an agent that stops is not resumed', () => {
+test('an agent that stops is not resumed, and says so to what waits for others', () => {
   const lifecycle = new Lifecycle();
   lifecycle.run();
   lifecycle.pause();
+  expect(lifecycle.stopping.aborted).toBe(false);
   lifecycle.drain();
+  expect(lifecycle.stopping.reason).toMatchObject({ code: 'DRAINING' });
   expect(() => lifecycle.resume()).toThrow(expect.objectContaining({ code: 'DRAINING', retryAfter: 10 }));
   expect(lifecycle.phase).toBe('draining');
 });

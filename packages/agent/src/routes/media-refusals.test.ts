@@ -134,7 +134,7 @@ test('a refusal says which model takes text only, and what to do', async () => {
   });
 });
 
-test('a disk without room fails the request and no other', async () => {
+test('a spool that is gone fails the requests that need it, and no others', async () => {
   const agent = await startAgent(VISION);
   rmSync(path.join(agent.root, 'shared', 'spool'), { recursive: true });
   expect((await agent.post(CHAT, chat([picture()]))).status).toBe(500);

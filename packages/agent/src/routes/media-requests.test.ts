@@ -271,7 +271,7 @@ describe('clients', () => {
     expect(answer.status).toBe(200);
     const events = readEvents(await answer.text());
     const last: unknown = JSON.parse(events.at(-2) ?? '');
-    expect(last).toMatchObject({ usage: { prompt_tokens_details: { image_tokens: expect.any(Number) } } });
+    expect(last).toMatchObject({ usage: { prompt_tokens_details: { image_tokens: 10 } } });
     await nothingSpooled(agent);
   });
 
@@ -300,17 +300,20 @@ describe('clients', () => {
 
   test('usage has image tokens where there are images, and nowhere else', async () => {
     const agent = await startAgent(VISION);
-    const details = async (request: object): Promise<string[]> => {
+    const details = async (request: object): Promise<object> => {
       const { usage } = chatCompletionSchema.parse(await body(agent.post(CHAT, request)));
-      return Object.keys(usage.prompt_tokens_details);
+      return usage.prompt_tokens_details;
     };
-    expect(await details(chat([said('a'), picture()]))).toEqual(['cached_tokens', 'image_tokens']);
-    expect(await details(chat('a'))).toEqual(['cached_tokens']);
+    expect(await details(chat([said('a'), picture(), picture()]))).toEqual({
+      cached_tokens: 0,
+      image_tokens: 20,
+    });
+    expect(await details(chat('a'))).toEqual({ cached_tokens: 0 });
     const input = [
       { role: 'user', content: [{ type: 'input_image', image_url: dataUrl('image/png', PNG) }] },
     ];
     expect(await body(agent.post(RESPONSES, { model: 'eye', input }))).toMatchObject({
-      usage: { input_tokens_details: { image_tokens: expect.any(Number) } },
+      usage: { input_tokens_details: { image_tokens: 10 } },
     });
   });
 

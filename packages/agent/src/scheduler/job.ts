@@ -4,8 +4,8 @@ import type { Waiting } from './request-queue.ts';
 
 /** Told what becomes of one job. After `failed`, or an output with `finish`, nothing more comes. */
 interface JobListener {
-  /** Of the prompt's tokens, how many came from a cache and how many stand for images; none where that is not said. */
-  started(promptTokens: number, cachedTokens: number, imageTokens?: number): void;
+  /** Of the prompt's tokens, how many came from a cache and how many stand for images. */
+  started(promptTokens: number, cachedTokens: number, imageTokens: number): void;
   output(output: StepOutput): void;
   failed(error: ApiError): void;
 }
