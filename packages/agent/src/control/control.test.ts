@@ -6,6 +6,7 @@ import { adminStatusSchema } from '@mlxfleet/protocol';
 import { describe, expect, test } from 'vitest';
 import {
   agentsForTests,
+  eventually,
   FAKE_WORKERS,
   makeRoot,
   type TestAgent,
@@ -159,12 +160,38 @@ describe('the gate', () => {
         config: configured,
         overrides: { worker: { ...FAKE_WORKERS, visionPython: null } },
       });
-      expect(await openGate(agent)).toMatchObject({ code: 0, events: [{ event: 'ready' }, { model: 'm' }] });
+      expect(await openGate(agent)).toMatchObject({
+        code: 0,
+        events: [
+          { event: 'ready' },
+          { event: 'completion', model: 'm' },
+          { event: 'left-out', model: 'seeing', message: /set vision: true in the inventory/ },
+        ],
+      });
       expect((await openGate(agent, '--model', 'seeing')).events).toMatchObject([
         { event: 'ready' },
         { event: 'failed', message: /seeing does not answer: .*set vision: true in the inventory/ },
       ]);
     });
+  });
+
+  test('a vision model that has no room is left out, once the models are up that are to be loaded', async () => {
+    let availableBytes = 16e9;
+    const agent = await start({
+      models: { m: {}, slow: { load_ms: 1500 }, seeing: { vision: true } },
+      config: { models: [{ id: 'slow', preload: true }, { id: 'seeing' }] },
+      overrides: {
+        readMemory: async () => ({ totalBytes: 16e9, availableBytes, systemPressure: null, stall: null }),
+      },
+    });
+    await eventually(() => agent.services.pool.peek('slow')?.status().state === 'loading', 'it loads');
+    availableBytes = 1.35e9;
+    const { code, events } = await openGate(agent);
+    expect([code, events.at(-1)]).toMatchObject([
+      0,
+      { event: 'left-out', model: 'seeing', message: /'seeing' cannot be loaded: it needs about/ },
+    ]);
+    expect(agent.services.pool.peek('slow')?.isReady).toBe(true);
   });
 
   test.each<[string, Record<string, unknown>, string[], object]>([

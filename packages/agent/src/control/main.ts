@@ -9,7 +9,7 @@ const HELP = `node control.mjs status --root DIR
 node control.mjs gate --root DIR --release ID [--model ID] [--ready-only] [--timeout SECONDS]
     waits until the agent of that release can serve and, unless --ready-only, has answered a chat completion, and one
     about an image when its configuration names a vision model that the host has;
-    prints one JSON object a line: {"event": "ready" | "completion" | "failed", …}
+    prints one JSON object a line: {"event": "ready" | "completion" | "left-out" | "failed", …}
 `;
 
 const DEFAULT_GATE_SECONDS = 120;

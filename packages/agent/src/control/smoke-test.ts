@@ -1,4 +1,5 @@
 import path from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { field } from '../field.ts';
 import { type Answer, call, errorMessage, parseJson } from './call.ts';
 import { remaining } from './deadline.ts';
@@ -16,6 +17,10 @@ export interface Api {
 }
 
 const SMOKE_TOKENS = 16;
+const POLL_MS = 500;
+const NO_ROOM = 'memory_exhausted';
+/** Of the host, and not of the release: an inventory may list a model for hosts of which some cannot have it. */
+const EXCUSES: ReadonlySet<unknown> = new Set([NO_ROOM, 'vision_environment_missing']);
 
 /**
  * Has models answer, one after the other, and prints what each did. `named` is the one that the operator named; null takes
@@ -29,11 +34,11 @@ export async function smokeTest(
   deadline: number,
 ): Promise<void> {
   const models = await readModels(root, deadline);
-  for (const test of planSmokeTests(models, named)) await complete(api, test, deadline);
+  for (const test of planSmokeTests(models, named)) await complete(api, root, test, deadline);
   // A hub's model is fetched when it is asked for, and its files tell only then that it sees.
   const isNews = named !== null && taskOf(models, named) == null;
   if (isNews && taskOf(await readModels(root, deadline), named) === 'vision') {
-    await complete(api, { model: named, withImage: true, isNamed: true }, deadline);
+    await complete(api, root, { model: named, withImage: true, mayBeLeftOut: false }, deadline);
   }
 }
 
@@ -45,15 +50,32 @@ async function readModels(root: string, deadline: number): Promise<readonly unkn
   throw new GateFailure('GATE_FAILED', `the models of the host are not told: ${errorMessage(answer)}`);
 }
 
-async function complete(api: Api, test: SmokeTest, deadline: number): Promise<void> {
-  const answer = test.withImage
-    ? await describeImage(api, test.model, deadline)
-    : await completeText(api, test.model, deadline);
+async function complete(api: Api, root: string, test: SmokeTest, deadline: number): Promise<void> {
+  const { model, withImage, mayBeLeftOut } = test;
+  const attempt = async (): Promise<Answer | null> => {
+    return withImage ? await describeImage(api, model, deadline) : await completeText(api, model, deadline);
+  };
+  let answer = await attempt();
+  // A model that is on its way up cannot make room. When it is there it can, or there is none.
+  while (answer !== null && errorCode(answer) === NO_ROOM && (await isLoading(root, deadline))) {
+    await sleep(POLL_MS);
+    answer = await attempt();
+  }
   if (answer === null) return;
-  // The inventory may list a model for hosts of which some have no vision environment.
-  const code = field(field(parseJson(answer.body), 'error'), 'code');
-  if (!test.isNamed && code === 'vision_environment_missing') return;
-  throw new GateFailure('COMPLETION_FAILED', `${test.model} does not answer: ${errorMessage(answer)}`);
+  if (mayBeLeftOut && EXCUSES.has(errorCode(answer))) {
+    say({ event: 'left-out', model, message: errorMessage(answer) });
+    return;
+  }
+  throw new GateFailure('COMPLETION_FAILED', `${model} does not answer: ${errorMessage(answer)}`);
+}
+
+function errorCode(answer: Answer): unknown {
+  return field(field(parseJson(answer.body), 'error'), 'code');
+}
+
+async function isLoading(root: string, deadline: number): Promise<boolean> {
+  const models = await readModels(root, deadline);
+  return performance.now() < deadline && models.some((model) => field(model, 'state') === 'loading');
 }
 
 /** A model without a chat template still has to complete. */

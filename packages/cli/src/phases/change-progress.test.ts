@@ -22,6 +22,11 @@ test.each<[string, object[], string]>([
     ],
     'text: first token 0.18 s, 211 tok/s; seeing: an image in 25 tokens, first token 0.18 s, 211 tok/s',
   ],
+  [
+    'a model that the host cannot load',
+    [READY, { gate: { event: 'left-out', model: 'org/seeing', message: 'It needs about 9 GB.' } }],
+    'seeing not asked: It needs about 9 GB.',
+  ],
 ])('the gate tells of %s', (_, messages, detail) => {
   const observer = new RecordingObserver();
   const progress = new ChangeProgress('air', observer);

@@ -1,5 +1,5 @@
 import type { DeployObserver, DeployStep } from '../deploy-types/deploy-observer.ts';
-import { formatSeconds } from '../output/quantities.ts';
+import { formatSeconds, shortModel } from '../output/quantities.ts';
 import { type ScriptMessage, textField, textFieldOrNull } from '../remote-commands/message-fields.ts';
 import {
   type FailureMessage,
@@ -103,6 +103,7 @@ export class ChangeProgress {
   #takeGate(event: ScriptMessage): void {
     if (event['event'] === 'ready') this.#completions = [];
     if (event['event'] === 'completion') this.#completions?.push(describeCompletion(event));
+    if (event['event'] === 'left-out') this.#completions?.push(describeOmission(event));
   }
 
   /** The script has ended: the last step that people see is complete. */
@@ -147,12 +148,16 @@ export class ChangeProgress {
   }
 }
 
+/** For example `Qwen2.5-VL-7B-Instruct-4bit not asked: The model … cannot be loaded: it needs about 9 GB, …`. */
+function describeOmission(message: ScriptMessage): string {
+  return `${shortModel(textField(message, 'model'))} not asked: ${textField(message, 'message')}`;
+}
+
 /**
  * For example `Qwen2.5-0.5B-Instruct-4bit: first token 0.18 s, 211 tok/s`, as far as the gate told. Of a model that was shown
  * an image, what that was to it comes first.
  */
 function describeCompletion(message: ScriptMessage): string {
-  const { model } = message;
   const parts: string[] = [];
   const image = message['image_tokens'];
   const first = message['first_token_seconds'];
@@ -160,6 +165,6 @@ function describeCompletion(message: ScriptMessage): string {
   if (typeof image === 'number') parts.push(`an image in ${String(image)} tokens`);
   if (typeof first === 'number') parts.push(`first token ${first.toFixed(2)} s`);
   if (typeof speed === 'number') parts.push(`${String(Math.round(speed))} tok/s`);
-  const name = typeof model === 'string' ? model.slice(model.lastIndexOf('/') + 1) : '';
+  const name = shortModel(textField(message, 'model'));
   return [name, parts.join(', ')].filter((part) => part !== '').join(': ');
 }
