@@ -153,6 +153,18 @@ def test_it_gets_nothing_of_the_worker(files: Spool, monkeypatch: pytest.MonkeyP
     assert "s3cret" not in shown
 
 
+@pytest.mark.skipif(not Path("/proc/self/limits").exists(), reason="reads limits from /proc")
+def test_the_kernel_holds_its_limits(files: Spool) -> None:
+    process = Path("/proc") / str(pid_of(files))
+    lines = (process / "limits").read_text().splitlines()[1:]
+    limits = {line[:26].strip(): tuple(line[26:].split()[:2]) for line in lines}
+    assert limits["Max core file size"] == limits["Max file size"] == ("0", "0")
+    assert limits["Max open files"] == ("64", "64")
+    assert 0 < int(limits["Max address space"][1]) < 4 << 30
+    assert len(list((process / "fd").iterdir())) == 4
+    assert (process / "cwd").resolve() == Path("/")
+
+
 WORKER = """
 import os, sys, signal, threading, time
 from pathlib import Path
