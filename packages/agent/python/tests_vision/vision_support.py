@@ -1,5 +1,6 @@
 """A vision model in this process."""
 
+from itertools import pairwise
 from pathlib import Path
 
 import mlx.core as mx
@@ -42,6 +43,6 @@ def last_logits(model: VisionModel, prompt: ImagePrompt, *chunks: int) -> mx.arr
     for chunk in chunks:
         places.append(places[-1] + chunk)
     places.append(len(prompt.tokens))
-    for start, stop in zip(places, places[1:], strict=False):
+    for start, stop in pairwise(places):
         logits = model.model(mx.array([prompt.tokens[start:stop]]), cache=caches)
     return logits[0, -1]

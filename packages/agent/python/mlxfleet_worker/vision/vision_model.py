@@ -41,7 +41,7 @@ class VisionModel(TextModel):
 
     @classmethod
     def load_frame(cls, frame: LoadFrame) -> Self:
-        """Load what a frame names. Raises ModelSettingsError for families that are not served, and what libraries do."""
+        """Load what a frame names. Raises ModelSettingsError for families that are not served, and what else fails."""
         folder = require_model(frame.path)
         whole, processor = load(str(folder), adapter_path=frame.adapter_path, lazy=True)
         _refuse_unserved(whole)
