@@ -1,5 +1,5 @@
 /** Part of a message's content as workers take it. */
-export type MessagePart =
+type MessagePart =
   | { readonly type: 'text'; readonly text: string }
   /** An image or a document: its place among the prompt's media. */
   | { readonly type: 'media'; readonly media: number };

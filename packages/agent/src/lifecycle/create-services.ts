@@ -1,5 +1,7 @@
 import path from 'node:path';
+import { CodedError } from '@mlxfleet/protocol';
 import type { AgentServices } from '../agent-services.ts';
+import { PROCESS_ERRORS } from '../errors.ts';
 import { makeFetchMedia } from '../media/fetch/make-fetch-media.ts';
 import { MediaStore } from '../media/media-store.ts';
 import { Spool } from '../media/spool.ts';
@@ -37,8 +39,7 @@ export async function createServices(options: AgentOptions, folders: Folders): P
   };
   const pool = await makePool(options, folders, first);
   const lifecycle = new Lifecycle();
-  const spool = new Spool({ folder: folders.spool });
-  await spool.prepare();
+  const spool = await emptySpool(folders.spool);
   return {
     ...first,
     pool,
@@ -54,6 +55,16 @@ export async function createServices(options: AgentOptions, folders: Folders): P
     heartbeatMs: options.heartbeatMs ?? HEARTBEAT_MS,
     ports: { main: 0, admin: 0 },
   };
+}
+
+async function emptySpool(folder: string): Promise<Spool> {
+  const spool = new Spool({ folder });
+  try {
+    await spool.prepare();
+  } catch (error) {
+    throw new CodedError(PROCESS_ERRORS.ROOT_UNUSABLE, `cannot empty ${folder}`, { cause: error });
+  }
+  return spool;
 }
 
 function makeGuard({ facts, log, memory, verdict }: PoolServices, pool: ModelPool): MemoryGuard {

@@ -1,5 +1,5 @@
 /** Bounds of one fetch. */
-export interface FetchBounds {
+interface FetchBounds {
   /** Of the file; nothing beyond them is read. */
   readonly maxBytes: number;
   /** Ends the fetch: the client is gone, its time is up, or the agent stops. */

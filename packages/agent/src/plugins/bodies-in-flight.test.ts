@@ -34,6 +34,7 @@ async function start(): Promise<Started> {
   });
   app.post('/quick', async () => ({}));
   app.post('/long', { bodyLimit: 900 }, async () => ({}));
+  app.post('/endless', { bodyLimit: 2e6 }, async () => ({}));
   await app.listen({ host: '127.0.0.1', port: 0 });
   const address = app.server.address();
   const port = typeof address === 'object' && address !== null ? address.port : 0;
@@ -143,8 +144,13 @@ test('one of unknown length takes more room as it comes, where there is some', a
   const held = post(agent, '/hold', 400);
   await eventually(() => agent.entered() === 1, 'one is open');
   expect((await post(agent, '/long', 600, { chunked: true }).answer).statusCode).toBe(200);
-  const { statusCode, headers } = await post(agent, '/long', 800, { chunked: true }).answer;
-  expect([statusCode, headers['retry-after']]).toEqual([503, '5']);
+  for (const [path, length] of [
+    ['/long', 800],
+    ['/endless', 1_900_000],
+  ] as const) {
+    const { statusCode, headers } = await post(agent, path, length, { chunked: true }).answer;
+    expect([statusCode, headers['retry-after']]).toEqual([503, '5']);
+  }
   agent.answer();
   await held.answer;
   await eventually(async () => (await status(agent, 600)) === 200, 'there is room');

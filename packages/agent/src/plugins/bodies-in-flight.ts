@@ -52,7 +52,8 @@ export function installBodiesInFlight(
       // What is left of a body that was refused as too long may be read and thrown away, also after its answer.
       grown: (bytes) => {
         const before = held.get(request) ?? 0;
-        if (before > 0 && bytes > before) hold(request, Math.min(before + stepBytes, bodyLimit));
+        if (before === 0 || bytes <= before) return;
+        hold(request, Math.min(Math.ceil(bytes / stepBytes) * stepBytes, bodyLimit));
       },
       read: (bytes) => {
         hold(request, Math.min(bytes, held.get(request) ?? 0));
@@ -97,6 +98,9 @@ function watched(body: Readable, { grown, read }: BodyWatch): Readable {
         grown(bytes);
         passOn(null, chunk);
       } catch (error) {
+        // The rest is read and thrown away, so that the client gets to the answer.
+        body.unpipe(counter);
+        body.resume();
         passOn(error instanceof Error ? error : new Error(String(error)));
       }
     },
