@@ -8,19 +8,14 @@ import { converse } from './converse.ts';
 
 const PHOTO = { name: 'photo.png', mediaType: 'image/png', content: Buffer.from('png') } as const;
 
-/** Types the lines, each when the one before it was dealt with; answers what was said to the model, and what was shown. */
+/** Has the lines pasted at once; answers what was said to the model, and what was shown. */
 async function talk(lines: readonly string[]): Promise<{ said: ChatTurn['content'][]; stderr: string }> {
-  const stdin = new PassThrough();
-  const [stdout, stderr] = [new PassThrough(), new PassThrough()];
+  const [stdin, stdout, stderr] = [new PassThrough(), new PassThrough(), new PassThrough()];
   let shown = '';
-  const rest = [...lines];
   stderr.on('data', (text: Buffer) => {
     shown += text.toString();
-    if (!text.toString().includes('› ')) return;
-    const next = rest.shift();
-    if (next === undefined) stdin.end();
-    else stdin.write(`${next}\n`);
   });
+  stdin.end(lines.map((line) => `${line}\n`).join(''));
   const said: ChatTurn['content'][] = [];
   await converse(
     {

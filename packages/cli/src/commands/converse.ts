@@ -37,40 +37,59 @@ async function attach({ output, options }: CommandContext, talk: Talk, file: str
 /** Asks for messages and streams the answers until the person ends it. */
 export async function converse(context: CommandContext, talk: Talk): Promise<number> {
   const { output, stdin, signal } = context;
-  const lines = createInterface({ input: stdin, output: output.stderr, terminal: true });
-  let answering: AbortController | null = null;
-  const closed = new Promise<null>((resolve) => {
-    lines.once('close', () => resolve(null));
+  const lines = createInterface({
+    input: stdin,
+    output: output.stderr,
+    terminal: true,
+    prompt: '› ',
+    signal,
   });
+  let answering: AbortController | null = null;
   // In this mode the terminal hands Ctrl-C to the line editor: it ends the answer, or the conversation.
   lines.on('SIGINT', () => {
     if (answering === null) lines.close();
     else answering.abort();
   });
-  while (!signal.aborted) {
-    const prompt = await Promise.race([lines.question('› ', { signal }), closed]);
-    if (prompt === null) break;
-    if (prompt.trim() === '') continue;
-    const file = imageCommand(prompt);
+  let isOpen = true;
+  lines.once('close', () => {
+    isOpen = false;
+  });
+  lines.prompt();
+  // What is typed, or pasted, during an answer waits for its turn.
+  for await (const line of lines) {
+    const file = imageCommand(line);
     if (file !== null) {
       await attach(context, talk, file);
-      continue;
+    } else if (line.trim() !== '') {
+      answering = new AbortController();
+      await answer(context, talk, line, answering.signal);
+      answering = null;
     }
-    // A turn that fails is forgotten, and what it was to show too: it may be what it fails for.
-    const said = messageContent(prompt, talk.attachments.splice(0), talk.pages);
-    answering = new AbortController();
-    try {
-      const either = AbortSignal.any([signal, answering.signal]);
-      await talk.conversation.say(said, (text) => output.write(plainText(text)), either);
-      output.write('\n\n');
-    } catch (error) {
-      output.write('\n');
-      if (signal.aborted) break;
-      if (!answering.signal.aborted) printError(output, error, { verbose: context.options.verbose === true });
-    }
-    answering = null;
+    if (signal.aborted) break;
+    // At the end of its input it is closed before its last lines are dealt with.
+    if (isOpen) lines.prompt();
   }
   lines.close();
   output.notice('');
   return EXIT.done;
+}
+
+/** Streams one answer; an error is told and leaves the conversation as it was. `ended` is the person's own end of it. */
+async function answer(
+  context: CommandContext,
+  talk: Talk,
+  prompt: string,
+  ended: AbortSignal,
+): Promise<void> {
+  const { output, signal, options } = context;
+  // A turn that fails is forgotten, and what it was to show too: it may be what it fails for.
+  const said = messageContent(prompt, talk.attachments.splice(0), talk.pages);
+  try {
+    const stop = AbortSignal.any([signal, ended]);
+    await talk.conversation.say(said, (text) => output.write(plainText(text)), stop);
+    output.write('\n\n');
+  } catch (error) {
+    output.write('\n');
+    if (!signal.aborted && !ended.aborted) printError(output, error, { verbose: options.verbose === true });
+  }
 }
