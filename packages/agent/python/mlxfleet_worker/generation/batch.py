@@ -2,13 +2,13 @@
 
 import time
 from itertools import pairwise
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import mlx.core as mx
 from mlx_lm.generate import GenerationBatch
 
 from ..caches.batching import Batching, find_batching
-from ..caches.prefix_cache import Hit, Kind, PrefixCache
+from ..caches.prefix_cache import Kind, PrefixCache
 from ..caches.quantized import make_cache
 from ..model.image_prompt import SeeingModel
 from ..model.text_model import TextModel
@@ -17,11 +17,13 @@ from ..speculation.speculation import Speculation
 from ..tokens.logprobs import TokenLogprobs
 from .admission import LayerCost, MemoryBudget, Room
 from .decoding import RowWishes, make_generator
+from .encodings import Encodings
 from .layer_costs import layer_costs
 from .pacing import PrefillPacer
 from .prefill_cost import Pass
 from .prefills import LEAST_SHARED, Prefills, cut
 from .request import Request
+from .request_prefixes import RequestPrefixes
 from .sampling import SamplerPool, logits_processors
 
 PREFILL_BATCH_SIZE = 8
@@ -67,11 +69,11 @@ class Batch:
         seeing: SeeingModel | None = None,
     ) -> None:
         self._model = model
-        self._seeing = seeing
         self._memory_limit_bytes = memory_limit_bytes
         self._wired_limit_bytes = wired_limit_bytes
         self._kv_bits = kv_bits
-        self._prefixes = prefixes
+        self._prefixes = RequestPrefixes(prefixes)
+        self._encodings = Encodings(seeing, self._prefixes)
         self._speculation = speculation
         batching = find_batching(model.model, lambda: make_cache(model.model, kv_bits))
         self._max_size = 1 if batching is Batching.NOTHING else max_size
@@ -145,9 +147,8 @@ class Batch:
         """Whether there is memory for one more request; prefixes make way for it."""
         running, length = self._lengths(), self._budget.length(len(request.prompt), request.max_tokens)
         room = self._budget.room(running, length)
-        left = self._budget.left([*running, length])
-        if room is Room.FITS and left is not None and self._prefixes and self._prefixes.memory_bytes > left:
-            self._prefixes.shrink(left)
+        if room is Room.FITS:
+            self._prefixes.fit(self._budget.left([*running, length]))
         return room
 
     def is_prefilling_for(self, request: Request) -> bool:
@@ -156,13 +157,12 @@ class Batch:
         That prompt stops where the two part, so that its caches can be kept there. The wait ends when it has come there
         or is gone, whatever the reason.
         """
-        if self._prefixes is None:
+        if not self._prefixes.waits_for_others:
             return False
-        scope = request.frame.cache_scope
         if self._prefilling.is_awaited_by(request):
             return True
         shared = self._prefilling.longest_shared(request)
-        if shared is None or shared.length - self._prefixes.known_length(request.key, scope) < LEAST_SHARED:
+        if shared is None or shared.length - self._prefixes.known_length(request) < LEAST_SHARED:
             return False
         uid, length = shared
         ahead = length - self._prefilling.computed(uid)
@@ -180,47 +180,22 @@ class Batch:
 
     def is_reading_for(self, request: Request, until: float) -> bool:
         """Read on what the disk has of a prompt, a file at a time; whether there is more to read."""
-        if self._prefixes is None:
-            return False
         if request.reading is None:
-            speed = self._pacer.tokens_per_second
-            request.reading = self._prefixes.read(request.key, speed, scope=request.frame.cache_scope)
+            request.reading = self._prefixes.read(request, self._pacer.tokens_per_second)
         elif time.perf_counter() >= until:
             return True
         return any(time.perf_counter() >= until for _ in request.reading)
 
-    def encode_until(self) -> float:
-        """Until when images may be encoded before the next step, by `time.perf_counter`."""
-        return time.perf_counter() + (self._pacer.pause if self._requests else READING_SECONDS_ALONE)
+    def encode_until(self, waiting: int) -> float:
+        """Until when images of so many requests may be encoded before the next step, by `time.perf_counter`."""
+        return time.perf_counter() + (self._pacer.pause(waiting) if self._requests else READING_SECONDS_ALONE)
 
     def is_encoding_for(self, request: Request, until: float) -> bool:
         """Work on what the model makes of a prompt's images, a slice at a time; whether there is more to do.
 
         Raises whatever is wrong with them.
         """
-        if request.images is None:
-            return False
-        assert self._seeing is not None
-        if request.encoding is None:
-            request.encoding = self._seeing.encode_images(request.images, self._known_length(request))
-        while time.perf_counter() < until:
-            if next(request.encoding, self) is self:
-                return False
-        return True
-
-    def _known_length(self, request: Request) -> int:
-        """How many tokens of a prompt would come from the prefix cache."""
-        if self._prefixes is None:
-            return 0
-        return request.whole_images(self._prefixes.known_length(request.key, request.frame.cache_scope))
-
-    def _fetch(self, request: Request) -> Hit | None:
-        if self._prefixes is None:
-            return None
-        known = self._known_length(request)
-        # One more than is wanted: the last is always left to be computed.
-        key = request.key[: known + 1] if request.images else request.key
-        return self._prefixes.fetch(key, scope=request.frame.cache_scope)
+        return self._encodings.goes_on_for(request, until)
 
     def add(self, request: Request) -> int:
         """Begin a request; returns how many of its prompt's tokens need not be computed again.
@@ -232,17 +207,11 @@ class Batch:
         if request.constraint is not None or request.frame.logprobs is not None:
             processors.append(RowWishes(request.constraint, request.frame.logprobs))
         sampler = self._samplers.get(sampling)
-        prompt, scope = request.prompt, request.frame.cache_scope
-        hit = self._fetch(request)
+        prompt = request.prompt
+        hit = self._prefixes.fetch(request)
         caches, known = (hit.caches, hit.length) if hit else (make_cache(self._model.model, self._kv_bits), 0)
-        if request.images is not None:
-            self._show(request, caches, known)
-        system, stable = request.beginnings
-        boundaries = (
-            self._prefixes.boundaries(request.key, known, system_length=system, stable_length=stable, scope=scope)
-            if self._prefixes
-            else []
-        )
+        self._encodings.show(request, caches, known)
+        boundaries = self._prefixes.boundaries(request, known)
         places = [known, *(boundary.length for boundary in boundaries), len(prompt)]
         segments = [prompt[start:end] for start, end in pairwise(places)]
         (uid,) = self._generator.insert_segments(
@@ -256,14 +225,6 @@ class Batch:
         self._requests[uid] = request
         self._prefilling.begin(uid, request, known, boundaries)
         return known
-
-    def _show(self, request: Request, caches: list[Any], known: int) -> None:
-        """Give the caches of a prompt its images, those too that were known and have been given up meanwhile."""
-        assert self._seeing is not None
-        assert request.images is not None
-        for _ in self._seeing.encode_images(request.images, known):
-            pass
-        self._seeing.place(caches, request.images)
 
     def remove(self, request: Request) -> bool:
         """End a request and free its memory; false when it is not in the batch."""
@@ -287,32 +248,26 @@ class Batch:
             tokens.append(NewToken(self._requests[uid], response.token, response.logprobs, response.finish_reason))
             if response.finish_reason is not None:
                 self._forget(uid)
-                if self._prefixes is not None:
-                    request = tokens[-1].request
-                    key, scope = request.keyed(response.all_tokens), request.frame.cache_scope
-                    self._prefixes.insert(key, response.prompt_cache, "answer", scope=scope)
+                self._prefixes.insert(tokens[-1].request, response.all_tokens, response.prompt_cache, "answer")
         self._steps += 1
         if self._steps % STEPS_BETWEEN_EVALUATIONS == 0:
             mx.eval([cache.state for cache in self._generator._generation_batch.prompt_cache])
-        if self._prefixes is not None:
-            self._prefixes.save_some()
+        self._prefixes.save_some()
         return tokens
 
     def save_some(self) -> bool:
         """Bring prefixes to the disk while nothing runs; returns whether more wait."""
-        return self._prefixes is not None and self._prefixes.save_some(idle=True)
+        return self._prefixes.save_some(idle=True)
 
     @property
     def is_held_up(self) -> bool:
         """Whether prefixes that wait for the disk have to wait for its writer first."""
-        return self._prefixes is not None and self._prefixes.is_held_up
+        return self._prefixes.is_held_up
 
     def shrink(self, prefix_bytes: int) -> None:
         """Keep at most so many bytes of prefixes, and give memory that nothing uses back to the system."""
-        if self._prefixes is not None:
-            self._prefixes.shrink(prefix_bytes)
-        if self._seeing is not None:
-            self._seeing.forget_images()
+        self._prefixes.shrink(prefix_bytes)
+        self._encodings.forget()
         release_buffers()
 
     def release_buffers(self) -> None:
@@ -321,8 +276,7 @@ class Batch:
 
     def close(self) -> None:
         """Bring prefixes to the disk before the end."""
-        if self._prefixes is not None:
-            self._prefixes.close(SECONDS_TO_SAVE)
+        self._prefixes.close(SECONDS_TO_SAVE)
 
     def reset(self) -> list[Request]:
         """Drop everything after a failed step; returns the requests that were in the batch."""
@@ -358,10 +312,8 @@ class Batch:
 
     def _keep_prefix(self, uid: int, kind: Kind) -> None:
         """Keep what the caches of a prompt hold now."""
-        if self._prefixes is not None:
-            caches, tokens = self._generator.extract_cache([uid])[uid]
-            request = self._requests[uid]
-            self._prefixes.insert(request.keyed(tokens), caches, kind, scope=request.frame.cache_scope)
+        caches, tokens = self._generator.extract_cache([uid])[uid]
+        self._prefixes.insert(self._requests[uid], tokens, caches, kind)
 
     def _segments(self, uid: int) -> list[list[int]]:
         """The library's list of what is left to compute of a prompt; prefill stops after each."""
@@ -380,9 +332,7 @@ class Batch:
 
     def _end_prefill(self, uid: int) -> None:
         self._prefilling.end(uid)
-        images = self._requests[uid].images
-        if images is not None and self._seeing is not None:
-            self._seeing.forget_images(images)
+        self._encodings.end(self._requests[uid])
 
     def _make_generator(self) -> None:
         self._requests: dict[int, Request] = {}

@@ -181,7 +181,8 @@ class Engine:
 
     def _admit(self) -> None:
         held: list[Request] = []
-        read_until, encode_until = self._batch.read_until(), self._batch.encode_until()
+        read_until = self._batch.read_until()
+        encode_until = self._batch.encode_until(sum(request.images is not None for request in self._waiting))
         while self._waiting and self._batch.has_room:
             request = self._waiting.popleft()
             if request.cancelled:

@@ -14,6 +14,8 @@ WHOLE_SECONDS = 0.03
 """Prompts that take no longer are computed in one pass: one such pause is better than three shorter ones."""
 PAUSE_PER_STEP = 1.5
 """A chunk beside decoding takes so many decoding steps: with the step itself, streams keep two fifths of their pace."""
+MOST_PAUSES = 4
+"""How many times as long a pause may be where several wait for what is done in it."""
 MINIMUM_CHUNK = 4
 LARGEST_REST = 1.5
 """A chunk may grow by half so as to be the last."""
@@ -38,12 +40,15 @@ class PrefillPacer:
             return None
         return 1 / (self._cost.token_seconds + self._cost.fixed_seconds / IDLE_TOKENS)
 
-    @property
-    def pause(self) -> float:
-        """Seconds that other work may take between two decoding steps."""
+    def pause(self, waiting: int = 1) -> float:
+        """Seconds that other work, for so many requests that wait for it, may take between two decoding steps.
+
+        Where many wait, few decode, and what decodes does so at almost the cost of one: a longer pause brings all on.
+        """
         if self._step_seconds is None:
             return LONGEST_PAUSE_SECONDS
-        return min(max(self._step_seconds * PAUSE_PER_STEP, SHORTEST_PAUSE_SECONDS), LONGEST_PAUSE_SECONDS)
+        pause = self._step_seconds * PAUSE_PER_STEP * min(waiting, MOST_PAUSES)
+        return min(max(pause, SHORTEST_PAUSE_SECONDS), LONGEST_PAUSE_SECONDS)
 
     def chunk(self, *, prompts: int, longest: int, decoding: bool) -> int:
         """Tokens of each of `prompts` prompts to process in the next step; the longest has `longest` tokens left.
@@ -79,7 +84,7 @@ class PrefillPacer:
         """
         if tokens <= self._within(WHOLE_SECONDS):
             return tokens
-        within_pause = min(self._within(self.pause), DECODING_TOKENS)
+        within_pause = min(self._within(self.pause()), DECODING_TOKENS)
         as_long_as_a_pass = min(self._cost.fixed_seconds / self._cost.token_seconds, IDLE_TOKENS)
         return min(max(within_pause, as_long_as_a_pass), self._within(LONGEST_PAUSE_SECONDS))
 

@@ -13,9 +13,10 @@ from mlx_vlm import load
 from ..caches.row_place import RowPlace
 from ..chat.template import check_options
 from ..images.decoder import DecodedImage
+from ..log import log
 from ..model.image_prompt import ImagePrompt
 from ..model.text_model import Loaded, TextModel, require_model
-from ..wire.errors import ModelSettingsError
+from ..wire.errors import ModelSettingsError, RequestError
 from ..wire.frames import NO_TOOLS, LoadFrame, ToolChoice
 from ..wire.media import Media
 from ..wire.prompts import ChatPrompt, Prompt, TextPrompt
@@ -25,6 +26,9 @@ from .feature_cache import FeatureCache
 from .language_model import VisionLanguageModel
 from .processing import Processing
 from .tower import Features, Tower
+
+TRIAL_SIDE = 64
+"""Pixels: an image of two or more patches a side in every family."""
 
 
 class VisionModel(TextModel):
@@ -58,11 +62,17 @@ class VisionModel(TextModel):
         """
         if not self.has_chat_template:
             return
-        side = 64
+        side = TRIAL_SIDE
         image = DecodedImage(side, side, bytes(3 * side * side), "trial")
         medium = Media("image", "", image.key, "messages")
         prompt = ChatPrompt([{"role": "user", "content": [{"type": "media", "media": 0}]}], {}, media=[medium])
-        for _ in self.encode_images(self.compose(prompt, NO_TOOLS, [[image]]), 0):
+        try:
+            composed = self.compose(prompt, NO_TOOLS, [[image]])
+        except RequestError as error:
+            # Requests with images will be told so; those without are served.
+            log(f"this model cannot be shown images: {error.message}")
+            return
+        for _ in self.encode_images(composed, 0):
             pass
         self.forget_images()
 
