@@ -87,6 +87,8 @@ test.each<[string, AttachmentSource, string]>([
   ['FTP', url('ftp://a/b'), `${EXPECTED}, found the scheme 'ftp'`],
   ['a blob', url('blob:https://a/b'), `${EXPECTED}, found the scheme 'blob'`],
   ['an empty text', url(''), `${EXPECTED}, found a text without a scheme`],
+  ['a URL of megabytes', url(`https://a/${'b'.repeat(1e6)}`), `${EXPECTED}, found the scheme 'https'`],
+  ['a data URL without data', url('data:image/png;base64'), `${EXPECTED}, found the scheme 'data'`],
   ['no host', url('http://'), `${EXPECTED}, found the scheme 'http'`],
   [
     'a type with control characters',

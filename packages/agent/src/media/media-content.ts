@@ -17,6 +17,9 @@ interface InlineContent {
 /** Where the content of an attachment is: in the request, or behind a URL. */
 export type MediaContent = InlineContent | { readonly kind: 'remote'; readonly url: URL };
 
+/** What servers take at most. A text of megabytes is no URL, and takes long to be read as one. */
+const LONGEST_URL = 8192;
+
 /**
  * Finds the content of an attachment; nothing is decoded.
  * @throws ApiError INVALID_MEDIA for a media type that is not taken, and for a URL that leads nowhere from here.
@@ -83,7 +86,7 @@ function inline(kind: Media['kind'], param: string, base64: string, mediaType: s
 
 /** Paths and other schemes would lead to the host's own files and services. */
 function webUrl(param: string, text: string): URL {
-  const url = URL.parse(text);
+  const url = text.length > LONGEST_URL ? null : URL.parse(text);
   if (url !== null && (url.protocol === 'http:' || url.protocol === 'https:')) return url;
   const scheme = /^\s*([a-z][a-z\d+.-]*):/i.exec(text.slice(0, 64))?.[1];
   const found = scheme === undefined ? 'found a text without a scheme' : `found the scheme ${quoted(scheme)}`;
