@@ -10,3 +10,15 @@ test('a host without the vision environment serves the text of families that mlx
   }
   expect(taskOnHost('embed', gemma, false)).toBe('embed');
 });
+
+test.each([
+  ['vision', 'generate'],
+  [undefined, 'vision'],
+  [null, 'vision'],
+  [false, 'vision'],
+])('a Gemma 4 whose images attend by %j is for %s, also with the vision environment', (attention, task) => {
+  const config = { model_type: 'gemma4', text_config: { use_bidirectional_attention: attention } };
+  const written: unknown = JSON.parse(JSON.stringify(config));
+  expect(taskOnHost('vision', written, true)).toBe(task);
+  expect(taskOnHost('vision', written, false)).toBe('generate');
+});

@@ -21,9 +21,17 @@ export const TEXT_OF_VISION: ReadonlySet<unknown> = new Set([
 /**
  * What a model is for on a host with or without the vision environment. Without it, families whose text is certain to work are
  * text models there: a host that serves their text need not have an environment of twice the size for images that nobody
- * sends.
+ * sends. So are, on every host, models of these families whose images the worker cannot show.
  */
 export function taskOnHost(task: ModelTask, config: unknown, hasVisionEnvironment: boolean): ModelTask {
-  if (task !== 'vision' || hasVisionEnvironment) return task;
+  if (task !== 'vision' || (hasVisionEnvironment && !readsImagesBothWays(config))) return task;
   return TEXT_OF_VISION.has(field(config, 'model_type')) ? 'generate' : 'vision';
+}
+
+/**
+ * Whether each token of an image attends to all of them, which the worker refuses to load: it reads prompts in chunks. The
+ * larger models of Gemma 4 do.
+ */
+function readsImagesBothWays(config: unknown): boolean {
+  return Boolean(field(field(config, 'text_config'), 'use_bidirectional_attention'));
 }
