@@ -32,8 +32,9 @@ export class TemplateMessages {
   /** Function names by the ids of their calls: templates name the function in front of its result. */
   readonly #names = new Map<string, string>();
   readonly #unanswered = new Set<string>();
-  /** The last message, where the system or the user said it, or the assistant. */
+  /** The last message where the system or the user said it; null otherwise. */
   #said: SaidMessage | null = null;
+  /** The same of the assistant. */
   #assistant: AssistantMessage | null = null;
 
   /** @param joinsUsers whether what the user says in a row is one message also. */
