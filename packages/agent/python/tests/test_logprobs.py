@@ -76,3 +76,16 @@ def test_samplers_of_several_kinds_share_a_batch(worker: WorkerProcess) -> None:
     seeded = worker.complete(PROMPT, max_tokens=20, sampling=samplings[1]).tokens
     assert together[0::4] == together[3::4] == [greedy] * 4
     assert together[1::4] == [seeded] * 4
+
+
+@pytest.mark.parametrize("text", ["<", "é"])
+def test_tokens_that_may_still_begin_reasoning_are_reported_once_they_are_text(chat_models: Path, text: str) -> None:
+    """Each answer is one token, repeated: a part of a marker, or of a character."""
+    folder = chat_models / "qwen3"
+    _, tokenizer = load(str(folder))
+    token = tokenizer.encode(text, add_special_tokens=False)[0]
+    with WorkerProcess.loaded(folder) as worker:
+        frame = generate_frame("a", "zebra", max_tokens=5, sampling={"temperature": 0, "logit_bias": {str(token): 100}})
+        frame["prompt"]["template_options"] = {"enable_thinking": False}
+        (reported,) = collect(worker, {**frame, "logprobs": 0}).values()
+    assert [bytes(each["bytes"]) for each in reported] == [text.encode()[:1]] * 5

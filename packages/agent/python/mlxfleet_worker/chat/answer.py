@@ -57,6 +57,11 @@ class AnswerReader:
         """Whether the last token belongs to the visible text, and to neither reasoning nor calls nor a marker."""
         return self._splitter is None or self._splitter.part is Part.TEXT
 
+    @property
+    def is_undecided(self) -> bool:
+        """Whether the last token may still turn out to be text, or to begin reasoning or a call."""
+        return self._splitter is not None and self._splitter.part is Part.OPENING
+
     def take(self, token: int) -> AnswerDelta:
         """What is new with this token. Tokens that end the answer have no text."""
         splitter = self._splitter

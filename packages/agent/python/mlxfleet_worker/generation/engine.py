@@ -291,8 +291,8 @@ class Engine:
             return None
         try:
             output = request.take_token(new.token, reason=new.reason, now=now)
-            if new.logprobs is not None and new.token not in self._model.hidden_tokens and request.is_in_text:
-                output["logprobs"] = [self._model.token_names.describe(new.token, new.logprobs)]
+            if new.logprobs is not None and new.token not in self._model.hidden_tokens:
+                request.take_logprob(self._model.token_names.describe(new.token, new.logprobs), output)
         except Exception as error:
             log_exception("a token could not be turned into text")
             self._batch.remove(request)

@@ -27,6 +27,7 @@ class Request:
     """
 
     __slots__ = (
+        "_undecided",
         "beginnings",
         "cancelled",
         "completion_tokens",
@@ -64,6 +65,7 @@ class Request:
         self.started_at = 0.0
         self.first_token_at = 0.0
         self.completion_tokens = 0
+        self._undecided: list[dict[str, Any]] = []
 
     @property
     def id(self) -> str:
@@ -91,10 +93,18 @@ class Request:
         """The longest beginning of the prompt of at most so many tokens that cuts no image."""
         return length if self.images is None else self.images.whole_images(length)
 
-    @property
-    def is_in_text(self) -> bool:
-        """Whether its last token belongs to the visible text."""
-        return self.reader is not None and self.reader.is_in_text
+    def take_logprob(self, described: dict[str, Any], output: dict[str, Any]) -> None:
+        """Put what is reported of its last token into the output, once the token is known to be visible text."""
+        reader = self.reader
+        assert reader is not None
+        is_last = "finish" in output
+        if reader.is_undecided and not is_last:
+            self._undecided.append(described)
+            return
+        reported, self._undecided = [*self._undecided, described], []
+        # What is undecided at the end has become text, or is nothing at all.
+        if reader.is_in_text or (is_last and output["text"]):
+            output["logprobs"] = reported
 
     def timings(self, now: float) -> dict[str, float]:
         """Seconds in prefill and decode, for a request whose last token came at `now`."""

@@ -10,6 +10,7 @@ class PlainReader:
     is_finished = False
     has_calls = False
     is_in_text = True
+    is_undecided = False
     reasoning_tokens = 0
 
     def __init__(self, detokenizer: Detokenizer, hidden_tokens: frozenset[int]) -> None:
