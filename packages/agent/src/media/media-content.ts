@@ -88,10 +88,18 @@ function inline(kind: Media['kind'], param: string, base64: string, mediaType: s
 function webUrl(param: string, text: string): URL {
   const url = text.length > LONGEST_URL ? null : URL.parse(text);
   if (url !== null && (url.protocol === 'http:' || url.protocol === 'https:')) return url;
-  const scheme = /^\s*([a-z][a-z\d+.-]*):/i.exec(text.slice(0, 64))?.[1];
-  const found = scheme === undefined ? 'found a text without a scheme' : `found the scheme ${quoted(scheme)}`;
+  const found = foundInstead(text);
   throw invalidMedia(
     param,
     `expected a data URL (data:image/png;base64,…), or an http(s) URL where the host allows them, ${found}`,
   );
+}
+
+/** What a text is that is neither a data URL nor an http(s) URL, though it may begin like one. */
+function foundInstead(text: string): string {
+  const scheme = /^\s*([a-z][a-z\d+.-]*):/i.exec(text.slice(0, 64))?.[1];
+  if (scheme === undefined) return 'found a text without a scheme';
+  if (!/^(data|https?)$/i.test(scheme)) return `found the scheme ${quoted(scheme)}`;
+  if (/^data$/i.test(scheme) || text.length <= LONGEST_URL) return 'found one that is not complete';
+  return `found one of more than ${String(LONGEST_URL)} characters`;
 }

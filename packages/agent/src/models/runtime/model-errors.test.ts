@@ -44,11 +44,21 @@ test.each([
   ['media', 'INVALID_MEDIA', 400],
   ['media_too_large', 'MEDIA_TOO_LARGE', 413],
 ] as const)(
-  'what is wrong with an image is told without the folders of the host: %s',
+  'what is wrong with an image is told with its place, and without the folders of the host: %s',
   (kind, code, status) => {
     const param = 'messages.0.content.1';
-    const message = "cannot identify '/srv/root/shared/spool/0a1b'";
-    const error = requestError({ type: 'failed', id: '1', kind, message, param });
-    expect(error).toMatchObject({ code, status, param, message: "cannot identify '0a1b'" });
+    const failed = {
+      type: 'failed' as const,
+      id: '1',
+      kind,
+      message: "The file '/srv/root/shared/spool/0a1b' is broken.",
+    };
+    expect(requestError({ ...failed, param })).toMatchObject({
+      code,
+      status,
+      param,
+      message: "'messages.0.content.1': the file '0a1b' is broken.",
+    });
+    expect(requestError({ ...failed, param: null }).message).toBe("The file '0a1b' is broken.");
   },
 );

@@ -16,9 +16,9 @@ export function requestError({ kind, message, param }: Extract<WorkerReply, { ty
     case 'context_length':
       return new ApiError(API_ERRORS.CONTEXT_LENGTH_EXCEEDED, message, { param });
     case 'media':
-      return new ApiError(API_ERRORS.INVALID_MEDIA, publicReason(message), { param });
+      return new ApiError(API_ERRORS.INVALID_MEDIA, placed(publicReason(message), param), { param });
     case 'media_too_large':
-      return new ApiError(API_ERRORS.MEDIA_TOO_LARGE, publicReason(message), { param });
+      return new ApiError(API_ERRORS.MEDIA_TOO_LARGE, placed(publicReason(message), param), { param });
     case 'memory':
       return new ApiError(API_ERRORS.MEMORY_EXHAUSTED, message, { param, retryAfter: MEMORY_RETRY_SECONDS });
     case 'internal':
@@ -99,6 +99,11 @@ export function repeated(error: ApiError, retryAfter: number): ApiError {
 export function asApiError(error: unknown): ApiError {
   if (error instanceof ApiError) return error;
   return new ApiError(API_ERRORS.INTERNAL_ERROR, 'The agent failed.', { cause: error });
+}
+
+/** Says of which file of a request it is: Anthropic's errors have no `param`, and many clients show the message alone. */
+function placed(sentence: string, param: string | null): string {
+  return param === null ? sentence : `'${param}': ${sentence.charAt(0).toLowerCase()}${sentence.slice(1)}`;
 }
 
 function publicReasonOf({ path, adapterPath }: ModelLocation, text: string): string {
