@@ -5,22 +5,18 @@ import { createServer, type Server } from 'node:net';
 import path from 'node:path';
 import { text } from 'node:stream/consumers';
 import type { Client } from 'undici';
-import { afterAll, afterEach, beforeAll, beforeEach, expect, it } from 'vitest';
+import { expect, it } from 'vitest';
 import { freePorts } from '../../../../test/support/free-ports.ts';
 import { sshdObstacle } from '../../../../test/support/loopback-sshd.ts';
 import { describeUnless } from '../../../../test/support/skipping.ts';
 import { clientOver } from '../agent-client/host-connection.ts';
-import { SshSite } from './testing/ssh-site.ts';
+import { type SshSite, sshSiteForTests } from './testing/ssh-site.ts';
 
 describeUnless(sshdObstacle(), 'SshHost against a real sshd', () => {
   let site: SshSite;
-
-  beforeAll(async () => {
-    site = await SshSite.create();
+  sshSiteForTests((made) => {
+    site = made;
   });
-  afterAll(() => site.remove());
-  beforeEach(() => site.reset());
-  afterEach(() => site.cleanUp());
 
   it('runs a script, with noise around it, and tells its exit code', async () => {
     const lines: string[] = [];

@@ -2,25 +2,21 @@ import { execFile, spawn } from 'node:child_process';
 import { readFile, rm, stat, writeFile } from 'node:fs/promises';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { promisify } from 'node:util';
-import { afterAll, afterEach, beforeAll, beforeEach, expect, it } from 'vitest';
+import { expect, it } from 'vitest';
 import { freePorts } from '../../../../test/support/free-ports.ts';
 import { sshdObstacle } from '../../../../test/support/loopback-sshd.ts';
 import { describeUnless } from '../../../../test/support/skipping.ts';
 import { createHosts } from './create-hosts.ts';
 import { sshHostNamed } from './testing/ssh-host-named.ts';
-import { SshSite } from './testing/ssh-site.ts';
+import { type SshSite, sshSiteForTests } from './testing/ssh-site.ts';
 
 const execute = promisify(execFile);
 
 describeUnless(sshdObstacle(), 'keys of an SshHost against a real sshd', () => {
   let site: SshSite;
-
-  beforeAll(async () => {
-    site = await SshSite.create();
+  sshSiteForTests((made) => {
+    site = made;
   });
-  afterAll(() => site.remove());
-  beforeEach(() => site.reset());
-  afterEach(() => site.cleanUp());
 
   it('names the keys that a host does not accept', async () => {
     await site.operator.configure([`IdentityFile ${site.at('absent')}`]);

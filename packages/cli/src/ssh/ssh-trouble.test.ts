@@ -2,21 +2,17 @@ import { once } from 'node:events';
 import { writeFile } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { afterAll, afterEach, beforeAll, beforeEach, expect, it } from 'vitest';
+import { expect, it } from 'vitest';
 import { freePorts } from '../../../../test/support/free-ports.ts';
 import { sshdObstacle } from '../../../../test/support/loopback-sshd.ts';
 import { describeUnless } from '../../../../test/support/skipping.ts';
-import { SshSite } from './testing/ssh-site.ts';
+import { type SshSite, sshSiteForTests } from './testing/ssh-site.ts';
 
 describeUnless(sshdObstacle(), 'trouble of an SshHost against a real sshd', () => {
   let site: SshSite;
-
-  beforeAll(async () => {
-    site = await SshSite.create();
+  sshSiteForTests((made) => {
+    site = made;
   });
-  afterAll(() => site.remove());
-  beforeEach(() => site.reset());
-  afterEach(() => site.cleanUp());
 
   it('says quickly why a host is not reached', async () => {
     const begun = performance.now();

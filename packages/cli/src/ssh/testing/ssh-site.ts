@@ -1,6 +1,7 @@
 import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
+import { afterAll, afterEach, beforeAll, beforeEach } from 'vitest';
 import { LoopbackSshd, makeKeyPair, type SshdSettings } from '../../../../../test/support/loopback-sshd.ts';
 import { SshOperator } from '../../../../../test/support/ssh-operator.ts';
 import type { ResolvedHost } from '../../config/resolved-host.ts';
@@ -107,4 +108,16 @@ export class SshSite {
   afterwards(...cleanups: (() => unknown)[]): void {
     this.#cleanups.push(...cleanups);
   }
+}
+
+/** A site for the tests of one block, as it was before each of them. `take` gets it before the first. */
+export function sshSiteForTests(take: (site: SshSite) => void): void {
+  let site: SshSite;
+  beforeAll(async () => {
+    site = await SshSite.create();
+    take(site);
+  });
+  afterAll(() => site.remove());
+  beforeEach(() => site.reset());
+  afterEach(() => site.cleanUp());
 }
