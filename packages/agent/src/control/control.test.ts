@@ -4,6 +4,7 @@ import { mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { adminStatusSchema } from '@mlxfleet/protocol';
 import { describe, expect, test } from 'vitest';
+import { memoryReading } from '../test-support/memory-reading.ts';
 import {
   agentsForTests,
   eventually,
@@ -180,9 +181,7 @@ describe('the gate', () => {
     const agent = await start({
       models: { m: {}, slow: { load_ms: 1500 }, seeing: { vision: true } },
       config: { models: [{ id: 'slow', preload: true }, { id: 'seeing' }] },
-      overrides: {
-        readMemory: async () => ({ totalBytes: 16e9, availableBytes, systemPressure: null, stall: null }),
-      },
+      overrides: { readMemory: async () => memoryReading({ availableBytes }) },
     });
     await eventually(() => agent.services.pool.peek('slow')?.status().state === 'loading', 'it loads');
     availableBytes = 1.35e9;

@@ -2,8 +2,8 @@ import { mkdirSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { adminModelsSchema, type ModelStatus, adminStatusSchema } from '@mlxfleet/protocol';
 import { describe, expect, test } from 'vitest';
-import type { MemoryReading } from '../memory/memory-pressure.ts';
 import { readAdmin, writeAdmin } from '../test-support/admin-api.ts';
+import { memoryReading } from '../test-support/memory-reading.ts';
 import { agentsForTests, chat, eventually, type TestAgent } from '../test-support/test-agent.ts';
 
 const start = agentsForTests();
@@ -89,15 +89,9 @@ describe('what the configuration wants loaded and cannot be', () => {
 
   test.each(['preload', 'pin'])('a model without room, until there is some: %s', async (wish) => {
     let availableBytes = 0;
-    const readMemory = async (): Promise<MemoryReading> => ({
-      totalBytes: 16e9,
-      availableBytes,
-      systemPressure: null,
-      stall: null,
-    });
     const agent = await start({
       config: { models: [{ id: 'm', [wish]: true }] },
-      overrides: { readMemory },
+      overrides: { readMemory: async () => memoryReading({ availableBytes }) },
     });
     await isRunning(agent);
     expect(await models(agent)).toMatchObject([{ id: 'm', state: 'failed', error: /0\.0 GB to give/ }]);

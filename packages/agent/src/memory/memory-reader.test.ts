@@ -1,8 +1,9 @@
 import { expect, test } from 'vitest';
+import { memoryReading } from '../test-support/memory-reading.ts';
 import type { MemoryReading } from './memory-pressure.ts';
 import { MemoryReader } from './memory-reader.ts';
 
-const READING: MemoryReading = { totalBytes: 16e9, availableBytes: 8e9, systemPressure: null, stall: null };
+const READING = memoryReading();
 
 test('the last reading stands in for one that fails, for half a minute', async () => {
   let now = 0;

@@ -3,8 +3,9 @@ import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { chatCompletionSchema } from '@mlxfleet/protocol';
 import { describe, expect, test } from 'vitest';
-import type { MemoryReading, Pressure } from '../memory/memory-pressure.ts';
+import type { Pressure } from '../memory/memory-pressure.ts';
 import { readAdmin, writeAdmin } from '../test-support/admin-api.ts';
+import { memoryReading } from '../test-support/memory-reading.ts';
 import {
   agentsForTests,
   chat,
@@ -200,12 +201,7 @@ async function startShort(): Promise<{
   readonly feel: (pressure: Pressure) => Promise<void>;
 }> {
   let pressure: Pressure = 'normal';
-  const readMemory = async (): Promise<MemoryReading> => ({
-    totalBytes: 16e9,
-    availableBytes: 8e9,
-    systemPressure: pressure,
-    stall: null,
-  });
+  const readMemory = async () => memoryReading({ systemPressure: pressure });
   const agent = await start({ models: { idle: {}, kept: {} }, overrides: { readMemory } });
   return {
     agent,
@@ -232,12 +228,7 @@ test('a machine that does not say how much memory it has is told of, and nothing
 
 test('a refusal for want of room is told with the model, and does not make it a failed one', async () => {
   let availableBytes = 0;
-  const readMemory = async (): Promise<MemoryReading> => ({
-    totalBytes: 16e9,
-    availableBytes,
-    systemPressure: null,
-    stall: null,
-  });
+  const readMemory = async () => memoryReading({ availableBytes });
   const agent = await start({ overrides: { readMemory } });
   expect((await agent.post(CHAT, chat('a'))).status).toBe(503);
   expect(await readAdmin(agent, '/admin/status')).toMatchObject({

@@ -3,13 +3,14 @@ import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { describe, expect, test } from 'vitest';
 import type { MemoryReading } from '../../memory/memory-pressure.ts';
+import { memoryReading } from '../../test-support/memory-reading.ts';
 import { readEvents } from '../../test-support/read-events.ts';
 import { chat, eventually, agentsForTests, type TestAgent } from '../../test-support/test-agent.ts';
 import { WORKER_TIMES } from '../../workers/worker-times.ts';
 import type { ModelRuntime } from './model-runtime.ts';
 
 const CHAT = '/v1/chat/completions';
-const READING: MemoryReading = { totalBytes: 16e9, availableBytes: 8e9, systemPressure: null, stall: null };
+const READING = memoryReading();
 
 const start = agentsForTests();
 
