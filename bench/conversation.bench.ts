@@ -6,6 +6,7 @@
  */
 import type { BenchServer } from './lib/peer-server.ts';
 import { publish } from './lib/report.ts';
+import { requireAnswered } from './lib/require-answered.ts';
 import { median } from './lib/statistics.ts';
 import { type StreamSample, streamChat } from './lib/stream-client.ts';
 import { withServers } from './lib/with-servers.ts';
@@ -39,7 +40,7 @@ async function measure(server: BenchServer): Promise<Row> {
     const turn = async (messages: typeof opening): Promise<StreamSample> => {
       const wanted = { port: server.port, model: server.model, messages, maxTokens: ANSWER_TOKENS };
       const sample = await streamChat(wanted);
-      if (sample.error !== null) throw new Error(`a request to ${server.name} failed: ${sample.error}`);
+      requireAnswered(server, [sample]);
       return sample;
     };
     const one = await turn(opening);

@@ -6,6 +6,7 @@
  */
 import type { BenchServer } from './lib/peer-server.ts';
 import { publish } from './lib/report.ts';
+import { requireAnswered } from './lib/require-answered.ts';
 import { quantile } from './lib/statistics.ts';
 import { type StreamSample, streamChat } from './lib/stream-client.ts';
 import { streamGaps } from './lib/stream-gaps.ts';
@@ -41,11 +42,6 @@ function streams(server: BenchServer, round: number): Array<Promise<StreamSample
   );
 }
 
-function check(server: BenchServer, samples: readonly StreamSample[]): void {
-  const error = samples.find((sample) => sample.error !== null)?.error;
-  if (typeof error === 'string') throw new Error(`a request to ${server.name} failed: ${error}`);
-}
-
 async function measure(server: BenchServer): Promise<Row> {
   const alone: number[] = [];
   const beside: number[] = [];
@@ -65,7 +61,7 @@ async function measure(server: BenchServer): Promise<Row> {
     });
     const until = performance.now() - start;
     const disturbed = await Promise.all(running);
-    check(server, [...quiet, long, ...disturbed]);
+    requireAnswered(server, [...quiet, long, ...disturbed]);
     if (disturbed.some(({ totalMs }) => totalMs < until)) {
       throw new Error(
         `a stream of ${server.name} ended before the long prompt was done: raise STREAM_TOKENS`,

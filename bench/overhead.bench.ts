@@ -9,7 +9,9 @@
  */
 import { testModel } from '../test/support/test-model.ts';
 import { startOurs } from './lib/our-server.ts';
+import type { BenchServer } from './lib/peer-server.ts';
 import { publish } from './lib/report.ts';
+import { requireAnswered } from './lib/require-answered.ts';
 import { quantile } from './lib/statistics.ts';
 import { type StreamSample, streamChat } from './lib/stream-client.ts';
 import { startWorkerPipe, type WorkerPipe } from './lib/worker-pipe.ts';
@@ -66,18 +68,19 @@ function textOf(shape: Shape, request: number): string {
   return `request ${String(request)} `.padEnd(shape.promptCharacters, 'and so on, ');
 }
 
-async function serve(port: number, shape: Shape, text: string): Promise<StreamSample> {
+async function serve(server: BenchServer, shape: Shape, text: string): Promise<StreamSample> {
+  const { port, model } = server;
   const messages = [{ role: 'user', content: text }];
-  const sample = await streamChat({ port, model: MODEL, messages, maxTokens: shape.maxTokens });
-  if (sample.error !== null) throw new Error(`a request failed: ${sample.error}`);
+  const sample = await streamChat({ port, model, messages, maxTokens: shape.maxTokens });
+  requireAnswered(server, [sample]);
   return sample;
 }
 
-async function measureWithin(port: number, shape: Shape): Promise<Within> {
+async function measureWithin(server: BenchServer, shape: Shape): Promise<Within> {
   const served: number[] = [];
   const worker: number[] = [];
   for (let request = -WARM_REQUESTS; request < REQUESTS; request += 1) {
-    const sample = await serve(port, shape, textOf(shape, request));
+    const sample = await serve(server, shape, textOf(shape, request));
     if (request < 0) continue;
     served.push(sample.totalMs);
     worker.push(sample.workerMs ?? Number.NaN);
@@ -89,14 +92,14 @@ async function measureWithin(port: number, shape: Shape): Promise<Within> {
   };
 }
 
-async function measurePairs(pipe: WorkerPipe, port: number, shape: Shape): Promise<Pairs> {
+async function measurePairs(pipe: WorkerPipe, server: BenchServer, shape: Shape): Promise<Pairs> {
   const direct: number[] = [];
   const served: number[] = [];
   const again: number[] = [];
   for (let request = -WARM_REQUESTS; request < REQUESTS; request += 1) {
     const text = textOf(shape, request);
     const directMs = await pipe.generate(text, shape.maxTokens);
-    const { totalMs } = await serve(port, shape, text);
+    const { totalMs } = await serve(server, shape, text);
     const againMs = await pipe.generate(text, shape.maxTokens);
     if (request < 0) continue;
     direct.push(directMs);
@@ -117,8 +120,8 @@ const server = await startOurs(MODEL, {
 const rows: Array<Shape & { readonly within: Within; readonly pairs: Pairs }> = [];
 try {
   for (const shape of SHAPES) {
-    const within = await measureWithin(server.port, shape);
-    rows.push({ ...shape, within, pairs: await measurePairs(pipe, server.port, shape) });
+    const within = await measureWithin(server, shape);
+    rows.push({ ...shape, within, pairs: await measurePairs(pipe, server, shape) });
   }
 } finally {
   await server.stop();
