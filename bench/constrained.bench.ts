@@ -7,6 +7,7 @@
  */
 import { z } from 'zod';
 import { Collector, type Figures } from './lib/collector.ts';
+import { distinctPrompt } from './lib/distinct-prompt.ts';
 import { runLoad } from './lib/load-client.ts';
 import type { BenchServer } from './lib/peer-server.ts';
 import { publish } from './lib/report.ts';
@@ -82,8 +83,7 @@ async function runRound(server: BenchServer, clients: number, { name, options }:
     clients,
     requestsPerClient: 1,
     maxTokens: () => TOKENS,
-    // Without a beginning in common, so that nothing of it is in a cache of prefixes.
-    prompt: (client) => `${[clients, client, round].map(String).join('-')} ${name}: some JSON, please`,
+    prompt: (client) => distinctPrompt([clients, client, round], `${name}: some JSON, please`),
     options,
   });
 }

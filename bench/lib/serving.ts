@@ -1,4 +1,5 @@
 import { Collector, type Figures } from './collector.ts';
+import { distinctPrompt } from './distinct-prompt.ts';
 import { type LoadResult, runLoad } from './load-client.ts';
 import type { BenchServer } from './peer-server.ts';
 import type { RawLoop, RawRound } from './raw-loop.ts';
@@ -38,9 +39,8 @@ interface ServingRow {
   readonly figures: Figures;
 }
 
-/** What tells one prompt from all others stands at its beginning: nothing of it is in a cache of prefixes. */
 const prompt = ({ key }: Scenario, clients: number, round: number, client: number, request: number): string =>
-  `${[clients, client, request, round].map(String).join('-')} ${key}: tell me something`;
+  distinctPrompt([clients, client, request, round], `${key}: tell me something`);
 
 async function runRound(
   server: BenchServer,
