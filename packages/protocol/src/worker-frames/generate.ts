@@ -32,7 +32,7 @@ const toolDefinitionSchema = z.looseObject({
 export type ToolDefinition = z.infer<typeof toolDefinitionSchema>;
 
 /** An image, or a document whose pages are images, that a message's part `{"type": "media", "media": index}` stands for. */
-export const mediaSchema = z.object({
+const mediaSchema = z.object({
   kind: z.enum(['image', 'pdf']),
   /** Absolute path of a file in the worker's spool folder (`media.spool_path` of its load frame). */
   path: z.string(),
