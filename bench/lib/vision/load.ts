@@ -5,8 +5,8 @@ import type { ResultTable } from '../report.ts';
 import { median, quantile } from '../statistics.ts';
 import { newPictures } from './pictures.ts';
 
-/** Completion tokens of each answer. */
-const ANSWER_TOKENS = 32;
+/** Completion tokens of each answer: what a description of a picture has. */
+const ANSWER_TOKENS = 128;
 
 interface LoadOptions {
   readonly clients: readonly number[];

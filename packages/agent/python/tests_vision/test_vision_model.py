@@ -116,3 +116,23 @@ def test_a_prompt_beyond_the_context_is_refused(qwen: VisionModel, tmp_path: Pat
     with pytest.raises(RequestError) as caught:
         compose(qwen, chat(("user", [image, "zebra " * 2000])))
     assert caught.value.kind == "context_length"
+
+
+def test_prepared_images_are_bounded_and_given_up_once_shown(qwen: VisionModel, tmp_path: Path) -> None:
+    assert qwen.has_room_for_images
+    image = put_image(tmp_path, 1, 400, 400)
+    waiting = []
+    while qwen.has_room_for_images:
+        waiting.append(compose(qwen, chat(("user", [image, image, image, image, "What is this?"]))))
+        assert len(waiting) < 1000
+    prompt = waiting.pop()
+    assert prompt.input_bytes > 100_000
+    encode(qwen, prompt)
+    qwen.place(qwen.model.make_cache(), prompt)
+    assert prompt.input_bytes == 0
+    assert qwen.has_room_for_images
+    waiting.append(compose(qwen, chat(("user", [image, image, image, image, "What is this?"]))))
+    assert not qwen.has_room_for_images
+    # Requests that are gone count no longer.
+    waiting.clear()
+    assert qwen.has_room_for_images

@@ -1,5 +1,6 @@
 """What happens to completions before the engine: templates, tokens and grammars."""
 
+import time
 from typing import TYPE_CHECKING
 
 from ..serving.preparing_thread import PreparingThread
@@ -9,7 +10,7 @@ from ..tokens.overlong import certain_text, least_tokens
 from ..wire.errors import RequestError
 from ..wire.frames import GenerateFrame
 from ..wire.media import Media
-from ..wire.prompts import ChatPrompt
+from ..wire.prompts import ChatPrompt, Prompt
 from ..wire.replies import ReplyChannel
 from .engine import Engine
 from .request import Request
@@ -18,6 +19,10 @@ if TYPE_CHECKING:
     from ..images.decoder import ImageDecoder
     from ..model.text_model import TextModel
     from ..vision.vision_model import VisionModel
+
+
+SECONDS_FOR_ROOM = 0.01
+"""Between two looks at whether there is room: less than an image takes."""
 
 
 class Preparation:
@@ -34,7 +39,7 @@ class Preparation:
         """Make the threads; without a `decoder` the model is shown no images."""
         self._engine = engine
         self._decoder = decoder
-        self._images = PreparingThread(self._decode, replies, registry)
+        self._images = PreparingThread(self._show, replies, registry, wait_for_room)
         self._prompts = PreparingThread(self._tokenize, replies, registry)
         self._grammars = PreparingThread(self._constrain, replies, registry)
         self._questions = questions_thread(replies, registry)
@@ -43,30 +48,36 @@ class Preparation:
 
     def submit(self, task: Request | Question) -> None:
         """Hand over a new request, or a question."""
-        (self._images if media_of(task) else self._behind_images(task)).submit(task)
+        thread = self._questions if isinstance(task, Question) else self._prompts
+        (self._images if media_of(task) else thread).submit(task)
 
     @property
     def image_bytes(self) -> int:
         """Bytes of decoded images that are kept. Safe from any thread."""
         return self._decoder.cache_bytes if self._decoder else 0
 
-    def _behind_images(self, task: Request | Question) -> PreparingThread:
-        return self._questions if isinstance(task, Question) else self._prompts
-
-    def _decode(self, task: Request | Question, _model: "TextModel") -> None:
+    def _show(self, task: Request | Question, model: "VisionModel") -> None:
+        """Decode a task's images; the prompt of a request is put together at once, before others are decoded."""
         media = media_of(task)
         if self._decoder is None:
             raise RequestError("This model takes no images.", media[0].param)
-        task.media = self._decoder.decode(media, lambda: task.cancelled)
-        if not task.cancelled:
-            self._behind_images(task).submit(task)
+        refuse_overlong(task.frame.prompt, model, task.param)
+        decoded = self._decoder.decode(media, lambda: task.cancelled)
+        if task.cancelled:
+            return
+        if isinstance(task, Question):
+            task.media = decoded
+            self._questions.submit(task)
+            return
+        assert isinstance(task.frame.prompt, ChatPrompt)
+        task.images = model.compose(task.frame.prompt, task.frame.tool_choice, decoded)
+        task.prompt = task.images.tokens
+        self._prompts.submit(task)
 
     def _tokenize(self, request: Request, model: "TextModel") -> None:
         frame = request.frame
-        refuse_overlong(request, model)
-        if request.media:
-            compose_images(request, model)
-        else:
+        if request.images is None:
+            refuse_overlong(frame.prompt, model, request.param)
             request.prompt = model.encode(frame.prompt, frame.tool_choice)
         request.beginnings = model.beginnings(frame, request.prompt)
         room = model.context_length - len(request.prompt)
@@ -87,23 +98,20 @@ def media_of(task: Request | Question) -> list[Media]:
     return prompt.media if isinstance(prompt, ChatPrompt) else []
 
 
-def compose_images(request: Request, model: "VisionModel") -> None:
-    """Put a prompt and its decoded images together."""
-    assert isinstance(request.frame.prompt, ChatPrompt)
-    request.images = model.compose(request.frame.prompt, request.frame.tool_choice, request.media)
-    request.prompt = request.images.tokens
-    # The pixels are in what the processor made of them.
-    request.media = []
+def wait_for_room(model: "VisionModel") -> None:
+    """Wait while the engine has as many prepared images as it can do with for a while: each takes memory."""
+    while not model.has_room_for_images:
+        time.sleep(SECONDS_FOR_ROOM)
 
 
-def refuse_overlong(request: Request, model: "TextModel") -> None:
+def refuse_overlong(prompt: Prompt, model: "TextModel", param: str) -> None:
     """Raise RequestError for a prompt that is far too long, before it is tokenized and holds up others."""
-    length = least_tokens(certain_text(request.frame.prompt), model.tokenizer, model.context_length)
+    length = least_tokens(certain_text(prompt), model.tokenizer, model.context_length)
     if length is not None:
         raise RequestError(
-            f"The context length of this model is {model.context_length} tokens, but your {request.param} resulted in "
-            f"more than {length} tokens. Shorten the {request.param}.",
-            request.param,
+            f"The context length of this model is {model.context_length} tokens, but your {param} resulted in more "
+            f"than {length} tokens. Shorten the {param}.",
+            param,
             "context_length",
         )
 

@@ -12,7 +12,6 @@ if TYPE_CHECKING:
     from ..chat.answer import AnswerReader
     from ..constraints.grammar import Grammar
     from ..constraints.matcher import Matcher
-    from ..images.decoder import DecodedImage
     from ..model.image_prompt import ImagePrompt
     from ..model.plain_reader import PlainReader
 
@@ -20,9 +19,9 @@ if TYPE_CHECKING:
 class Request:
     """What is known of one request. Times are `time.perf_counter` seconds.
 
-    The reader thread makes it, the one for images fills in `media` where the prompt has some, the one that prepares
-    prompts `prompt`, `images`, `beginnings` and `max_tokens`, the one for grammars `grammar` where there is to be one,
-    and the engine thread all else; each hands it on to the next.
+    The reader thread makes it, the one for images fills in `images` and `prompt` where there are some, the one that
+    prepares prompts `prompt` where there are none, `beginnings` and `max_tokens`, the one for grammars `grammar` where
+    there is to be one, and the engine thread all else; each hands it on to the next.
     `cancelled` is set by the reader and only read elsewhere.
     """
 
@@ -39,7 +38,6 @@ class Request:
         "images",
         "is_over",
         "max_tokens",
-        "media",
         "prompt",
         "reader",
         "reading",
@@ -54,7 +52,6 @@ class Request:
         self.prompt: list[int] = []
         self.beginnings = Beginnings()
         self.max_tokens = 0
-        self.media: list[list[DecodedImage]] = []
         self.images: ImagePrompt | None = None
         self.encoding: Iterator[None] | None = None
         self.grammar: Grammar | None = None

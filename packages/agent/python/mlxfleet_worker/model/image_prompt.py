@@ -53,13 +53,13 @@ class PromptImage:
         return int(self.places[-1]) + 1
 
 
-@dataclass(slots=True, eq=False)
+@dataclass(slots=True, eq=False, weakref_slot=True)
 class ImagePrompt:
     """The prompt's tokens, the images among them, and what the model makes of both."""
 
     tokens: list[int]
     inputs: Inputs
-    """What the processor made of the whole prompt."""
+    """What the processor made of the whole prompt, without pixels where each image has its own."""
     images: list[PromptImage]
     """In the order of their tokens."""
     key: list[int] = field(init=False)
@@ -73,6 +73,20 @@ class ImagePrompt:
         for image in self.images:
             key[image.places] = _words(image.key, len(image.places))
         self.key = key.tolist()
+
+    @property
+    def input_bytes(self) -> int:
+        """Bytes of what the processor made of the prompt and its images."""
+        # The inputs of a single image are those of the prompt.
+        every = {id(inputs): inputs for inputs in (self.inputs, *(image.inputs for image in self.images))}
+        arrays = (each for inputs in every.values() for each in inputs.values())
+        return sum(each.nbytes for each in arrays if isinstance(each, np.ndarray))
+
+    def drop_inputs(self) -> None:
+        """Give up what the processor made: the images have been encoded."""
+        self.inputs = {}
+        for image in self.images:
+            image.inputs = {}
 
     @property
     def is_image(self) -> np.ndarray:

@@ -15,11 +15,19 @@ from .registry import Registry, Tracked
 class PreparingThread:
     """Requests, or questions, in order of arrival. Plain Python values only, no MLX."""
 
-    def __init__(self, prepare: Callable[[Any, Any], None], replies: ReplyChannel, registry: Registry) -> None:
+    def __init__(
+        self,
+        prepare: Callable[[Any, Any], None],
+        replies: ReplyChannel,
+        registry: Registry,
+        wait: Callable[[Any], None] = lambda _: None,
+    ) -> None:
         """Take note of the work: `prepare` is called with each request and the model, and hands the request on.
 
-        It may raise RequestError for the request's own faults, and anything else for those of the worker.
+        It may raise RequestError for the request's own faults, and anything else for those of the worker. `wait` is
+        called with the model before each, and returns when there is room for what is prepared.
         """
+        self._wait = wait
         self._prepare = prepare
         self._replies = replies
         self._registry = registry
@@ -41,6 +49,7 @@ class PreparingThread:
         """Prepare for ever. Raises PreparationBrokenError when it cannot, and MemoryError."""
         while True:
             task = self._queue.get()
+            self._wait(model)
             self._begun = time.perf_counter()
             if not task.cancelled:
                 self._attempt(task, model)

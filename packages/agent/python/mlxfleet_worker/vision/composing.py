@@ -14,6 +14,8 @@ from .processing import Processing
 
 Part = dict[str, Any]
 IMAGE_PART: Part = {"type": "image"}
+PIXELS = "pixel_values"
+"""What processors call the images themselves."""
 
 
 class _Shown(NamedTuple):
@@ -43,7 +45,10 @@ class Composer:
         places = self._processing.places(inputs)
         if not len(places):
             raise RequestError("The model's chat template has no place for images.", shown[0].param, "media")
-        return ImagePrompt(inputs["input_ids"][0].tolist(), inputs, self._images(shown, alone, inputs, places))
+        images = self._images(shown, alone, inputs, places)
+        if all(image.inputs is not inputs for image in images):
+            inputs = {name: value for name, value in inputs.items() if name != PIXELS}
+        return ImagePrompt(inputs["input_ids"][0].tolist(), inputs, images)
 
     def _rendered(self, prompt: ChatPrompt, tool_choice: ToolChoice, media: list[list[DecodedImage]]) -> str:
         messages = [_with_images(message, media) for message in prompt.messages]

@@ -54,6 +54,13 @@ class Positions(NamedTuple):
     """How far positions behind the prompt are from their numbers."""
 
 
+def not_served(model: nn.Module, reason: str) -> ModelSettingsError:
+    """The error for a model whose images come in a way that the engine does not know."""
+    return ModelSettingsError(
+        f"Images of this model's family ({model.config.model_type}) are not served yet: {reason}."
+    )
+
+
 class Tower:
     """One model's. For the engine thread, which made the model."""
 
@@ -61,8 +68,9 @@ class Tower:
         self._model = model
         self._image_token = image_token
         self._slices = Slices([part for name in TOWERS if isinstance(part := getattr(model, name, None), nn.Module)])
-        index = getattr(model.language_model, "get_rope_index", None)
-        self._rope_index = index if index and "image_grid_thw" in inspect.signature(index).parameters else None
+        self._rope_index = getattr(model.language_model, "get_rope_index", None)
+        if self._rope_index is not None and "image_grid_thw" not in inspect.signature(self._rope_index).parameters:
+            raise not_served(model, "it places the tokens of images in a way of its own")
 
     def encode(self, inputs: Inputs, places: np.ndarray) -> tuple[Features, Iterator[None]]:
         """What the model makes of the image in these inputs, not computed yet, and what computes it bit by bit.
@@ -74,15 +82,10 @@ class Tower:
 
     def positions(self, inputs: Inputs) -> Positions:
         """Where the tokens of a whole prompt are."""
-        if not hasattr(self._model.language_model, "get_rope_index"):
+        if self._rope_index is None:
             return Positions(None, 0)
-        if self._rope_index is not None:
-            grids = {name: mx.array(inputs[name]) for name in ("image_grid_thw",) if name in inputs}
-            ids, shift = self._rope_index(mx.array(inputs["input_ids"]), **grids)
-        else:
-            # The tower's work is asked for with the embeddings only, which nobody does.
-            features = self._call(inputs)
-            ids, shift = features.position_ids, features.rope_deltas
+        grid = mx.array(inputs["image_grid_thw"]) if "image_grid_thw" in inputs else None
+        ids, shift = self._rope_index(mx.array(inputs["input_ids"]), image_grid_thw=grid)
         return Positions(None if ids is None or ids.ndim != 3 else ids[:, 0], 0 if shift is None else int(shift.item()))
 
     def _features(self, inputs: Inputs, places: np.ndarray) -> Features:
@@ -91,10 +94,7 @@ class Tower:
         features = self._call(inputs)
         unknown = {name for name, value in features.to_dict().items() if value is not None} - SERVED_FIELDS
         if unknown:
-            raise ModelSettingsError(
-                f"Images of this model's family ({self._model.config.model_type}) are not served yet: its language "
-                f"part takes {', '.join(sorted(unknown))}."
-            )
+            raise not_served(self._model, f"its language part takes {', '.join(sorted(unknown))}")
         layers = features.deepstack_visual_embeds
         embeddings = features.inputs_embeds[0][mx.array(places)]
         return Features(embeddings, None if layers is None else list(layers))

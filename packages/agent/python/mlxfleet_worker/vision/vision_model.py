@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Self
+from weakref import WeakSet
 
 import mlx.core as mx
 from mlx import nn
@@ -16,7 +17,7 @@ from ..images.decoder import DecodedImage
 from ..log import log
 from ..model.image_prompt import ImagePrompt
 from ..model.text_model import Loaded, TextModel, require_model
-from ..wire.errors import ModelSettingsError, RequestError
+from ..wire.errors import RequestError
 from ..wire.frames import NO_TOOLS, LoadFrame, ToolChoice
 from ..wire.media import Media
 from ..wire.prompts import ChatPrompt, Prompt, TextPrompt
@@ -25,8 +26,11 @@ from .contents import Contents
 from .feature_cache import FeatureCache
 from .language_model import VisionLanguageModel
 from .processing import Processing
-from .tower import Features, Tower
+from .tower import Features, Tower, not_served
 
+WAITING_PIXELS = 256_000_000
+"""Bytes of prepared images that may wait for the engine; further requests wait as files. One image has 14 MB at 768
+pixels."""
 TRIAL_SIDE = 64
 """Pixels: an image of two or more patches a side in every family."""
 
@@ -38,10 +42,11 @@ class VisionModel(TextModel):
         assert frame.media is not None
         super().__init__(loaded, frame.context_length)
         self._whole = whole
-        token = image_token(whole.config)
+        token = _image_token(whole)
         self._tower = Tower(whole, token)
         self._features = FeatureCache(frame.media.feature_cache_bytes)
         self._composer = Composer(self.chat, Processing(whole, processor, token), processor)
+        self._composed: WeakSet[ImagePrompt] = WeakSet()
 
     @classmethod
     def load_frame(cls, frame: LoadFrame) -> Self:
@@ -95,7 +100,13 @@ class VisionModel(TextModel):
         composed = self._composer.compose(prompt, tool_choice, media)
         self.refuse_too_long(composed.tokens, prompt.param)
         self.chat.check_reasoning(prompt, composed.tokens)
+        self._composed.add(composed)
         return composed
+
+    @property
+    def has_room_for_images(self) -> bool:
+        """Whether another prompt should be composed now: pixels wait in memory for the tower. Safe from any thread."""
+        return sum(prompt.input_bytes for prompt in list(self._composed)) < WAITING_PIXELS
 
     def encode_images(self, prompt: ImagePrompt, known: int) -> Iterator[None]:
         """Have `prompt.contents` hold what the model is given for the tokens from `known` on, bit by bit.
@@ -121,6 +132,7 @@ class VisionModel(TextModel):
         """Tell the caches of one sequence what its prompt holds."""
         assert isinstance(caches[-1], RowPlace)
         caches[-1].contents = prompt.contents
+        prompt.drop_inputs()
 
     def forget_images(self, prompt: ImagePrompt | None = None) -> None:
         """Give up what is kept of a prompt that has been computed, or of all images."""
@@ -154,19 +166,16 @@ def _refuse_unserved(whole: nn.Module) -> None:
     if any(getattr(each, "no_chunked_prefill", False) for each in (whole, language)) or any(
         getattr(config, "use_bidirectional_attention", None) for config in configs
     ):
-        raise ModelSettingsError(
-            f"This model ({whole.config.model_type}) reads the tokens of an image in both directions, which is not "
-            "served yet."
-        )
+        raise not_served(whole, "it reads the tokens of an image in both directions")
 
 
-def image_token(config: Any) -> int:
+def _image_token(whole: nn.Module) -> int:
     """The token that stands for images. Raises ModelSettingsError for a family that has none."""
     for name in ("image_token_id", "image_token_index"):
-        token = getattr(config, name, None)
+        token = getattr(whole.config, name, None)
         if isinstance(token, int):
             return token
-    raise ModelSettingsError(f"Images of this model's family ({config.model_type}) are not served yet.")
+    raise not_served(whole, "no token stands for them")
 
 
 def _joined_layers(prompt: ImagePrompt, found: list[Features | None]) -> list[mx.array] | None:
