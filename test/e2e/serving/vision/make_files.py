@@ -10,6 +10,7 @@ import struct
 import sys
 import zlib
 from pathlib import Path
+from typing import Any
 
 import pypdfium2
 from PIL import Image
@@ -24,9 +25,9 @@ def photo(seed: int) -> Image.Image:
     return Image.frombytes("RGB", (12, 12), random.Random(seed).randbytes(3 * 144)).resize((SIDE, SIDE))
 
 
-def encoded(image: Image.Image, kind: str) -> bytes:
+def encoded(image: Image.Image, kind: str, **options: Any) -> bytes:
     file = io.BytesIO()
-    image.save(file, kind)
+    image.save(file, kind, **options)
     return file.getvalue()
 
 
@@ -69,6 +70,7 @@ def good_files() -> dict[str, bytes]:
     image = photo(1)
     kinds = {"png": "PNG", "jpg": "JPEG", "webp": "WEBP", "gif": "GIF"}
     return {f"good.{ending}": encoded(image, kind) for ending, kind in kinds.items()} | {
+        "lossless.webp": encoded(image, "WEBP", lossless=True),
         "secret.pdf": encrypted(RED, b"secret"),
         "10000-pages.pdf": pages_of([RED, b"0 0 1 rg 0 0 100 100 re f"], 10_000),
         "report.pdf": report(),
