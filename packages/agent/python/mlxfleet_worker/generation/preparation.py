@@ -39,7 +39,7 @@ class Preparation:
         """Make the threads; without a `decoder` the model is shown no images."""
         self._engine = engine
         self._decoder = decoder
-        self._images = PreparingThread(self._show, replies, registry, wait_for_room)
+        self._images = PreparingThread(self._show, replies, registry, self._wait_for_room)
         self._prompts = PreparingThread(self._tokenize, replies, registry)
         self._grammars = PreparingThread(self._constrain, replies, registry)
         self._questions = questions_thread(replies, registry)
@@ -55,6 +55,11 @@ class Preparation:
     def image_bytes(self) -> int:
         """Bytes of decoded images that are kept. Safe from any thread."""
         return self._decoder.cache_bytes if self._decoder else 0
+
+    def _wait_for_room(self, model: "VisionModel") -> None:
+        """Wait while the engine has as many prepared images as it can do with for a while: each takes memory."""
+        while self._decoder is not None and not model.has_room_for_images:
+            time.sleep(SECONDS_FOR_ROOM)
 
     def _show(self, task: Request | Question, model: "VisionModel") -> None:
         """Decode a task's images; the prompt of a request is put together at once, before others are decoded."""
@@ -96,12 +101,6 @@ def media_of(task: Request | Question) -> list[Media]:
     """The images and documents in a task's prompt."""
     prompt = getattr(task.frame, "prompt", None)
     return prompt.media if isinstance(prompt, ChatPrompt) else []
-
-
-def wait_for_room(model: "VisionModel") -> None:
-    """Wait while the engine has as many prepared images as it can do with for a while: each takes memory."""
-    while not model.has_room_for_images:
-        time.sleep(SECONDS_FOR_ROOM)
 
 
 def refuse_overlong(prompt: Prompt, model: "TextModel", param: str) -> None:
