@@ -1,4 +1,4 @@
-import { parsePageRanges, type ShownBlock } from '@mlxfleet/protocol';
+import type { ShownBlock } from '@mlxfleet/protocol';
 import { ApiError } from '../../api-error.ts';
 import type { Attachments } from '../../answering/attachments.ts';
 import { unsupportedReference } from '../../answering/media-refusals.ts';
@@ -54,12 +54,11 @@ function sourceContent(
     case 'text':
       return source.data;
     case 'base64':
-      return attachments.add({
-        kind: 'pdf',
+      return attachments.addDocument({
         source: { kind: 'base64', data: source.data, mediaType: source.media_type },
         param,
-        pages: pages == null ? null : parsePageRanges(pages),
-        dpi: dpi ?? null,
+        pages,
+        dpi,
       });
     default:
       throw unsupportedReference(`${param}.source`);

@@ -1,4 +1,4 @@
-import { type ContentPart, parsePageRanges } from '@mlxfleet/protocol';
+import type { ContentPart } from '@mlxfleet/protocol';
 import type { Attachments } from '../../../answering/attachments.ts';
 import { misplacedMedia, refuseReferences } from '../../../answering/media-refusals.ts';
 import { joinContents, type MessageContent } from '../../../answering/message-content.ts';
@@ -42,11 +42,6 @@ function partContent(part: ContentPart, param: string, attachments: Attachments)
   }
   const { file_data: data, pages, dpi } = part.file;
   refuseReferences(part.file, ['file_id'], `${param}.file`);
-  return attachments.add({
-    kind: 'pdf',
-    source: fileSource(data, `${param}.file.file_data`),
-    param,
-    pages: pages == null ? null : parsePageRanges(pages),
-    dpi: dpi ?? null,
-  });
+  const source = fileSource(data, `${param}.file.file_data`);
+  return attachments.addDocument({ source, param, pages, dpi });
 }

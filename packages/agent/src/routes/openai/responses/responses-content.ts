@@ -1,4 +1,4 @@
-import { parsePageRanges, type ResponseInputPart } from '@mlxfleet/protocol';
+import type { ResponseInputPart } from '@mlxfleet/protocol';
 import { ApiError } from '../../../api-error.ts';
 import type { Attachments } from '../../../answering/attachments.ts';
 import { misplacedMedia, refuseReferences } from '../../../answering/media-refusals.ts';
@@ -58,13 +58,8 @@ function partContent(part: ResponseInputPart, param: string, attachments: Attach
     case 'input_file': {
       refuseReferences(part, ['file_id', 'file_url'], param);
       const { file_data: data, pages, dpi } = part;
-      return attachments.add({
-        kind: 'pdf',
-        source: fileSource(data, `${param}.file_data`),
-        param,
-        pages: pages == null ? null : parsePageRanges(pages),
-        dpi: dpi ?? null,
-      });
+      const source = fileSource(data, `${param}.file_data`);
+      return attachments.addDocument({ source, param, pages, dpi });
     }
     case 'refusal':
       return part.refusal;
