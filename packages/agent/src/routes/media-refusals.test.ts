@@ -11,7 +11,7 @@ import {
   spooled,
   VISION,
 } from '../test-support/media-requests.ts';
-import { SAMPLES } from '../test-support/sample-media.ts';
+import { base64, SAMPLES } from '../test-support/sample-media.ts';
 import { agentsForTests } from '../test-support/test-agent.ts';
 
 const CHAT = '/v1/chat/completions';
@@ -21,10 +21,6 @@ const startAgent = agentsForTests();
 
 const PDF = SAMPLES.pdf();
 const LARGE = Buffer.concat([PNG, Buffer.alloc(11e6)]);
-
-function base64(bytes: Buffer): string {
-  return bytes.toString('base64');
-}
 
 test.each<[string, object, number, string, string | null]>([
   ['a text model', { ...chat([picture()]), model: 'm' }, 400, 'images_not_supported', IMAGE],

@@ -18,7 +18,7 @@ import {
   VISION,
 } from '../test-support/media-requests.ts';
 import { readEvents } from '../test-support/read-events.ts';
-import { dataUrl, SAMPLES } from '../test-support/sample-media.ts';
+import { base64, dataUrl, SAMPLES } from '../test-support/sample-media.ts';
 import { agentsForTests, type TestAgent } from '../test-support/test-agent.ts';
 
 const CHAT = '/v1/chat/completions';
@@ -29,10 +29,6 @@ const startAgent = agentsForTests();
 
 const JPEG = SAMPLES.jpeg();
 const PDF = SAMPLES.pdf();
-
-function base64(bytes: Buffer): string {
-  return bytes.toString('base64');
-}
 
 function sha256(bytes: Buffer): string {
   return createHash('sha256').update(bytes).digest('hex');

@@ -21,6 +21,10 @@ export const SAMPLES = {
   pdf: () => sample(latin1('%PDF-1.7\n')),
 } as const;
 
+export function base64(bytes: Uint8Array): string {
+  return Buffer.from(bytes).toString('base64');
+}
+
 export function dataUrl(mediaType: string, bytes: Uint8Array): string {
-  return `data:${mediaType};base64,${Buffer.from(bytes).toString('base64')}`;
+  return `data:${mediaType};base64,${base64(bytes)}`;
 }
