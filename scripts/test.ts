@@ -5,7 +5,13 @@ import { ensureClientsEnvironment } from './lib/clients-environment.ts';
 import { passThrough } from './lib/command.ts';
 import { readJunit } from './lib/junit.ts';
 import { cacheFolder, checkout, workerSource } from './lib/paths.ts';
-import { ensureMiniLM, ensureSmolLM2, ensureTinyText, ensureTinyVision } from './lib/models.ts';
+import {
+  ensureMiniLM,
+  ensurePlainVision,
+  ensureSmolLM2,
+  ensureTinyText,
+  ensureTinyVision,
+} from './lib/models.ts';
 import { formatSeconds, say } from './lib/progress.ts';
 import { runMain, SetupError } from './lib/setup-error.ts';
 import { compiler, ensureSystemPrograms, fleetPrograms } from './lib/system-packages.ts';
@@ -39,6 +45,7 @@ const parts: readonly Part[] = [
       await ensureVisionEnvironment();
       await ensureMiniLM();
       await ensureTinyVision();
+      await ensurePlainVision();
     },
     run: runPython,
   },
@@ -52,6 +59,7 @@ const parts: readonly Part[] = [
       await ensureVisionEnvironment();
       await ensureMiniLM();
       await ensureTinyVision();
+      await ensurePlainVision();
       await ensureClientsEnvironment();
       await ensureWheelhouse();
     },

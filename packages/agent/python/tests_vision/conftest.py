@@ -36,6 +36,15 @@ def vision_models(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
+@pytest.fixture(scope="session")
+def plain_vision() -> Path:
+    """A model whose tower takes a quarter of a second for an image, and whose answers never end by themselves."""
+    folder = MODELS / "plain-vision"
+    if not (folder / "config.json").exists():
+        pytest.fail(f"{folder} is missing; `npm test` makes it, or set MLXFLEET_TEST_MODELS to a folder that has it")
+    return folder
+
+
 @pytest.fixture(scope="module")
 def worker(minilm: Path) -> Iterator[WorkerProcess]:
     """A worker with the embedding model."""

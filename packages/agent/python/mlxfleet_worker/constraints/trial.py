@@ -7,9 +7,11 @@ import signal
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Mapping
 from pathlib import Path
 
+from ..child_process import end_process, killed_at
 from .limits import MAX_TRIAL_WALL_SECONDS
 from .reasons import TOO_COMPLEX
 
@@ -63,19 +65,9 @@ class Trials:
         process = self._running()
         assert process.stdin is not None
         assert process.stdout is not None
-        overdue = threading.Event()
-
-        def give_up() -> None:
-            overdue.set()
-            process.kill()
-
-        timer = threading.Timer(MAX_TRIAL_WALL_SECONDS, give_up)
-        timer.start()
-        try:
+        with killed_at(process, time.monotonic() + MAX_TRIAL_WALL_SECONDS) as overdue:
             print(json.dumps(grammar), file=process.stdin, flush=True)
             answer = process.stdout.readline()
-        finally:
-            timer.cancel()
         if answer.endswith("\n"):
             return self._error_in(answer)
         code = process.wait()
@@ -112,12 +104,5 @@ class Trials:
 
     def _end(self) -> None:
         process, self._process = self._process, None
-        if process is None:
-            return
-        process.kill()
-        process.wait()
-        for pipe in (process.stdin, process.stdout):
-            # What could not be written is written again when it closes.
-            with contextlib.suppress(OSError):
-                if pipe is not None:
-                    pipe.close()
+        if process is not None:
+            end_process(process)

@@ -40,6 +40,8 @@ first time tells what passes cost."""
 READING_SECONDS = 0.03
 READING_SECONDS_ALONE = 0.25
 """For prefixes on disk between two steps; when nothing runs, only what arrives meanwhile has to wait for that."""
+ENCODING_SECONDS_ALONE = 0.05
+"""For images when nothing runs: until a cancel is noticed."""
 SECONDS_TO_SAVE = 5.0
 """For prefixes that are not on disk when the worker is told to end: well within the agent's patience."""
 
@@ -188,7 +190,7 @@ class Batch:
 
     def encode_until(self, waiting: int) -> float:
         """Until when images of so many requests may be encoded before the next step, by `time.perf_counter`."""
-        return time.perf_counter() + (self._pacer.pause(waiting) if self._requests else READING_SECONDS_ALONE)
+        return time.perf_counter() + (self._pacer.pause(waiting) if self._requests else ENCODING_SECONDS_ALONE)
 
     def is_encoding_for(self, request: Request, until: float) -> bool:
         """Work on what the model makes of a prompt's images, a slice at a time; whether there is more to do.

@@ -202,7 +202,7 @@ class Engine:
                 held.append(request)
                 self.steps += 1
                 continue
-            if not request.is_over:
+            if not (request.is_over or request.cancelled):
                 self._begin(request, room)
         self._waiting.extendleft(reversed(held))
 

@@ -1,6 +1,5 @@
 """The worker's side of the process that decodes: started when needed, ended when not, replaced when lost."""
 
-import contextlib
 import json
 import os
 import signal
@@ -8,12 +7,11 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NoReturn, get_args
 
+from ..child_process import end_process, killed_at
 from ..wire.frames import MediaSettings
 from .limits import MEMORY_EXIT_CODE, Limits, memory_bytes
 from .refusal import RefusalError, RefusalKind
@@ -95,7 +93,7 @@ class SideProcess:
     def _exchange(self, line: bytes, deadline: float) -> Answer:
         for _ in range(2):
             process = self._running()
-            with _killed_at(process, deadline) as overdue:
+            with killed_at(process, deadline) as overdue:
                 has_begun = _sent(process, line) and _read_answer(process, self._max_side) == BEGUN
                 answer = _read_answer(process, self._max_side) if has_begun else None
             if overdue.is_set():
@@ -144,7 +142,7 @@ class SideProcess:
             )
         except OSError as error:
             raise UnavailableError(str(error)) from error
-        with _killed_at(process, time.monotonic() + self._limits.start_seconds) as overdue:
+        with killed_at(process, time.monotonic() + self._limits.start_seconds) as overdue:
             is_ready = _sent(process, self._first_line) and _read_answer(process, self._max_side) == READY
         if not is_ready or overdue.is_set():
             raise UnavailableError("it did not become ready")
@@ -152,35 +150,8 @@ class SideProcess:
 
     def _end(self) -> None:
         process, self._process = self._process, None
-        if process is None:
-            return
-        process.kill()
-        process.wait()
-        for pipe in (process.stdin, process.stdout):
-            # What could not be written is written again when it closes.
-            with contextlib.suppress(OSError):
-                if pipe is not None:
-                    pipe.close()
-
-
-@contextmanager
-def _killed_at(process: subprocess.Popen[bytes], deadline: float) -> Iterator[threading.Event]:
-    """Kill the process at this time of the monotonic clock, which sets the event."""
-    overdue = threading.Event()
-
-    def give_up() -> None:
-        overdue.set()
-        process.kill()
-
-    timer = threading.Timer(max(0.0, deadline - time.monotonic()), give_up)
-    timer.daemon = True
-    timer.start()
-    try:
-        yield overdue
-    finally:
-        timer.cancel()
-        # A kill that has begun must not hit the next request.
-        timer.join()
+        if process is not None:
+            end_process(process)
 
 
 def _line(fields: dict[str, Any]) -> bytes:
