@@ -1,8 +1,9 @@
 import type { ContentPart } from '@mlxfleet/protocol';
 import type { Attachments } from '../../../answering/attachments.ts';
 import { misplacedMedia, refuseReferences } from '../../../answering/media-refusals.ts';
-import { joinContents, type MessageContent } from '../../../answering/message-content.ts';
+import type { MessageContent } from '../../../answering/message-content.ts';
 import { fileSource } from '../file-source.ts';
+import { joinParts } from '../join-parts.ts';
 
 type Content = string | readonly ContentPart[];
 
@@ -12,11 +13,7 @@ type Content = string | readonly ContentPart[];
  * @throws ApiError for a reference to a file that is kept elsewhere, and for a file without data.
  */
 export function shownContent(content: Content, place: string, attachments: Attachments): MessageContent {
-  if (typeof content === 'string') return content;
-  return content.reduce<MessageContent>((before, part, position) => {
-    const next = partContent(part, `${place}.${String(position)}`, attachments);
-    return before === '' ? next : joinContents(before, next, '');
-  }, '');
+  return joinParts(content, place, (part, param) => partContent(part, param, attachments));
 }
 
 /**

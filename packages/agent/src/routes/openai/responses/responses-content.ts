@@ -2,9 +2,10 @@ import type { ResponseInputPart } from '@mlxfleet/protocol';
 import { ApiError } from '../../../api-error.ts';
 import type { Attachments } from '../../../answering/attachments.ts';
 import { misplacedMedia, refuseReferences } from '../../../answering/media-refusals.ts';
-import { joinContents, type MessageContent } from '../../../answering/message-content.ts';
+import type { MessageContent } from '../../../answering/message-content.ts';
 import { API_ERRORS } from '../../../errors.ts';
 import { fileSource } from '../file-source.ts';
+import { joinParts } from '../join-parts.ts';
 
 type Content = string | readonly ResponseInputPart[];
 
@@ -14,11 +15,7 @@ type Content = string | readonly ResponseInputPart[];
  * @throws ApiError for a reference to a file that is kept elsewhere, and for an image or a file without data.
  */
 export function shownContent(content: Content, place: string, attachments: Attachments): MessageContent {
-  if (typeof content === 'string') return content;
-  return content.reduce<MessageContent>((before, part, index) => {
-    const next = partContent(part, `${place}.${String(index)}`, attachments);
-    return before === '' ? next : joinContents(before, next, '');
-  }, '');
+  return joinParts(content, place, (part, param) => partContent(part, param, attachments));
 }
 
 /**
