@@ -9,17 +9,19 @@ from typing import Any
 
 import mlx.core as mx
 from mlx import nn
+from mlx.utils import tree_flatten
 
 
 class Slices:
     """The parts of one model's tower. For the engine thread."""
 
-    def __init__(self, towers: list[nn.Module]) -> None:
+    def __init__(self, parts: list[Any]) -> None:
+        """Watch the innermost modules in these parts, of which a model may keep several in a list."""
         self._noted: list[mx.array] | None = None
-        for tower in towers:
-            for part in tower.modules():
-                if not part.children():
-                    self._watch(part)
+        for _, part in tree_flatten(parts, is_leaf=lambda each: isinstance(each, nn.Module)):
+            for module in part.modules():
+                if not module.children():
+                    self._watch(module)
 
     def of(self, compute: Any) -> "tuple[Any, Iterator[None]]":
         """Call `compute`; returns what it returns, not computed yet, and what computes it bit by bit."""

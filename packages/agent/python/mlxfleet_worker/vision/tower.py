@@ -12,9 +12,6 @@ from ..model.image_prompt import Inputs
 from ..wire.errors import ModelSettingsError
 from .slices import Slices
 
-TOWERS = ("vision_tower", "vision_model", "visual", "vision_encoder", "multi_modal_projector", "connector", "aligner")
-"""What the families call the parts that see images."""
-
 SERVED_FIELDS = frozenset(
     {
         "inputs_embeds",
@@ -67,7 +64,7 @@ class Tower:
     def __init__(self, model: nn.Module, image_token: int) -> None:
         self._model = model
         self._image_token = image_token
-        self._slices = Slices([part for name in TOWERS if isinstance(part := getattr(model, name, None), nn.Module)])
+        self._slices = Slices([part for name, part in model.children().items() if name != "language_model"])
         self._rope_index = getattr(model.language_model, "get_rope_index", None)
         if self._rope_index is not None and "image_grid_thw" not in inspect.signature(self._rope_index).parameters:
             raise not_served(model, "it places the tokens of images in a way of its own")
