@@ -1,4 +1,4 @@
-"""Processes beside the worker for what may end the one that does it."""
+"""Ends of the processes that do for the worker what might end it."""
 
 import contextlib
 import subprocess
