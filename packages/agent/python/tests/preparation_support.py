@@ -2,8 +2,6 @@
 
 import json
 import threading
-import time
-from collections.abc import Callable
 from typing import Any
 
 from mlxfleet_worker.generation.request import Request
@@ -34,10 +32,3 @@ def make_frame(id: str, **fields: Any) -> GenerateFrame:
     frame = parse_frame(json.dumps({**generate_frame(id, "zebra"), **fields}).encode())
     assert isinstance(frame, GenerateFrame)
     return frame
-
-
-def wait_until(condition: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + 20
-    while not condition():
-        assert time.monotonic() < deadline
-        time.sleep(0.001)

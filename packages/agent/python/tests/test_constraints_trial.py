@@ -4,8 +4,7 @@ import os
 import signal
 import subprocess
 import sys
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -17,6 +16,7 @@ from mlxfleet_worker.constraints.reasons import TOO_COMPLEX
 from mlxfleet_worker.constraints.trial import Trials, TrialUnavailableError
 from mlxfleet_worker.wire.errors import RequestError
 from mlxfleet_worker.wire.frames import JsonConstraint
+from waiting import is_running, wait_until
 
 GRAMMAR = 'start: "a"'
 
@@ -32,18 +32,6 @@ def process_of(trials: Trials) -> subprocess.Popen[str]:
     assert trials.error(GRAMMAR) == ""
     assert trials._process is not None
     return trials._process
-
-
-def wait_until(condition: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + 20
-    while not condition():
-        assert time.monotonic() < deadline
-        time.sleep(0.01)
-
-
-def is_running(pid: int) -> bool:
-    state = subprocess.run(["ps", "-o", "stat=", "-p", str(pid)], capture_output=True, text=True, check=False).stdout
-    return state.strip()[:1] not in ("", "Z")
 
 
 def test_one_process_serves_many_grammars(trials: Trials) -> None:

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from waiting import is_running
 from worker_process import SOURCE, WorkerProcess, generate_frame
 
 PROMPT_SOON = 2.0
@@ -156,12 +157,6 @@ def test_a_killed_parent_leaves_no_worker(tiny_text: Path) -> None:
     while is_running(pid):
         assert time.monotonic() < deadline, "the worker outlived its parent"
         time.sleep(0.02)
-
-
-def is_running(pid: int) -> bool:
-    """Whether the process is there and not merely waiting to be reaped."""
-    state = subprocess.run(["ps", "-o", "stat=", "-p", str(pid)], capture_output=True, text=True, check=False).stdout
-    return bool(state.strip()) and not state.startswith("Z")
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="only Linux limits a running process")

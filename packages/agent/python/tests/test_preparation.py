@@ -15,8 +15,9 @@ from mlxfleet_worker.wire.frames import GenerateFrame
 from mlxfleet_worker.wire.parse_frame import parse_frame
 from mlxfleet_worker.wire.prompts import Prompt
 from mlxfleet_worker.wire.replies import ReplyChannel
-from preparation_support import ListeningEngine, make_frame, wait_until
+from preparation_support import ListeningEngine, make_frame
 from reply_reader import replies_to
+from waiting import wait_until
 from worker_process import generate_frame
 
 

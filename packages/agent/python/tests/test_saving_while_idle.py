@@ -22,7 +22,7 @@ from mlxfleet_worker.generation.engine import Engine
 from mlxfleet_worker.serving.registry import Registry
 from mlxfleet_worker.wire.frames import ShrinkFrame
 from mlxfleet_worker.wire.replies import ReplyChannel
-from preparation_support import wait_until
+from waiting import wait_until
 
 TOKENS = 3 * BLOCK
 

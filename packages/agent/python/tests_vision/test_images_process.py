@@ -6,7 +6,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -15,6 +15,7 @@ from images_support import GOOD, Spool, spool
 from mlxfleet_worker.images.limits import MEMORY_EXIT_CODE, Limits
 from mlxfleet_worker.wire.errors import RequestError
 from pdf_files import GREEN, RED, many_groups, pages_of, recursive_form
+from waiting import is_running, wait_until
 
 PACKAGE_ROOT = Path(__file__).parents[1]
 
@@ -29,18 +30,6 @@ def pid_of(files: Spool) -> int:
     files.check_works()
     assert files.pid is not None
     return files.pid
-
-
-def is_running(pid: int) -> bool:
-    state = subprocess.run(["ps", "-o", "stat=", "-p", str(pid)], capture_output=True, text=True, check=False).stdout
-    return state.strip()[:1] not in ("", "Z")
-
-
-def wait_until(condition: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + 20
-    while not condition():
-        assert time.monotonic() < deadline
-        time.sleep(0.01)
 
 
 def test_it_starts_with_the_first_file_and_serves_many(files: Spool) -> None:
