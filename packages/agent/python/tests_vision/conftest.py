@@ -11,6 +11,7 @@ import pytest
 # The driver of worker processes is the text tests'.
 sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
 
+from images_support import Spool, spool
 from worker_process import WorkerProcess
 
 CHECKOUT = Path(__file__).parents[4]
@@ -50,3 +51,10 @@ def worker(minilm: Path) -> Iterator[WorkerProcess]:
     """A worker with the embedding model."""
     with WorkerProcess.loaded(minilm, task="embed") as process:
         yield process
+
+
+@pytest.fixture(scope="module")
+def files(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Spool]:
+    """A spool with a decoder, which the tests of a file share."""
+    with spool(tmp_path_factory.mktemp("spool")) as made:
+        yield made

@@ -20,12 +20,6 @@ FORMATS = ("PNG", "JPEG", "WEBP", "GIF", "AVIF")
 
 
 @pytest.fixture(scope="module")
-def files(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Spool]:
-    with spool(tmp_path_factory.mktemp("spool")) as made:
-        yield made
-
-
-@pytest.fixture(scope="module")
 def hasty(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Spool]:
     """Gives each image one second."""
     with spool(tmp_path_factory.mktemp("spool"), Limits(cpu_seconds=1.0)) as made:

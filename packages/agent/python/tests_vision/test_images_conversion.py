@@ -2,7 +2,6 @@
 
 import struct
 import zlib
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -11,12 +10,6 @@ from PIL import Image, ImageCms, PngImagePlugin
 from images_support import Spool, encoded, largest_difference, mean_difference, photo, spool
 
 WHITE = (255, 255, 255)
-
-
-@pytest.fixture(scope="module")
-def files(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Spool]:
-    with spool(tmp_path_factory.mktemp("spool")) as made:
-        yield made
 
 
 def png(width: int, height: int, depth: int, colour: int, rows: bytes, *chunks: tuple[bytes, bytes]) -> bytes:

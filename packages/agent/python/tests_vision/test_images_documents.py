@@ -1,7 +1,6 @@
 """Pages of PDFs: which ones, how large, and what is on them."""
 
 import time
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -11,12 +10,6 @@ from images_support import GOOD, Spool, spool
 from pdf_files import BLUE, GREEN, RED, encrypted, file_of, page_of, pages_of, stream
 
 COLOURS = {(255, 0, 0): "red", (0, 255, 0): "green", (0, 0, 255): "blue"}
-
-
-@pytest.fixture(scope="module")
-def files(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Spool]:
-    with spool(tmp_path_factory.mktemp("spool")) as made:
-        yield made
 
 
 def names(pages: list[Image.Image]) -> list[str]:
