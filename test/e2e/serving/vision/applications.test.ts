@@ -68,7 +68,7 @@ function question(said: string, urls: readonly string[]): object {
   return { role: 'user', content: [{ type: 'text', text: said }, ...images] };
 }
 
-/** As its server asks for anything. */
+/** A request of Open WebUI's server. */
 async function call(route: string, key: string, body?: object): Promise<Response> {
   const response = await fetch(`${agent.url}/v1${route}`, {
     method: body === undefined ? 'GET' : 'POST',
@@ -79,7 +79,7 @@ async function call(route: string, key: string, body?: object): Promise<Response
   return response;
 }
 
-/** A turn as its server sends it. */
+/** A turn of a conversation, as it sends it. */
 async function turn(messages: readonly object[], key: string) {
   const body = {
     stream: true,
