@@ -3,6 +3,7 @@
 from typing import Any, Protocol
 
 from ..wire.errors import RequestError
+from ..wire.fields import texts_in
 from ..wire.frames import DetokenizeFrame, TokenizeFrame, ToolChoice
 from ..wire.prompts import ChatPrompt, Prompt, TextPrompt
 
@@ -84,19 +85,10 @@ def tokenize(
 
 def _text_length(prompt: Prompt) -> int:
     """Characters of all texts of a prompt."""
-    waiting: list[Any] = [prompt.text] if isinstance(prompt, TextPrompt) else []
+    parts: list[Any] = [prompt.text] if isinstance(prompt, TextPrompt) else []
     if isinstance(prompt, ChatPrompt):
-        waiting = [prompt.messages, prompt.tools, prompt.template_options]
-    length = 0
-    while waiting:
-        match waiting.pop():
-            case str(text):
-                length += len(text)
-            case dict(members):
-                waiting += members.values()
-            case list(items):
-                waiting += items
-    return length
+        parts = [prompt.messages, prompt.tools, prompt.template_options]
+    return sum(len(text) for text in texts_in(parts))
 
 
 def detokenize(model: TokenizingModel, tokens: list[int]) -> str:

@@ -8,6 +8,7 @@ from ..chat.format import ChatFormat
 from ..images.decoder import DecodedImage
 from ..model.image_prompt import ImagePrompt, Inputs, PromptImage
 from ..wire.errors import RequestError
+from ..wire.fields import texts_in
 from ..wire.frames import ToolChoice
 from ..wire.prompts import ChatPrompt
 from .processing import Processing
@@ -79,7 +80,7 @@ class Composer:
 
     def _refuse_markers(self, prompt: ChatPrompt) -> None:
         """Raise RequestError for texts that hold what stands for an image: the images would be shown in its place."""
-        for text in _texts([prompt.messages, prompt.tools]):
+        for text in texts_in([prompt.messages, prompt.tools]):
             for marker in self._markers:
                 if marker in text:
                     raise RequestError(
@@ -112,18 +113,3 @@ def _with_images(message: dict[str, Any], media: list[list[DecodedImage]]) -> di
     for part in message["content"]:
         parts += [IMAGE_PART] * len(media[part["media"]]) if part["type"] == "media" else [part]
     return {**message, "content": parts}
-
-
-def _texts(value: Any) -> list[str]:
-    """All texts in a value, at any depth."""
-    texts: list[str] = []
-    waiting = [value]
-    while waiting:
-        match waiting.pop():
-            case str(text):
-                texts.append(text)
-            case dict(members):
-                waiting += members.values()
-            case list(items):
-                waiting += items
-    return texts

@@ -1,5 +1,6 @@
 """Checks of single values of a frame."""
 
+from collections.abc import Iterator
 from typing import Any
 
 from .errors import RequestError
@@ -18,6 +19,19 @@ def replace_surrogates(value: Any) -> Any:
     if isinstance(value, dict):
         return {replace_surrogates(key): replace_surrogates(item) for key, item in value.items()}
     return value
+
+
+def texts_in(value: Any) -> Iterator[str]:
+    """All texts in a value, at any depth, but for names of members."""
+    waiting = [value]
+    while waiting:
+        match waiting.pop():
+            case str(text):
+                yield text
+            case dict(members):
+                waiting += members.values()
+            case list(items):
+                waiting += items
 
 
 def text_field(fields: dict[str, Any], name: str, param: str | None = None) -> str:
