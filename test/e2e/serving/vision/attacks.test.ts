@@ -1,6 +1,7 @@
 import { randomInt } from 'node:crypto';
 import { openAiErrorSchema } from '@mlxfleet/protocol';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { z } from 'zod';
 import { type AgentProcess, startAgent } from '../../../support/agent-process.ts';
 import { describeUnless } from '../../../support/skipping.ts';
 import { ownMemory } from '../../../support/worker-processes.ts';
@@ -241,6 +242,44 @@ describe('what another program would read as something else is an image, and not
     const [polyglot, plain] = await Promise.all(texts);
     expect(polyglot).toBe(plain);
   });
+});
+
+/** The same broken image, and the same bomb, in the other two APIs. */
+const elsewhere = [
+  {
+    route: '/v1/messages',
+    place: 'messages.0.content.1',
+    body: (bytes: Buffer) => {
+      const source = { type: 'base64', media_type: 'image/png', data: bytes.toString('base64') };
+      const content = [text('What is this?'), { type: 'image', source }];
+      return { model: MODEL, max_tokens: 4, messages: [{ role: 'user', content }] };
+    },
+  },
+  {
+    route: '/v1/responses',
+    place: 'input.0.content.1',
+    body: (bytes: Buffer) => {
+      const content = [
+        { type: 'input_text', text: 'What is this?' },
+        { type: 'input_image', image_url: dataUrl('image/png', bytes) },
+      ];
+      return { model: MODEL, max_output_tokens: 4, input: [{ role: 'user', content }] };
+    },
+  },
+] as const;
+
+test.each(elsewhere)('$route says where it is as well', async ({ route, place, body }) => {
+  const cases = [
+    ['truncated.png', 400, 'the image is truncated or damaged.'],
+    ['bomb.png', 413, 'the image has 400,000,000 pixels (20,000 x 20,000), and at most 50,000,000 are taken'],
+  ] as const;
+  for (const [name, status, message] of cases) {
+    const response = await post(agent, body(file(name)), route);
+    const { error } = z.object({ error: z.object({ message: z.string() }) }).parse(await response.json());
+    expect(response.status).toBe(status);
+    expect(error.message).toContain(`'${place}': ${message}`);
+  }
+  expect((await post(agent, body(picture(1)), route)).status).toBe(200);
 });
 
 test('of a document with 10,000 pages two can be asked for', async () => {
