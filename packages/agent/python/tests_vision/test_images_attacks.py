@@ -142,6 +142,15 @@ def test_truncated_files(files: Spool, format: str, part: float) -> None:
     assert "damaged" in error.message
 
 
+@pytest.mark.parametrize("place", [0.3, 0.6, 0.95])
+@pytest.mark.parametrize("filling", [b"\0", b"\xff"])
+def test_a_png_with_other_pixels_than_were_written(files: Spool, place: float, filling: bytes) -> None:
+    content = bytearray(encoded(photo(200, 150), "PNG"))
+    at = int(len(content) * place)
+    content[at : at + 40] = filling * 40
+    assert "damaged" in files.refusal(bytes(content)).message
+
+
 @pytest.mark.parametrize("progressive", [False, True])
 def test_a_large_jpeg_of_which_the_end_is_missing(files: Spool, progressive: bool) -> None:
     """Decoded at a half too, where rows are left out."""

@@ -14,7 +14,7 @@ from PIL import (
 )
 
 from .limits import MAX_SOURCE_SIDE
-from .refusal import RefusalError
+from .refusal import DAMAGED, RefusalError
 
 READERS = (AvifImagePlugin, GifImagePlugin, JpegImagePlugin, PngImagePlugin, WebPImagePlugin)
 """Loaded here: where one is missing, Pillow loads those of all formats that it knows."""
@@ -43,7 +43,17 @@ def open_checked(file: BinaryIO, max_pixels: int) -> ImageFile.ImageFile:
     except Exception as error:  # Pillow's readers raise any, and each means the same
         raise RefusalError(f"The image's {name} header is damaged.") from error
     check_size(*image.size, max_pixels)
-    return image
+    return _checked_png(image, file) if name == "PNG" else image
+
+
+def _checked_png(image: ImageFile.ImageFile, file: BinaryIO) -> ImageFile.ImageFile:
+    """The same image once more, after the checksums of all chunks: decoding looks at none of those of pixels."""
+    try:
+        image.verify()
+    except Exception as error:  # Pillow's readers raise any, and each means the same
+        raise RefusalError(DAMAGED) from error
+    file.seek(0)
+    return Image.open(file, formats=["PNG"])
 
 
 def check_size(width: int, height: int, max_pixels: int) -> None:
@@ -52,7 +62,8 @@ def check_size(width: int, height: int, max_pixels: int) -> None:
         raise RefusalError(f"The image has no pixels: it is {width:,} x {height:,}.")
     if width * height > max_pixels:
         raise RefusalError(
-            f"The image has {width * height:,} pixels ({width:,} x {height:,}), and at most {max_pixels:,} are taken.",
+            f"The image has {width * height:,} pixels ({width:,} x {height:,}), and at most {max_pixels:,} are taken: "
+            "`images.max_pixels`.",
             "media_too_large",
         )
     if max(width, height) > MAX_SOURCE_SIDE:

@@ -7,7 +7,7 @@ from PIL import AvifImagePlugin, Image, JpegImagePlugin
 from .colour import in_srgb
 from .conversion import flattened, orientation, upright
 from .headers import check_size, open_checked
-from .refusal import RefusalError
+from .refusal import DAMAGED, RefusalError
 from .sizes import fitted
 
 # One image has one core: its processor time is limited, and the model wants the others.
@@ -38,7 +38,7 @@ def decode_image(file: BinaryIO, side: int, max_pixels: int) -> Image.Image:
     except (RefusalError, MemoryError):
         raise
     except Exception as error:  # Pillow's readers raise any, and each means the same
-        raise RefusalError("The image is truncated or damaged.") from error
+        raise RefusalError(DAMAGED) from error
     if plain.size != size:
         plain = plain.resize(size, Image.Resampling.LANCZOS, box)
     return upright(in_srgb(plain, image.info.get("icc_profile")), lies)

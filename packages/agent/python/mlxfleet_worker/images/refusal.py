@@ -4,6 +4,8 @@ from typing import Literal
 
 RefusalKind = Literal["media", "media_too_large", "internal"]
 
+DAMAGED = "The image is truncated or damaged."
+
 
 class RefusalError(Exception):
     """The message is for the client."""

@@ -365,6 +365,8 @@ describe('memory', () => {
       peakBytes: 1_000_000,
       prefixCacheBytes: 5000,
       prefixDiskBytes: 0,
+      imageCacheBytes: 0,
+      featureCacheBytes: 0,
     });
     expect(runtime.speculation()).toEqual({ draftedTokens: 8, acceptedTokens: 6 });
     runtime.shrink(1000);
