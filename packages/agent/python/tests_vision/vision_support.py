@@ -32,7 +32,11 @@ def compose(model: VisionModel, conversation: Conversation) -> ImagePrompt:
 
 def encode(model: VisionModel, prompt: ImagePrompt, known: int = 0) -> int:
     """Encode the prompt's images; returns in how many slices."""
-    return sum(1 for _ in model.encode_images(prompt, known))
+    count = 0
+    for part in model.encode_images(prompt, known):
+        mx.eval(part)
+        count += 1
+    return count
 
 
 def last_logits(model: VisionModel, prompt: ImagePrompt, *chunks: int) -> mx.array:

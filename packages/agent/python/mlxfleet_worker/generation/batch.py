@@ -1,6 +1,7 @@
 """The running batch: every call to mlx-lm's BatchGenerator is here. For the engine thread only."""
 
 import time
+from collections.abc import Sequence
 from itertools import pairwise
 from typing import NamedTuple
 
@@ -17,7 +18,7 @@ from ..speculation.speculation import Speculation
 from ..tokens.logprobs import TokenLogprobs
 from .admission import LayerCost, MemoryBudget, Room
 from .decoding import RowWishes, make_generator
-from .encodings import Encodings
+from .encodings import Encodings, Failure
 from .layer_costs import layer_costs
 from .pacing import PrefillPacer
 from .prefill_cost import Pass
@@ -188,16 +189,10 @@ class Batch:
             return True
         return any(time.perf_counter() >= until for _ in request.reading)
 
-    def encode_until(self, waiting: int) -> float:
-        """Until when images of so many requests may be encoded before the next step, by `time.perf_counter`."""
-        return time.perf_counter() + (self._pacer.pause(waiting) if self._requests else ENCODING_SECONDS_ALONE)
-
-    def is_encoding_for(self, request: Request, until: float) -> bool:
-        """Work on what the model makes of a prompt's images, a slice at a time; whether there is more to do.
-
-        Raises whatever is wrong with them.
-        """
-        return self._encodings.goes_on_for(request, until)
+    def encode(self, requests: Sequence[Request]) -> list[Failure]:
+        """Work on what the model makes of these prompts' images for a while; returns those that cannot be."""
+        seconds = self._pacer.pause(len(requests)) if self._requests else ENCODING_SECONDS_ALONE
+        return self._encodings.go_on(requests, time.perf_counter() + seconds)
 
     def add(self, request: Request) -> int:
         """Begin a request; returns how many of its prompt's tokens need not be computed again.

@@ -1,11 +1,22 @@
 """Images of prompts on their way into the batch."""
 
 import time
-from typing import Any
+from collections import deque
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+import mlx.core as mx
 
 from ..model.image_prompt import SeeingModel
 from .request import Request
 from .request_prefixes import RequestPrefixes
+
+
+class Failure(NamedTuple):
+    """A request whose images cannot be encoded."""
+
+    request: Request
+    error: Exception
 
 
 class Encodings:
@@ -15,20 +26,42 @@ class Encodings:
         """Take the model where it is shown images; images that a kept prefix holds need not be encoded."""
         self._seeing = seeing
         self._prefixes = prefixes
+        self._lanes = seeing.lanes if seeing else 0
 
-    def goes_on_for(self, request: Request, until: float) -> bool:
-        """Work on a prompt's images, a slice at a time, until `time.perf_counter` says so; whether there is more to do.
+    def go_on(self, requests: Sequence[Request], until: float) -> list[Failure]:
+        """Work on the images of the first of these prompts, a slice of each at a time, until that `time.perf_counter`.
 
-        Raises whatever is wrong with them.
+        `is_encoded` of a request tells when there is no more to do. Returns those whose images cannot be encoded.
         """
-        if request.images is None or self._seeing is None:
-            return False
-        if request.encoding is None:
-            request.encoding = self._seeing.encode_images(request.images, self._prefixes.known_length(request))
+        failures: list[Failure] = []
+        left = deque(request for request in requests if not request.is_encoded)
+        lanes: list[Request] = []
         while time.perf_counter() < until:
-            if next(request.encoding, self) is self:
-                return False
-        return True
+            lanes = [request for request in lanes if not request.is_encoded]
+            while left and len(lanes) < self._lanes:
+                lanes.append(left.popleft())
+            parts = [part for request in lanes if (part := self._next(request, failures)) is not None]
+            if parts:
+                mx.eval(parts)
+            elif not any(request.is_encoded for request in lanes):
+                # None is left, or all wait for others that are at the same images.
+                break
+        return failures
+
+    def _next(self, request: Request, failures: list[Failure]) -> mx.array | None:
+        """The next slice of a prompt's images; None where there is none, now or at all."""
+        assert request.images is not None
+        assert self._seeing is not None
+        try:
+            if request.encoding is None:
+                request.encoding = self._seeing.encode_images(request.images, self._prefixes.known_length(request))
+            return next(request.encoding)
+        except StopIteration:
+            request.is_encoded = True
+        except Exception as error:
+            request.is_encoded = True
+            failures.append(Failure(request, error))
+        return None
 
     def show(self, request: Request, caches: list[Any], known: int) -> None:
         """Give the caches of a prompt its images behind the first `known` tokens.
@@ -37,8 +70,8 @@ class Encodings:
         """
         if request.images is None or self._seeing is None:
             return
-        for _ in self._seeing.encode_images(request.images, known):
-            pass
+        for part in self._seeing.encode_images(request.images, known, waits=False):
+            mx.eval(part)
         self._seeing.place(caches, request.images)
 
     def end(self, request: Request) -> None:

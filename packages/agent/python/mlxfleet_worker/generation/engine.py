@@ -181,8 +181,8 @@ class Engine:
 
     def _admit(self) -> None:
         held: list[Request] = []
+        to_encode: list[Request] = []
         read_until = self._batch.read_until()
-        encode_until = self._batch.encode_until(sum(request.images is not None for request in self._waiting))
         while self._waiting and self._batch.has_room:
             request = self._waiting.popleft()
             if request.cancelled:
@@ -198,23 +198,22 @@ class Engine:
                 held.append(request)
                 self.steps += 1
                 continue
-            if room is Room.FITS and self._is_encoding_for(request, encode_until):
+            if room is Room.FITS and request.images is not None and not request.is_encoded:
                 held.append(request)
-                self.steps += 1
+                to_encode.append(request)
                 continue
-            if not (request.is_over or request.cancelled):
-                self._begin(request, room)
+            self._begin(request, room)
         self._waiting.extendleft(reversed(held))
+        if to_encode:
+            self._encode(to_encode)
 
-    def _is_encoding_for(self, request: Request, until: float) -> bool:
-        """Whether there is more to do before it can begin; a request whose images cannot be encoded is over."""
-        try:
-            return self._batch.is_encoding_for(request, until)
-        except Exception as error:
-            log_exception("images could not be encoded")
-            request.is_over = True
+    def _encode(self, requests: list[Request]) -> None:
+        """Work on the images of requests that are to begin; one whose images cannot be encoded is over."""
+        for request, error in self._batch.encode(requests):
+            log(f"images could not be encoded: {type(error).__name__}: {error}")
+            self._waiting.remove(request)
             self._fail(request, RequestError(f"The images could not be encoded: {error}", None, "internal"))
-            return False
+        self.steps += 1
 
     def _begin(self, request: Request, room: Room) -> None:
         try:

@@ -36,6 +36,7 @@ class Request:
         "frame",
         "grammar",
         "images",
+        "is_encoded",
         "is_over",
         "max_tokens",
         "prompt",
@@ -53,7 +54,8 @@ class Request:
         self.beginnings = Beginnings()
         self.max_tokens = 0
         self.images: ImagePrompt | None = None
-        self.encoding: Iterator[None] | None = None
+        self.encoding: Iterator[Any] | None = None
+        self.is_encoded = False
         self.grammar: Grammar | None = None
         self.constraint: Matcher | None = None
         self.reader: AnswerReader | PlainReader | None = None

@@ -11,8 +11,15 @@ import numpy as np
 class SeeingModel(Protocol):
     """What the engine asks of a model that is shown images. For the engine thread."""
 
-    def encode_images(self, prompt: "ImagePrompt", known: int) -> Iterator[None]:
-        """Have `prompt.contents` hold what the model is given for the tokens from `known` on, bit by bit."""
+    lanes: int
+    """How many prompts' images it is worth encoding side by side."""
+
+    def encode_images(self, prompt: "ImagePrompt", known: int, *, waits: bool = True) -> Iterator[Any]:
+        """Have `prompt.contents` hold what the model is given for the tokens from `known` on, bit by bit.
+
+        Each bit is an array of MLX that is to be evaluated before the next is asked for. With `waits` it is None while
+        another prompt is at the same image.
+        """
 
     def place(self, caches: list[Any], prompt: "ImagePrompt") -> None:
         """Tell the caches of one sequence what its prompt holds."""

@@ -23,14 +23,14 @@ class Slices:
                 if not module.children():
                     self._watch(module)
 
-    def of(self, compute: Any) -> "tuple[Any, Iterator[None]]":
-        """Call `compute`; returns what it returns, not computed yet, and what computes it bit by bit."""
+    def of(self, compute: Any) -> "tuple[Any, Iterator[mx.array]]":
+        """Call `compute`; returns what it returns, not computed yet, and what to evaluate before it, in order."""
         self._noted = noted = []
         try:
             result = compute()
         finally:
             self._noted = None
-        return result, _evaluate(noted)
+        return result, _in_order(noted)
 
     def _watch(self, part: nn.Module) -> None:
         """Note what this part gives. Its class becomes one that does so, since calls are looked up there."""
@@ -47,9 +47,8 @@ class Slices:
         part.__class__ = Watched
 
 
-def _evaluate(noted: list[mx.array]) -> Iterator[None]:
+def _in_order(noted: list[mx.array]) -> Iterator[mx.array]:
     noted.reverse()
     while noted:
-        # Popped before it is evaluated: what comes after it holds it for as long as it is needed.
-        mx.eval(noted.pop())
-        yield
+        # Not kept here: what comes after it holds it for as long as it is needed.
+        yield noted.pop()

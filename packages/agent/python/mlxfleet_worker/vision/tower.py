@@ -69,8 +69,8 @@ class Tower:
         if self._rope_index is not None and "image_grid_thw" not in inspect.signature(self._rope_index).parameters:
             raise not_served(model, "it places the tokens of images in a way of its own")
 
-    def encode(self, inputs: Inputs, places: np.ndarray) -> tuple[Features, Iterator[None]]:
-        """What the model makes of the image in these inputs, not computed yet, and what computes it bit by bit.
+    def encode(self, inputs: Inputs, places: np.ndarray) -> tuple[Features, Iterator[mx.array]]:
+        """What the model makes of the image in these inputs, not computed yet, and what to evaluate before, in order.
 
         `places` are those of the inputs' tokens that stand for it. Raises ModelSettingsError for a model whose images
         come in a way that is not served.

@@ -1,6 +1,8 @@
 """A model that is shown images, loaded by mlx-vlm: what the engine knows of a text model, and prompts with images."""
 
-from collections.abc import Iterator
+import os
+from collections import deque
+from collections.abc import Generator, Iterator
 from pathlib import Path
 from typing import Any, Self
 from weakref import WeakSet
@@ -15,7 +17,7 @@ from ..caches.row_place import RowPlace
 from ..chat.template import check_options
 from ..images.decoder import DecodedImage
 from ..log import log
-from ..model.image_prompt import ImagePrompt
+from ..model.image_prompt import ImagePrompt, PromptImage
 from ..model.text_model import Loaded, TextModel, require_model
 from ..wire.errors import RequestError
 from ..wire.frames import NO_TOOLS, LoadFrame, ToolChoice
@@ -31,6 +33,7 @@ from .tower import Features, Tower, not_served
 WAITING_PIXELS = 256_000_000
 """Bytes of prepared images that may wait for the engine; further requests wait as files. One image has 14 MB at 768
 pixels."""
+MOST_LANES = 4
 TRIAL_SIDE = 64
 """Pixels: an image of two or more patches a side in every family."""
 
@@ -47,6 +50,9 @@ class VisionModel(TextModel):
         self._features = FeatureCache(frame.media.feature_cache_bytes)
         self._composer = Composer(self.chat, Processing(whole, processor, token), processor)
         self._composed: WeakSet[ImagePrompt] = WeakSet()
+        self._streams = _streams()
+        self._at_work: set[str] = set()
+        """Keys of the images that are being encoded."""
 
     @classmethod
     def load_frame(cls, frame: LoadFrame) -> Self:
@@ -77,8 +83,8 @@ class VisionModel(TextModel):
             # Requests with images will be told so; those without are served.
             log(f"this model cannot be shown images: {error.message}")
             return
-        for _ in self.encode_images(composed, 0):
-            pass
+        for part in self.encode_images(composed, 0):
+            mx.eval(part)
         self.forget_images()
 
     def tokens(self, prompt: Prompt, tool_choice: ToolChoice = NO_TOOLS) -> list[int]:
@@ -108,10 +114,16 @@ class VisionModel(TextModel):
         """Whether another prompt should be composed now: pixels wait in memory for the tower. Safe from any thread."""
         return sum(prompt.input_bytes for prompt in list(self._composed)) < WAITING_PIXELS
 
-    def encode_images(self, prompt: ImagePrompt, known: int) -> Iterator[None]:
+    @property
+    def lanes(self) -> int:
+        """How many prompts' images it is worth encoding side by side: a GPU works on one with all that it has."""
+        return len(self._streams)
+
+    def encode_images(self, prompt: ImagePrompt, known: int, *, waits: bool = True) -> Iterator[mx.array | None]:
         """Have `prompt.contents` hold what the model is given for the tokens from `known` on, bit by bit.
 
-        Nothing is left to do, and nothing yielded, where the images are known already.
+        Each bit is to be evaluated before the next is asked for. With `waits` it is None while another prompt is at the
+        same image. Nothing is yielded where the images are known already.
         """
         if prompt.contents is not None and prompt.contents.known <= known:
             return
@@ -119,14 +131,26 @@ class VisionModel(TextModel):
         for image in prompt.images:
             features = None
             if image.end > known:
-                features = self._features.get(image.key)
+                while (features := self._features.get(image.key)) is None and waits and image.key in self._at_work:
+                    yield None
                 if features is None:
-                    features, slices = self._tower.encode(image.inputs, image.own_places)
-                    yield from slices
-                    mx.eval(features)
-                    self._features.put(image.key, features)
+                    features = yield from self._encode(image)
             found.append(features)
         prompt.contents = self._contents(prompt, found, known)
+
+    def _encode(self, image: PromptImage) -> Generator[mx.array, None, Features]:
+        """One image, on the stream of the lane whose turn it is."""
+        self._at_work.add(image.key)
+        try:
+            self._streams.rotate()
+            with mx.stream(self._streams[0]):
+                features, slices = self._tower.encode(image.inputs, image.own_places)
+            yield from slices
+            mx.eval(features)
+            self._features.put(image.key, features)
+            return features
+        finally:
+            self._at_work.discard(image.key)
 
     def place(self, caches: list[Any], prompt: ImagePrompt) -> None:
         """Tell the caches of one sequence what its prompt holds."""
@@ -167,6 +191,13 @@ def _refuse_unserved(whole: nn.Module) -> None:
         getattr(config, "use_bidirectional_attention", None) for config in configs
     ):
         raise not_served(whole, "it reads the tokens of an image in both directions")
+
+
+def _streams() -> deque[mx.Stream]:
+    """Where images are encoded. MLX's processor backend works through a stream on one core, so there are several."""
+    if mx.default_device() != mx.cpu:
+        return deque([mx.default_stream(mx.default_device())])
+    return deque(mx.new_stream(mx.cpu) for _ in range(min(os.cpu_count() or 1, MOST_LANES)))
 
 
 def _image_token(whole: nn.Module) -> int:
