@@ -1,7 +1,7 @@
 """`python -u -m mlxfleet_worker`: requests on stdin, replies on file descriptor 3, logs on stdout and stderr.
 
-Threads: this one reads frames and answers pings, one prepares prompts, one grammars, one answers questions about
-tokens, one does all MLX work. End of stdin, SIGTERM or a broken reply pipe ends the process whatever the others are
+Threads: this one reads frames and answers pings, one prepares prompts, one images, one grammars, one answers questions
+about tokens, one does all MLX work. End of stdin, SIGTERM or a broken reply pipe ends the process whatever the others are
 doing, so an agent that is killed leaves no worker behind.
 """
 

@@ -15,7 +15,7 @@ ARROWS: dict[str, set[str]] = {
     "images": {"wire"},
     "constraints": {"wire"},
     "chat": {"wire", "tokens", "constraints"},
-    "model": {"wire", "tokens", "constraints", "chat"},
+    "model": {"wire", "tokens", "constraints", "chat", "images"},
     "speculation": {"wire", "tokens", "model"},
     "serving": {"wire", "tokens"},
     "embedding": {"wire", "tokens", "serving"},

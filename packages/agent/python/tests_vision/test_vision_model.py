@@ -1,14 +1,20 @@
 """Prompts with images inside the worker: chunks, prefixes, features, refusals."""
 
+import shutil
+import time
 from pathlib import Path
 
 import mlx.core as mx
 import pytest
 
-from media_support import chat, put_image
+from media_support import TestImage, chat, put_image
+from mlx_vlm_oracle import Oracle
+from mlxfleet_worker.caches.fingerprint import model_fingerprint
 from mlxfleet_worker.vision.vision_model import VisionModel
 from mlxfleet_worker.wire.errors import RequestError
-from vision_support import compose, encode, last_logits, load_model
+from mlxfleet_worker.wire.frames import NO_TOOLS
+from mlxfleet_worker.wire.prompts import ChatPrompt, parse_prompt
+from vision_support import compose, decoded, encode, last_logits, load_model
 
 
 @pytest.fixture(scope="module", params=["qwen2-vl", "qwen3-vl", "gemma3", "smolvlm", "gemma4"])
@@ -87,11 +93,44 @@ def test_a_prefix_is_known_by_what_its_images_show(model: VisionModel, tmp_path:
     ]
 
 
-@pytest.mark.parametrize("marker", ["<|image_pad|>", "<|video_pad|>"])
-def test_texts_cannot_hold_what_stands_for_an_image(qwen: VisionModel, tmp_path: Path, marker: str) -> None:
-    with pytest.raises(RequestError, match="stands for one") as caught:
-        compose(qwen, chat(("user", [put_image(tmp_path, 1), f"What is {marker}?"])))
-    assert caught.value.param == "messages"
+MARKERS = {
+    "qwen2-vl": ["<|image_pad|>", "<|video_pad|>", "<|vision_start|>"],
+    "qwen3.5": ["<|image_pad|>", "<|vision_start|><|video_pad|>"],
+    "gemma3": ["<start_of_image>", "<image_soft_token>"],
+    "gemma4": ["<|image|>"],
+    "llava": ["<image>"],
+    "smolvlm": ["<image>"],
+    "pixtral": ["[IMG]"],
+    "mistral3": ["[IMG]"],
+    "internvl": ["<IMG_CONTEXT>"],
+}
+
+
+@pytest.mark.parametrize(("family", "marker"), [(family, each) for family, all in MARKERS.items() for each in all])
+def test_texts_cannot_hold_what_stands_for_an_image(
+    vision_models: Path, tmp_path: Path, family: str, marker: str
+) -> None:
+    model, image = load_model(vision_models / family), put_image(tmp_path, 1)
+    for conversation in (
+        chat(("user", [image, f"What is {marker}?"])),
+        chat(("user", [f"{marker} is what?", image])),
+        chat(("user", [image, "What is this?"]), ("assistant", f"A {marker}."), ("user", "So?")),
+    ):
+        with pytest.raises(RequestError, match="writes for an image") as caught:
+            compose(model, conversation)
+        assert (caught.value.kind, caught.value.param) == ("invalid", "messages")
+
+
+@pytest.mark.parametrize("text", ["\n", "\n\n", " \n x", "x\n"])
+def test_texts_beside_images_are_the_processors_tokens(vision_models: Path, tmp_path: Path, text: str) -> None:
+    image, other = put_image(tmp_path, 1), put_image(tmp_path, 2)
+    for family in MARKERS:
+        model = load_model(vision_models / family)
+        conversation = chat(("user", [text, image, text, other, text]))
+        processor = Oracle(vision_models / family)
+        assert compose(model, conversation).tokens == processor.prompt_tokens(
+            conversation.plain_messages(), conversation.pictures()
+        )
 
 
 @pytest.mark.parametrize(("width", "height"), [(1, 1), (3, 2), (150, 1), (768, 4)])
@@ -118,21 +157,72 @@ def test_a_prompt_beyond_the_context_is_refused(qwen: VisionModel, tmp_path: Pat
     assert caught.value.kind == "context_length"
 
 
-def test_prepared_images_are_bounded_and_given_up_once_shown(qwen: VisionModel, tmp_path: Path) -> None:
-    assert qwen.has_room_for_images
-    image = put_image(tmp_path, 1, 400, 400)
+def test_images_that_wait_are_bounded(qwen: VisionModel, tmp_path: Path) -> None:
+    conversation = chat(("user", [put_image(tmp_path, 1, 768, 768)] * 5))
     waiting = []
     while qwen.has_room_for_images:
-        waiting.append(compose(qwen, chat(("user", [image, image, image, image, "What is this?"]))))
+        waiting.append(compose(qwen, conversation))
         assert len(waiting) < 1000
-    prompt = waiting.pop()
-    assert prompt.input_bytes > 100_000
-    encode(qwen, prompt)
-    qwen.place(qwen.model.make_cache(), prompt)
-    assert prompt.input_bytes == 0
+    shown = waiting.pop()
+    encode(qwen, shown)
+    qwen.place(qwen.model.make_cache(), shown)
     assert qwen.has_room_for_images
-    waiting.append(compose(qwen, chat(("user", [image, image, image, image, "What is this?"]))))
+    waiting.append(compose(qwen, conversation))
     assert not qwen.has_room_for_images
     # Requests that are gone count no longer.
     waiting.clear()
     assert qwen.has_room_for_images
+
+
+def test_a_question_is_counted_whatever_its_length_and_takes_no_room(qwen: VisionModel, tmp_path: Path) -> None:
+    conversation = chat(("user", [put_image(tmp_path, 1), "zebra " * 2000]))
+    prompt = parse_prompt(conversation.prompt())
+    assert isinstance(prompt, ChatPrompt)
+    tokens = qwen.tokens_with_images(prompt, NO_TOOLS, [[image] for image in decoded(conversation)])
+    assert len(tokens) > qwen.context_length
+
+
+def test_too_many_images_are_refused_before_all_are_processed(vision_models: Path, tmp_path: Path) -> None:
+    model = load_model(vision_models / "qwen2-vl", context_length=250)
+    image = put_image(tmp_path, 1, 400, 400)
+    images = [TestImage(image.picture, {**image.medium, "sha256": str(number)}) for number in range(400)]
+    begun = time.perf_counter()
+    for image in images[:5]:
+        compose(model, chat(("user", [image])))
+    five = time.perf_counter() - begun
+    with pytest.raises(RequestError) as caught:
+        compose(model, chat(("user", images[5:])))
+    assert caught.value.kind == "context_length"
+    assert time.perf_counter() - begun < 20 * five
+
+
+def test_pixels_that_could_not_wait_are_processed_again(qwen: VisionModel, tmp_path: Path) -> None:
+    conversation = chat(("user", [put_image(tmp_path, 91), "What is this?"]))
+    prompt = compose(qwen, conversation)
+    encode(qwen, prompt)
+    expected = last_logits(qwen, prompt)
+    qwen.forget_images()
+    again = compose(qwen, conversation)
+    assert encode(qwen, again) > 5
+    assert mx.allclose(last_logits(qwen, again), expected, atol=1e-4).item()
+
+
+def test_prefixes_on_disk_are_of_one_way_to_show_images(vision_models: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "model"
+    shutil.copytree(vision_models / "qwen2-vl", folder)
+    before = model_fingerprint(folder, None, None, sees_images=True)
+    assert model_fingerprint(folder, None, None) != before
+    settings = folder / "preprocessor_config.json"
+    settings.write_text(settings.read_text().replace("0.48145466", "0.5"))
+    assert model_fingerprint(folder, None, None, sees_images=True) != before
+
+
+def test_a_processor_that_takes_no_image_at_all_is_no_fault_of_the_client(vision_models: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "model"
+    shutil.copytree(vision_models / "qwen2-vl", folder)
+    settings = folder / "preprocessor_config.json"
+    settings.write_text(settings.read_text().replace('"patch_size": 14', '"patch_size": 0'))
+    model = load_model(folder)
+    with pytest.raises(RequestError) as caught:
+        compose(model, chat(("user", [put_image(tmp_path, 1), "What is this?"])))
+    assert caught.value.kind == "internal"

@@ -13,21 +13,25 @@ from mlxfleet_worker.wire.frames import NO_TOOLS, LoadFrame, MediaSettings
 from mlxfleet_worker.wire.prompts import ChatPrompt, parse_prompt
 
 
-def load_model(folder: Path, **settings: int) -> VisionModel:
+def load_model(folder: Path, context_length: int | None = None, **settings: int) -> VisionModel:
     """The model, as a load frame with these changes of its media settings loads it."""
     media = MediaSettings(**media_settings(folder, **settings))
-    return VisionModel.load_frame(LoadFrame(str(folder), None, None, 8, task="vision", media=media))
+    return VisionModel.load_frame(LoadFrame(str(folder), context_length, None, 8, task="vision", media=media))
 
 
 def compose(model: VisionModel, conversation: Conversation) -> ImagePrompt:
     """The conversation's prompt with its images."""
     prompt = parse_prompt(conversation.prompt())
     assert isinstance(prompt, ChatPrompt)
-    decoded = [
+    return model.compose(prompt, NO_TOOLS, [[image] for image in decoded(conversation)])
+
+
+def decoded(conversation: Conversation) -> list[DecodedImage]:
+    """The conversation's images, as the process that decodes gives them."""
+    return [
         DecodedImage(*image.picture.size, image.picture.tobytes(), image.medium["sha256"])
         for image in conversation.images
     ]
-    return model.compose(prompt, NO_TOOLS, [[image] for image in decoded])
 
 
 def encode(model: VisionModel, prompt: ImagePrompt, known: int = 0) -> int:

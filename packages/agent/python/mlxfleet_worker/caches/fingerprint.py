@@ -8,10 +8,16 @@ from pathlib import Path
 WEIGHTS = ("*.safetensors", "*.npz", "*.gguf")
 
 
-def model_fingerprint(model: Path, adapter: Path | None, kv_bits: int | None) -> str:
+PROCESSORS = "*processor_config.json"
+IMAGE_LIBRARIES = ("mlx-vlm", "transformers", "pillow", "pypdfium2")
+"""What decodes images and cuts them to the model's size."""
+
+
+def model_fingerprint(model: Path, adapter: Path | None, kv_bits: int | None, *, sees_images: bool = False) -> str:
     """A digest of the configuration, of the weight files' names, sizes and times, of the adapter and the libraries.
 
-    Files are not read, only config.json and adapter_config.json. Raises OSError when a folder cannot be read.
+    Weights are not read. With `sees_images` it holds what the model is shown of an image too: prefixes are known by the
+    files of their images. Raises OSError when a folder cannot be read.
     """
     parts = {
         "model": _folder(model, "config.json"),
@@ -19,6 +25,11 @@ def model_fingerprint(model: Path, adapter: Path | None, kv_bits: int | None) ->
         "kv_bits": kv_bits,
         "libraries": {name: version(name) for name in ("mlx", "mlx-lm")},
     }
+    if sees_images:
+        parts["images"] = {
+            "libraries": {name: version(name) for name in IMAGE_LIBRARIES},
+            "processors": [hashlib.sha256(file.read_bytes()).hexdigest() for file in sorted(model.glob(PROCESSORS))],
+        }
     return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
 
 

@@ -20,6 +20,6 @@ def open_prefix_cache(frame: LoadFrame, model: TextModel) -> PrefixCache | None:
     disk = None
     if settings.disk_path is not None and settings.disk_bytes:
         adapter = None if frame.adapter_path is None else Path(frame.adapter_path)
-        fingerprint = model_fingerprint(Path(frame.path), adapter, frame.kv_bits)
+        fingerprint = model_fingerprint(Path(frame.path), adapter, frame.kv_bits, sees_images=frame.task == "vision")
         disk = DiskTier(settings.disk_path, settings.disk_bytes, fingerprint)
     return PrefixCache(layout, settings.memory_bytes, disk)

@@ -7,6 +7,8 @@ from typing import Any, Protocol
 
 import numpy as np
 
+from ..images.decoder import DecodedImage
+
 
 class SeeingModel(Protocol):
     """What the engine asks of a model that is shown images. For the engine thread."""
@@ -38,14 +40,15 @@ Inputs = dict[str, np.ndarray]
 
 @dataclass(slots=True, eq=False)
 class PromptImage:
-    """One image of a prompt, or several that the model's processor takes only together."""
+    """One image of a prompt."""
 
     key: str
-    """Equal keys show equal pixels."""
-    inputs: Inputs
-    """What the processor made of it alone."""
-    own_places: np.ndarray
-    """Which tokens of those inputs stand for it."""
+    """Equal keys show equal pixels, to the same client."""
+    picture: DecodedImage
+    text: str
+    """A prompt of this image alone, for the processor."""
+    param: str
+    """The part of the request that it came in."""
     places: np.ndarray
     """Which tokens of the prompt stand for it, in order."""
 
@@ -66,7 +69,7 @@ class ImagePrompt:
 
     tokens: list[int]
     inputs: Inputs
-    """What the processor made of the whole prompt, without pixels where each image has its own."""
+    """What positions depend on, as the processor makes it of the whole prompt: no pixels."""
     images: list[PromptImage]
     """In the order of their tokens."""
     key: list[int] = field(init=False)
@@ -82,18 +85,9 @@ class ImagePrompt:
         self.key = key.tolist()
 
     @property
-    def input_bytes(self) -> int:
-        """Bytes of what the processor made of the prompt and its images."""
-        # The inputs of a single image are those of the prompt.
-        every = {id(inputs): inputs for inputs in (self.inputs, *(image.inputs for image in self.images))}
-        arrays = (each for inputs in every.values() for each in inputs.values())
-        return sum(each.nbytes for each in arrays if isinstance(each, np.ndarray))
-
-    def drop_inputs(self) -> None:
-        """Give up what the processor made: the images have been encoded."""
-        self.inputs = {}
-        for image in self.images:
-            image.inputs = {}
+    def picture_bytes(self) -> int:
+        """Bytes of the images before the processor."""
+        return sum(len(image.picture.rgb) for image in self.images)
 
     @property
     def is_image(self) -> np.ndarray:

@@ -50,7 +50,7 @@ def require_model(path: str) -> Path:
 class TextModel:
     """One loaded model. Made on the engine thread, which alone runs it.
 
-    Prompts, grammars and questions are prepared by three other threads at a time. What these share is made for it: the
+    Images, prompts, grammars and questions are prepared by four other threads at a time. What these share is made for it: the
     chat format does not change, GrammarFactory has a lock, and so have the tokenizers library's tokenizers. Only
     transformers changes these, when it takes the truncation of a tokenizer's own file away before the first text: two
     threads may do so, and nothing sets it again. `beginnings` remembers what it finds, and is for one thread.
@@ -146,15 +146,15 @@ class TextModel:
         tokens = self.tokens(prompt, tool_choice)
         if not tokens:
             raise RequestError("The prompt is empty.", prompt.param)
-        self.refuse_too_long(tokens, prompt.param)
+        self.refuse_too_long(len(tokens), prompt.param)
         return tokens
 
-    def refuse_too_long(self, tokens: list[int], param: str) -> None:
-        """Raise RequestError that names `param` for a prompt that leaves no room for an answer."""
-        if len(tokens) >= self.context_length:
+    def refuse_too_long(self, tokens: int, param: str) -> None:
+        """Raise RequestError that names `param` for a prompt of so many tokens that leaves no room for an answer."""
+        if tokens >= self.context_length:
             raise RequestError(
                 f"The context length of this model is {self.context_length} tokens, but your {param} resulted in "
-                f"{len(tokens)} tokens. Shorten the {param}.",
+                f"{tokens} tokens. Shorten the {param}.",
                 param,
                 "context_length",
             )

@@ -30,8 +30,8 @@ class TokenizingModel(Protocol):
     def tokens(self, prompt: Prompt, tool_choice: ToolChoice, /) -> list[int]:
         """The tokens of a prompt of any length. Raises RequestError for one that is invalid."""
 
-    def compose(self, prompt: ChatPrompt, tool_choice: ToolChoice, media: list[list[Any]], /) -> Any:
-        """The prompt with decoded images, of models that are shown some. Raises RequestError."""
+    def tokens_with_images(self, prompt: ChatPrompt, tool_choice: ToolChoice, media: list[list[Any]], /) -> list[int]:
+        """The tokens of a prompt with decoded images, of models that are shown some. Raises RequestError."""
 
     def check_tokens(self, tokens: list[int], param: str) -> None:
         """Raise RequestError that names `param` for a token that the model does not have."""
@@ -79,7 +79,7 @@ def tokenize(
     if isinstance(prompt, TextPrompt) and not add_special_tokens:
         return list(model.tokenizer.encode(prompt.text, add_special_tokens=False))
     if media and isinstance(prompt, ChatPrompt):
-        return model.compose(prompt, FREE, media).tokens
+        return model.tokens_with_images(prompt, FREE, media)
     return model.tokens(prompt, FREE)
 
 

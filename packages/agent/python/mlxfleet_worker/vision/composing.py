@@ -1,5 +1,7 @@
-"""Conversations with images into a prompt: the template's text, the processor's tokens, which of them are images."""
+"""Conversations with images into a prompt: the template's text, its tokens, and which of them stand for which image."""
 
+from collections import OrderedDict
+from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -8,15 +10,18 @@ from ..chat.format import ChatFormat
 from ..images.decoder import DecodedImage
 from ..model.image_prompt import ImagePrompt, Inputs, PromptImage
 from ..wire.errors import RequestError
-from ..wire.fields import texts_in
 from ..wire.frames import ToolChoice
 from ..wire.prompts import ChatPrompt
 from .processing import Processing
+from .waiting_pixels import WaitingPixels
 
 Part = dict[str, Any]
 IMAGE_PART: Part = {"type": "image"}
-PIXELS = "pixel_values"
-"""What processors call the images themselves."""
+TEXT_PART: Part = {"type": "text", "text": "x"}
+GRID = "image_grid_thw"
+"""What says of each image into how many patches it was cut, where positions depend on that."""
+MOST_REMEMBERED = 4096
+"""Images whose tokens are remembered, a few kilobytes each."""
 
 
 class _Shown(NamedTuple):
@@ -26,72 +31,172 @@ class _Shown(NamedTuple):
     param: str
 
 
-class Composer:
-    """One model's. For one thread, which need not be the engine's."""
+class _Alone(NamedTuple):
+    """What the processor makes of one image by itself, without its pixels."""
 
-    def __init__(self, chat: ChatFormat, processing: Processing, processor: Any) -> None:
+    tokens: list[int]
+    """What stands in the prompt for the place that the template leaves."""
+    count: int
+    """How many of them stand for the image itself."""
+    grid: np.ndarray | None
+
+
+class _Place(NamedTuple):
+    """Where the template puts an image, in a prompt of one."""
+
+    text: str
+    tokens: list[int]
+    """What the template writes for an image."""
+    before: int
+    """Tokens in front of it in that prompt."""
+    behind: int
+
+
+class Composer:
+    """One model's. For one thread at a time, any."""
+
+    def __init__(
+        self,
+        chat: ChatFormat,
+        processing: Processing,
+        encode: Callable[[str], list[int]],
+        pixels: WaitingPixels,
+    ) -> None:
+        """`encode` gives a rendered prompt's tokens; what is processed of images goes to `pixels`."""
         self._chat = chat
         self._processing = processing
-        self._markers = _markers(processor)
+        self._encode = encode
+        self._pixels = pixels
+        self._known_place: _Place | None = None
+        self._remembered: OrderedDict[str, _Alone] = OrderedDict()
 
-    def compose(self, prompt: ChatPrompt, tool_choice: ToolChoice, media: list[list[DecodedImage]]) -> ImagePrompt:
-        """The prompt; `media` are the images of each medium. Raises RequestError for what the model cannot be shown."""
-        self._refuse_markers(prompt)
+    def compose(
+        self,
+        prompt: ChatPrompt,
+        tool_choice: ToolChoice,
+        media: list[list[DecodedImage]],
+        refuse: Callable[[int], None],
+    ) -> ImagePrompt:
+        """The prompt; `media` are the images of each medium. Raises RequestError for what the model cannot be shown.
+
+        `refuse` is called with how many tokens there are at least, after each image, and may raise.
+        """
         shown = [_Shown(image, prompt.media[index].param) for index in _order(prompt) for image in media[index]]
-        # By itself first: then it is known which image the processor does not take.
-        alone = [self._alone_inputs(each) for each in shown] if len(shown) > 1 else []
-        inputs = self._processing.inputs(
-            self._rendered(prompt, tool_choice, media), [each.image.to_pil() for each in shown], shown[0].param
-        )
-        places = self._processing.places(inputs)
-        if not len(places):
-            raise RequestError("The model's chat template has no place for images.", shown[0].param, "media")
-        images = self._images(shown, alone, inputs, places)
-        if all(image.inputs is not inputs for image in images):
-            inputs = {name: value for name, value in inputs.items() if name != PIXELS}
-        return ImagePrompt(inputs["input_ids"][0].tolist(), inputs, images)
+        place = self._place(shown[0].param)
+        text = self._rendered(prompt, tool_choice, media)
+        plain = self._encode(text)
+        starts = self._starts(plain, place, len(shown), prompt.param)
+        alone: list[_Alone] = []
+        for each in shown:
+            alone.append(self._alone(each, place))
+            refuse(sum(len(one.tokens) for one in alone))
+        if all(self._is_atomic(one, place) for one in alone):
+            return self._spliced(plain, starts, place, shown, alone)
+        return self._processed_whole(text, place, shown, alone)
+
+    def _place(self, param: str) -> _Place:
+        """Where the template puts images. Raises RequestError for one that has no place for them."""
+        if self._known_place is None:
+            text, without = (self._rendered_parts(parts) for parts in ([IMAGE_PART, TEXT_PART], [TEXT_PART]))
+            tokens, others = self._encode(text), self._encode(without)
+            before = _shared(tokens, others)
+            behind = _shared(tokens[before:][::-1], others[before:][::-1])
+            # Without what is text around it, which becomes other tokens beside other texts.
+            special = self._processing.special_tokens
+            while before + behind + 1 < len(tokens) and tokens[before] not in special:
+                before += 1
+            while before + behind + 1 < len(tokens) and tokens[-1 - behind] not in special:
+                behind += 1
+            marker = tokens[before : len(tokens) - behind]
+            if tokens == others or not marker:
+                raise RequestError("The model's chat template has no place for images.", param, "media")
+            self._known_place = _Place(text, marker, before, behind)
+        return self._known_place
+
+    def _rendered_parts(self, parts: list[Part]) -> str:
+        return self._chat.render_text(ChatPrompt([{"role": "user", "content": parts}], {}), ToolChoice("none"))
 
     def _rendered(self, prompt: ChatPrompt, tool_choice: ToolChoice, media: list[list[DecodedImage]]) -> str:
         messages = [_with_images(message, media) for message in prompt.messages]
         with_images = ChatPrompt(messages, prompt.template_options, prompt.tools, prompt.param)
         return self._chat.render_text(with_images, tool_choice)
 
-    def _alone_inputs(self, shown: "_Shown") -> Inputs:
-        """What the processor makes of one image by itself."""
-        alone = ChatPrompt([{"role": "user", "content": [IMAGE_PART]}], {})
-        return self._processing.inputs(
-            self._chat.render_text(alone, ToolChoice("none")), [shown.image.to_pil()], shown.param
-        )
+    def _starts(self, plain: list[int], place: _Place, count: int, param: str) -> list[int]:
+        """Where the places of the images are. Raises RequestError where a text holds what stands for one."""
+        marker = place.tokens
+        starts = [at for at in range(len(plain) - len(marker) + 1) if plain[at : at + len(marker)] == marker]
+        watched = {*self._processing.media_tokens, *(self._processing.special_tokens & set(marker))}
+        if len(starts) != count or any(plain.count(token) != count * marker.count(token) for token in watched):
+            raise RequestError(
+                "A text beside images holds what the model's chat template writes for an image: the images would be "
+                "shown in its place. Leave it out of the text.",
+                param,
+            )
+        return starts
 
-    def _images(
-        self, shown: list["_Shown"], alone: list[Inputs], inputs: Inputs, places: np.ndarray
-    ) -> list[PromptImage]:
-        """The images, each with what the processor makes of it alone, so that it can be known from other prompts."""
-        own = [self._processing.places(each) for each in alone]
-        ends = np.cumsum([len(each) for each in own])
-        if not alone or ends[-1] != len(places):
-            # One, or some that the processor cuts otherwise when they come together.
-            return [PromptImage(" ".join(each.image.key for each in shown), inputs, places, places)]
-        parts = np.split(places, ends[:-1])
-        return [
-            PromptImage(each.image.key, made, mine, part)
-            for each, made, mine, part in zip(shown, alone, own, parts, strict=True)
+    def _alone(self, shown: _Shown, place: _Place) -> _Alone:
+        """What is known of one image, or what the processor makes of it."""
+        key = shown.image.key
+        known = self._remembered.get(key)
+        if known is None:
+            inputs = self._processing.inputs(place.text, [shown.image.to_pil()], shown.param)
+            self._pixels.put(key, inputs)
+            tokens = inputs["input_ids"][0].tolist()
+            own = tokens[place.before : len(tokens) - place.behind]
+            known = _Alone(own, len(self._processing.places(inputs["input_ids"][0])), inputs.get(GRID))
+            self._remembered[key] = known
+            if len(self._remembered) > MOST_REMEMBERED:
+                self._remembered.popitem(last=False)
+        self._remembered.move_to_end(key)
+        return known
+
+    def _is_atomic(self, alone: _Alone, place: _Place) -> bool:
+        """Whether texts beside the image become the same tokens whatever stands for it.
+
+        So it is where special tokens are at both ends, or the same ones as in what the template writes.
+        """
+        special = self._processing.special_tokens
+        ends = zip((alone.tokens[0], alone.tokens[-1]), (place.tokens[0], place.tokens[-1]), strict=True)
+        return all(token == other or (token in special and other in special) for token, other in ends)
+
+    def _spliced(
+        self, plain: list[int], starts: list[int], place: _Place, shown: list[_Shown], alone: list[_Alone]
+    ) -> ImagePrompt:
+        """The template's tokens with each image's own in its place."""
+        tokens: list[int] = []
+        taken = 0
+        for start, one in zip(starts, alone, strict=True):
+            tokens += plain[taken:start] + one.tokens
+            taken = start + len(place.tokens)
+        tokens += plain[taken:]
+        return self._prompt(tokens, place, shown, alone)
+
+    def _processed_whole(self, text: str, place: _Place, shown: list[_Shown], alone: list[_Alone]) -> ImagePrompt:
+        """As the processor makes the tokens of the whole text."""
+        inputs = self._processing.inputs(text, [each.image.to_pil() for each in shown], shown[0].param)
+        return self._prompt(inputs["input_ids"][0].tolist(), place, shown, alone)
+
+    def _prompt(self, tokens: list[int], place: _Place, shown: list[_Shown], alone: list[_Alone]) -> ImagePrompt:
+        ids = np.asarray(tokens)
+        places = self._processing.places(ids)
+        ends = np.cumsum([one.count for one in alone])
+        if ends[-1] != len(places):
+            raise RequestError("The model's processor cuts these images otherwise together.", shown[0].param, "media")
+        images = [
+            PromptImage(each.image.key, each.image, place.text, each.param, part)
+            for each, part in zip(shown, np.split(places, ends[:-1]), strict=True)
         ]
-
-    def _refuse_markers(self, prompt: ChatPrompt) -> None:
-        """Raise RequestError for texts that hold what stands for an image: the images would be shown in its place."""
-        for text in texts_in([prompt.messages, prompt.tools]):
-            for marker in self._markers:
-                if marker in text:
-                    raise RequestError(
-                        f"A text beside images cannot hold {marker!r}, which stands for one.", prompt.param
-                    )
+        inputs: Inputs = {"input_ids": ids[None]}
+        grids = [one.grid for one in alone if one.grid is not None]
+        if grids:
+            inputs[GRID] = np.concatenate(grids)
+        return ImagePrompt(tokens, inputs, images)
 
 
-def _markers(processor: Any) -> list[str]:
-    """What stands for an image in a text."""
-    named = (getattr(processor, name, None) for name in ("image_token", "boi_token", "eoi_token", "video_token"))
-    return sorted({marker for marker in named if isinstance(marker, str) and marker})
+def _shared(first: list[int], second: list[int]) -> int:
+    """How many tokens both begin with."""
+    pairs = zip(first, second, strict=False)
+    return next((at for at, (one, other) in enumerate(pairs) if one != other), min(len(first), len(second)))
 
 
 def _order(prompt: ChatPrompt) -> list[int]:

@@ -12,13 +12,23 @@ from ..log import log
 from ..model.image_prompt import Inputs
 from ..wire.errors import RequestError
 
+ORDINARY_SIDE = 224
+"""Pixels that every family takes."""
+
 
 class Processing:
-    """One model's. For one thread, which need not be the engine's: what it gives is no array of MLX."""
+    """One model's. Any thread may call it: what it gives is no array of MLX."""
 
     def __init__(self, model: nn.Module, processor: Any, image_token: int) -> None:
         self._processor = repaired(processor)
         self._image_token = image_token
+        video_tokens = (getattr(model.config, name, None) for name in ("video_token_id", "video_token_index"))
+        self.media_tokens = {image_token, *(token for token in video_tokens if isinstance(token, int))}
+        """Tokens that stand for what is no text."""
+        self.special_tokens: frozenset[int] = frozenset(processor.tokenizer.all_special_ids) | {
+            id for id, token in processor.tokenizer.added_tokens_decoder.items() if token.special
+        }
+        """Tokens that no text beside them changes."""
         self._token_index = getattr(model.config, "image_token_index", None)
 
     def inputs(self, text: str, images: list[Image.Image], param: str) -> Inputs:
@@ -26,27 +36,39 @@ class Processing:
 
         Raises RequestError that names `param` for images that it does not take.
         """
-        beginning = self._processor.tokenizer.bos_token
         try:
-            made = prepare_inputs(
-                self._processor,
-                images=images,
-                prompts=text,
-                image_token_index=self._token_index,
-                # A text that brings its own beginning gets no second one.
-                add_special_tokens=beginning is None or not text.startswith(beginning),
-            )
-        except (ValueError, IndexError, TypeError, OverflowError, ZeroDivisionError) as error:
-            log(f"the model's processor refuses images: {type(error).__name__}: {error}")
+            made = self._prepared(text, images)
+        except Exception as error:  # mlx-vlm makes a ValueError of whatever a processor raises
+            log(f"the model's processor refuses images: {error}")
+            if not self._takes_any(text, len(images)):
+                raise RequestError("The model's processor fails over any image.", param, "internal") from error
             sizes = ", ".join(f"{image.width} x {image.height}" for image in images)
-            raise RequestError(
-                f"The model does not take images of this size: {sizes} pixels.", param, "media"
-            ) from error
+            message = f"The model does not take images of this size: {sizes} pixels."
+            raise RequestError(message, param, "media") from error
         return {name: _plain(value) for name, value in made.items() if value is not None}
 
-    def places(self, inputs: Inputs) -> np.ndarray:
+    def _takes_any(self, text: str, count: int) -> bool:
+        """Whether images of an ordinary size are taken in this text."""
+        try:
+            self._prepared(text, [Image.new("RGB", (ORDINARY_SIDE, ORDINARY_SIDE))] * count)
+        except Exception:  # as above
+            return False
+        return True
+
+    def _prepared(self, text: str, images: list[Image.Image]) -> Any:
+        beginning = self._processor.tokenizer.bos_token
+        return prepare_inputs(
+            self._processor,
+            images=images,
+            prompts=text,
+            image_token_index=self._token_index,
+            # A text that brings its own beginning gets no second one.
+            add_special_tokens=beginning is None or not text.startswith(beginning),
+        )
+
+    def places(self, tokens: np.ndarray) -> np.ndarray:
         """Which of the tokens stand for images."""
-        return np.flatnonzero(inputs["input_ids"][0] == self._image_token)
+        return np.flatnonzero(tokens == self._image_token)
 
 
 class _ImagesAlone:

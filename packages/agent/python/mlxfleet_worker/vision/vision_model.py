@@ -1,11 +1,11 @@
 """A model that is shown images, loaded by mlx-vlm: what the engine knows of a text model, and prompts with images."""
 
 import os
+import threading
 from collections import deque
-from collections.abc import Generator, Iterator
+from collections.abc import Callable, Generator, Iterator
 from pathlib import Path
 from typing import Any, Self
-from weakref import WeakSet
 
 import mlx.core as mx
 from mlx import nn
@@ -29,17 +29,20 @@ from .feature_cache import FeatureCache
 from .language_model import VisionLanguageModel
 from .processing import Processing
 from .tower import Features, Tower, not_served
+from .waiting_pixels import WaitingPixels
+from .waiting_room import WaitingRoom
 
-WAITING_PIXELS = 256_000_000
-"""Bytes of prepared images that may wait for the engine; further requests wait as files. One image has 14 MB at 768
-pixels."""
+WAITING_PIXEL_BYTES = 128_000_000
+"""Of what the processor made of images ahead of the tower. One image has 14 MB at 768 pixels."""
+WAITING_PICTURE_BYTES = 256_000_000
+"""Of images of prompts that wait for the engine; further requests wait as files. One image has 2 MB at 768 pixels."""
 MOST_LANES = 4
 TRIAL_SIDE = 64
 """Pixels: an image of two or more patches a side in every family."""
 
 
 class VisionModel(TextModel):
-    """One loaded model. Prompts with images are prepared by one thread, and encoded by the engine's."""
+    """One loaded model. Prompts with images are composed by one thread at a time, and encoded by the engine's."""
 
     def __init__(self, whole: nn.Module, processor: Any, loaded: Loaded, frame: LoadFrame) -> None:
         assert frame.media is not None
@@ -48,8 +51,12 @@ class VisionModel(TextModel):
         token = _image_token(whole)
         self._tower = Tower(whole, token)
         self._features = FeatureCache(frame.media.feature_cache_bytes)
-        self._composer = Composer(self.chat, Processing(whole, processor, token), processor)
-        self._composed: WeakSet[ImagePrompt] = WeakSet()
+        self._processing = Processing(whole, processor, token)
+        self._pixels = WaitingPixels(WAITING_PIXEL_BYTES)
+        self._composer = Composer(self.chat, self._processing, self._encode_text, self._pixels)
+        self._composing = threading.Lock()
+        """Completions and questions are composed by a thread each."""
+        self._waiting_room = WaitingRoom(WAITING_PICTURE_BYTES)
         self._streams = _streams()
         self._at_work: set[str] = set()
         """Keys of the images that are being encoded."""
@@ -93,26 +100,47 @@ class VisionModel(TextModel):
             return super().tokens(prompt, tool_choice)
         check_options(prompt.template_options)
         # As a processor makes them of a prompt with images, and mlx_vlm.generate of one without.
-        tokens = super().tokens(TextPrompt(self.chat.render_text(prompt, tool_choice)))
+        tokens = self._encode_text(self.chat.render_text(prompt, tool_choice))
         self.chat.check_reasoning(prompt, tokens)
         return tokens
 
     def compose(self, prompt: ChatPrompt, tool_choice: ToolChoice, media: list[list[DecodedImage]]) -> ImagePrompt:
-        """The prompt with its images; `media` are those of each medium in the prompt.
+        """The prompt with its images, to be completed; `media` are those of each medium in the prompt.
 
         Raises RequestError for one that is invalid, too long or cannot be shown.
         """
-        check_options(prompt.template_options)
-        composed = self._composer.compose(prompt, tool_choice, media)
-        self.refuse_too_long(composed.tokens, prompt.param)
-        self.chat.check_reasoning(prompt, composed.tokens)
-        self._composed.add(composed)
+        composed = self._composed(prompt, tool_choice, media, lambda count: self.refuse_too_long(count, prompt.param))
+        self.refuse_too_long(len(composed.tokens), prompt.param)
+        self._waiting_room.enter(composed, composed.picture_bytes)
         return composed
+
+    def tokens_with_images(
+        self, prompt: ChatPrompt, tool_choice: ToolChoice, media: list[list[DecodedImage]]
+    ) -> list[int]:
+        """The tokens of a prompt of any length with its images. Raises RequestError for one that is invalid."""
+        return self._composed(prompt, tool_choice, media, lambda _: None).tokens
 
     @property
     def has_room_for_images(self) -> bool:
-        """Whether another prompt should be composed now: pixels wait in memory for the tower. Safe from any thread."""
-        return sum(prompt.input_bytes for prompt in list(self._composed)) < WAITING_PIXELS
+        """Whether another prompt should be composed now: images wait in memory for the tower. Safe from any thread."""
+        return self._waiting_room.has_room
+
+    def _composed(
+        self,
+        prompt: ChatPrompt,
+        tool_choice: ToolChoice,
+        media: list[list[DecodedImage]],
+        refuse: Callable[[int], None],
+    ) -> ImagePrompt:
+        check_options(prompt.template_options)
+        with self._composing:
+            composed = self._composer.compose(prompt, tool_choice, media, refuse)
+        self.chat.check_reasoning(prompt, composed.tokens)
+        return composed
+
+    def _encode_text(self, text: str) -> list[int]:
+        """The tokens of a rendered prompt."""
+        return super().tokens(TextPrompt(text))
 
     @property
     def lanes(self) -> int:
@@ -143,8 +171,11 @@ class VisionModel(TextModel):
         self._at_work.add(image.key)
         try:
             self._streams.rotate()
+            inputs = self._pixels.take(image.key)
+            if inputs is None:
+                inputs = self._processing.inputs(image.text, [image.picture.to_pil()], image.param)
             with mx.stream(self._streams[0]):
-                features, slices = self._tower.encode(image.inputs, image.own_places)
+                features, slices = self._tower.encode(inputs, self._processing.places(inputs["input_ids"][0]))
             yield from slices
             mx.eval(features)
             self._features.put(image.key, features)
@@ -156,7 +187,7 @@ class VisionModel(TextModel):
         """Tell the caches of one sequence what its prompt holds."""
         assert isinstance(caches[-1], RowPlace)
         caches[-1].contents = prompt.contents
-        prompt.drop_inputs()
+        self._waiting_room.leave(prompt)
 
     def forget_images(self, prompt: ImagePrompt | None = None) -> None:
         """Give up what is kept of a prompt that has been computed, or of all images."""
