@@ -1,8 +1,8 @@
 """`python -u -m mlxfleet_worker`: requests on stdin, replies on file descriptor 3, logs on stdout and stderr.
 
 Threads: this one reads frames and answers pings, one prepares prompts, one images, one grammars, one answers questions
-about tokens, one does all MLX work. End of stdin, SIGTERM or a broken reply pipe ends the process whatever the others are
-doing, so an agent that is killed leaves no worker behind.
+about tokens, one does all MLX work. End of stdin, SIGTERM or a broken reply pipe ends the process whatever the others
+are doing, so an agent that is killed leaves no worker behind.
 """
 
 import contextlib
@@ -79,6 +79,7 @@ class Worker:
         self._registry = Registry()
         self._engine: Engine | EmbeddingEngine = Engine(self._replies, self._registry)
         self._preparation: Preparation | EmbeddingPreparation = Preparation(self._engine, self._replies, self._registry)
+        self._decoder: ImageDecoder | None = None
         self._load_frames: queue.SimpleQueue[LoadFrame | FrameError] = queue.SimpleQueue()
         self._load_seen = False
         self._memory_counters: Callable[[], dict[str, int]] = dict
@@ -115,7 +116,7 @@ class Worker:
             case PingFrame():
                 self._pong(frame)
             case ShrinkFrame():
-                self._engine.submit(frame)
+                self._shrink(frame)
             case LoadFrame():
                 self._take_load(frame)
 
@@ -143,6 +144,12 @@ class Worker:
         if not isinstance(task, Question):
             self._engine.submit(task)
 
+    def _shrink(self, frame: ShrinkFrame) -> None:
+        # Here and now: the thread that decodes may be at a slow image, and the engine at a long prefill.
+        if self._decoder is not None:
+            self._decoder.shrink(frame.prefix_cache_bytes)
+        self._engine.submit(frame)
+
     def _refuse(self, line: bytes, error: FrameError) -> None:
         log(f"invalid frame of {len(line)} bytes: {error.message}")
         if error.id is not None:
@@ -167,8 +174,8 @@ class Worker:
             self._preparation = EmbeddingPreparation(self._engine, self._replies, self._registry)
         elif frame.media is not None:
             assert isinstance(self._engine, Engine)
-            decoder = ImageDecoder(frame.media)
-            self._preparation = Preparation(self._engine, self._replies, self._registry, decoder)
+            self._decoder = ImageDecoder(frame.media)
+            self._preparation = Preparation(self._engine, self._replies, self._registry, self._decoder)
 
     def _pong(self, frame: PingFrame) -> None:
         running = self._engine.running

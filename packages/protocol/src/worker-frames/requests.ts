@@ -80,7 +80,7 @@ const cancelFrameSchema = z.object({ type: z.literal('cancel'), id: z.string() }
 /** Answered by `pong` with the same nonce and the current counters. */
 const pingFrameSchema = z.object({ type: z.literal('ping'), nonce: z.int() });
 
-/** The host is short of memory: prefixes beyond so many bytes are dropped and unused buffers are given back. */
+/** The host is short of memory: prefixes and images beyond so many bytes are dropped, and unused buffers given back. */
 const shrinkFrameSchema = z.object({ type: z.literal('shrink'), prefix_cache_bytes: z.int().min(0) });
 
 /** Answered by `tokenized` with the same id, or by `failed`. */

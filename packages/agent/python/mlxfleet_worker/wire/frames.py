@@ -109,7 +109,7 @@ class PingFrame:
 
 @dataclass(frozen=True, slots=True)
 class ShrinkFrame:
-    """Keep at most so many bytes of prefixes in memory and give unused buffers back."""
+    """Keep at most so many bytes of prefixes in memory, as many of decoded images, and give unused buffers back."""
 
     prefix_cache_bytes: int
 
