@@ -76,6 +76,10 @@ class Spool:
         """A good image is decoded."""
         assert self.image(GOOD).tobytes() == b"\x0a\x14\x1e" * 12
 
+    def end_process(self) -> None:
+        """End the side process, as happens when it has been idle for long."""
+        self.decoder._process._close_idle()
+
     @property
     def pid(self) -> int | None:
         """The side process, where there is one."""
@@ -91,7 +95,7 @@ def spool(folder: Path, limits: Limits | None = None, **settings: Any) -> Iterat
     try:
         yield made
     finally:
-        made.decoder.close()
+        made.end_process()
 
 
 def encoded(image: Image.Image, format: str = "PNG", **options: Any) -> bytes:

@@ -28,7 +28,7 @@ def test_a_kept_image_needs_neither_file_nor_process(files: Spool) -> None:
     medium = files.medium(GOOD)
     [[first]] = files.decode(medium)
     Path(medium.path).unlink()
-    files.decoder.close()
+    files.end_process()
     [[second]] = files.decode(medium)
     assert second is first
     assert files.pid is None
@@ -38,7 +38,7 @@ def test_kept_pages_need_neither_file_nor_process(files: Spool) -> None:
     medium = files.medium(pages_of([RED, GREEN, BLUE]), kind="pdf")
     [first] = files.decode(medium)
     Path(medium.path).unlink()
-    files.decoder.close()
+    files.end_process()
     assert files.decode(medium) == [first]
     assert files.decode(replace(medium, pages=((2, 3),))) == [first[1:]]
     assert files.pid is None

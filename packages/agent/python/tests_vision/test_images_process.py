@@ -45,14 +45,6 @@ def test_a_lost_process_is_replaced(files: Spool) -> None:
     assert pid_of(files) != pid
 
 
-def test_closing_ends_it_and_the_next_file_starts_another(files: Spool) -> None:
-    pid = pid_of(files)
-    files.decoder.close()
-    assert not is_running(pid)
-    files.decoder.close()
-    assert pid_of(files) != pid
-
-
 def test_an_idle_process_ends(tmp_path: Path) -> None:
     with spool(tmp_path / "spool", Limits(idle_seconds=0.2)) as files:
         pid = pid_of(files)
@@ -68,15 +60,6 @@ def test_a_process_that_is_killed_over_an_image_is_replaced(files: Spool) -> Non
     assert error.kind == "media"
     assert error.message == "The document could not be decoded: it ended the decoder."
     assert files.pid != pid
-
-
-def test_closing_does_not_wait_for_a_slow_image(files: Spool) -> None:
-    medium = files.medium(many_groups(3000), kind="pdf")
-    files.check_works()
-    threading.Timer(0.3, files.decoder.close).start()
-    begun = time.monotonic()
-    files.refusal(medium)
-    assert time.monotonic() - begun < 5
 
 
 def test_a_process_that_gets_no_time_is_given_up(tmp_path: Path) -> None:
@@ -159,7 +142,6 @@ import os, sys, signal, threading, time
 from pathlib import Path
 sys.path.insert(0, {tests!r})
 from images_support import Spool, GOOD
-from mlxfleet_worker.images.decoder import ImageDecoder
 from pdf_files import many_groups
 {before}
 files = Spool(Path({folder!r}))
@@ -168,7 +150,7 @@ files.check_works()
 """
 
 
-def worker(folder: Path, before: str = "", after: str = "files.decoder.close()", cwd: Path | None = None) -> str:
+def worker(folder: Path, *, after: str, before: str = "", cwd: Path | None = None) -> str:
     """What a process prints that decodes a good image, and does this before and after."""
     folder.mkdir(exist_ok=True)
     code = WORKER.format(tests=str(Path(__file__).parent), folder=str(folder), before=before, after=after)
@@ -185,7 +167,7 @@ def worker(folder: Path, before: str = "", after: str = "files.decoder.close()",
 
 
 def test_where_the_worker_was_started_is_no_matter(tmp_path: Path) -> None:
-    end = "files.decoder.close(); print('done')"
+    end = "print('done')"
     assert worker(tmp_path / "spool", after=end, cwd=Path("/")) == "done\n"
     (tmp_path / "trap").mkdir()
     for name in ("PIL", "json", "resource", "mlxfleet_worker", "pypdfium2"):

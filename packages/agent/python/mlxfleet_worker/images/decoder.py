@@ -35,10 +35,6 @@ class ImageDecoder:
         """Let go the images beyond so many bytes, this once. Safe from any thread."""
         self._cache.shrink(limit)
 
-    def close(self) -> None:
-        """End the process."""
-        self._process.close()
-
     def decode(self, media: list[Media], is_cancelled: Callable[[], bool]) -> list[list[DecodedImage]]:
         """For each medium its image, or its pages in the order in which they are asked for.
 

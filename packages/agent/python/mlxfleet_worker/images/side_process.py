@@ -1,4 +1,7 @@
-"""The worker's side of the process that decodes: started when needed, ended when not, replaced when lost."""
+"""The worker's side of the process that decodes: started when needed, ended when not, replaced when lost.
+
+It ends with the worker, however that one ends: its input does, and its watchdog sees that it has another parent.
+"""
 
 import json
 import os
@@ -79,12 +82,6 @@ class SideProcess:
                 self._idle = threading.Timer(self._limits.idle_seconds, self._close_idle)
                 self._idle.daemon = True
                 self._idle.start()
-
-    def close(self) -> None:
-        """End the process, whatever it is doing; the next request starts another one."""
-        if (process := self._process) is not None:
-            process.kill()
-        self._close_idle()
 
     def _close_idle(self) -> None:
         with self._lock:
