@@ -239,6 +239,28 @@ def test_the_watchdog_ends_what_takes_too_much_memory_where_the_system_does_not(
     assert ended.returncode == MEMORY_EXIT_CODE
 
 
+BESIDE_A_MODEL = """
+import subprocess, sys
+model = b"x" * (400 << 20)
+code = "from mlxfleet_worker.images.watchdog import start_watchdog; start_watchdog(50 << 20);"
+code += "import time; taken = b'x' * (150 << 20); time.sleep(3)"
+print(subprocess.run([sys.executable, "-P", "-c", code]).returncode)
+"""
+
+
+def test_the_watchdog_counts_nothing_of_a_worker_that_is_large(tmp_path: Path) -> None:
+    """Linux has ru_maxrss of a child begin at its parent's: a process could take as much as the model."""
+    shown = subprocess.run(
+        [sys.executable, "-P", "-c", BESIDE_A_MODEL],
+        env={**os.environ, "PYTHONPATH": str(PACKAGE_ROOT)},
+        cwd=tmp_path,
+        capture_output=True,
+        check=True,
+        timeout=60,
+    )
+    assert int(shown.stdout) == MEMORY_EXIT_CODE
+
+
 def test_the_worker_needs_no_codec_to_ask(tmp_path: Path) -> None:
     """Pillow's and PDFium's code, and a model's, are in the side process alone."""
     code = "import mlxfleet_worker.images.decoder, sys; print(*sys.modules)"

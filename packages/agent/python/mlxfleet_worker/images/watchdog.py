@@ -5,6 +5,7 @@ import resource
 import sys
 import threading
 import time
+from pathlib import Path
 
 from .limits import MEMORY_EXIT_CODE
 
@@ -17,19 +18,29 @@ def start_watchdog(memory_bytes: int) -> None:
     Linux refuses memory by its own limit (RLIMIT_AS), and macOS enforces none: there this is the only one, and a file
     that takes memory faster than the thread looks gets a few hundred MB more.
     """
-    limit = _peak_bytes() + memory_bytes
+    limit = _resident_bytes() + memory_bytes
     threading.Thread(target=_watch, args=(os.getppid(), limit), daemon=True).start()
 
 
 def _watch(parent: int, limit: int) -> None:
-    while os.getppid() == parent:
-        if _peak_bytes() > limit:
-            os._exit(MEMORY_EXIT_CODE)
-        time.sleep(INTERVAL_SECONDS)
+    try:
+        while os.getppid() == parent:
+            if _resident_bytes() > limit:
+                os._exit(MEMORY_EXIT_CODE)
+            time.sleep(INTERVAL_SECONDS)
+    except MemoryError:
+        # A thread that is lost would watch nothing.
+        os._exit(MEMORY_EXIT_CODE)
     os._exit(0)
 
 
-def _peak_bytes() -> int:
-    """The most memory that the process has had at once."""
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    return peak if sys.platform == "darwin" else peak * 1024
+def _resident_bytes() -> int:
+    """What this program has in memory: now on Linux, the most so far on macOS.
+
+    `ru_maxrss` is right on macOS only: it is that of the Mach task (XNU, bsd/kern/kern_resource.c, calcru), and each
+    program has its own. Linux hands it on through exec, so that it begins with the gigabytes of the worker's model.
+    """
+    if sys.platform == "darwin":
+        return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    pages = int(Path("/proc/self/statm").read_bytes().split()[1])
+    return pages * resource.getpagesize()
