@@ -197,6 +197,22 @@ def test_what_is_no_image(files: Spool, content: bytes, word: str) -> None:
     assert word in error.message
 
 
+def many_branded_avif(brands: int) -> bytes:
+    """An AVIF of 16 x 16 pixels that says so in the last of so many brands; the first is of all files of its family."""
+    content = encoded(Image.new("RGB", (16, 16)), "AVIF")
+    size = int.from_bytes(content[:4], "big")
+    head = struct.pack(">I", 12 + 4 * brands) + b"ftypmif1" + bytes(4) + b"miaf" * (brands - 2) + b"avif"
+    place = content.index(b"iloc") + 18
+    moved = int.from_bytes(content[place : place + 4], "big") + len(head) - size
+    return head + content[size:place] + struct.pack(">I", moved) + content[place + 4 :]
+
+
+def test_an_avif_may_have_as_many_brands_as_the_agent_reads(files: Spool) -> None:
+    most = many_branded_avif(61)
+    assert most.index(b"avif") == 252
+    assert files.image(most).size == (16, 16)
+
+
 def test_files_of_two_kinds_are_images_and_nothing_else(files: Spool) -> None:
     script = b"/*" + encoded(Image.new("P", (8, 8)), "GIF")[2:]
     assert files.refusal(script).kind == "media"

@@ -22,8 +22,8 @@ READERS = (AvifImagePlugin, GifImagePlugin, JpegImagePlugin, PngImagePlugin, Web
 AVIF_BRANDS = (b"avif", b"avis")
 HEIF_BRANDS = (b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"hevm", b"hevs", b"mif1", b"msf1")
 
-HEAD_BYTES = 64
-"""Enough for the brands that a file of the HEIF family says to be compatible with."""
+HEAD_BYTES = 256
+"""Enough for the brands that a file of the HEIF family says to be compatible with: the agent looks at as many."""
 
 Image.MAX_IMAGE_PIXELS = None
 """Pillow's own check comes at its own numbers, and its message names none that a client could act on."""
