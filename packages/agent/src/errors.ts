@@ -328,7 +328,7 @@ export const API_ERRORS = {
     code: 'MODEL_UNLOADED',
     status: 503,
     type: 'service_unavailable_error',
-    when: 'The model was unloaded by force while it held the request, or in any way while a `load` waited for it.',
+    when: 'The model was unloaded by force while it held the request, or in any way while a `load` waited for it; or it was replaced on the host in the moment in which the request came.',
     hint: 'Send the request again: the model is loaded on demand.',
   },
   MEMORY_EXHAUSTED: {

@@ -42,16 +42,18 @@ export async function askModel<Answer>(
   const ending = watchEnding(reply, config.request_timeout_seconds);
   const account = new RequestAccount(metrics, log, { route });
   try {
-    const runtime = await ending.race(pool.acquire(model));
-    account.found(runtime);
-    asking.check?.(runtime);
-    const answer = await useMedia(
-      services,
-      runtime,
+    const answer = await useMedia(services, {
       attachments,
-      ending.signal,
-      async (media) => await asking.ask(runtime, ending.signal, media),
-    );
+      signal: ending.signal,
+      acquire: async () => {
+        const runtime = await ending.race(pool.acquire(model));
+        account.found(runtime);
+        asking.check?.(runtime);
+        return runtime;
+      },
+      keepPlaces: (runtime) => runtime.keepQuestionPlace(),
+      use: async (runtime, media) => await asking.ask(runtime, ending.signal, media),
+    });
     metrics.questionLatency.observe({ ...account.labels, route }, (performance.now() - begun) / 1000);
     void reply.send(answer);
     account.answered();

@@ -1,8 +1,10 @@
 import type { OutgoingHttpHeaders } from 'node:http';
+import type { Media } from '@mlxfleet/protocol';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import type { AgentServices } from '../agent-services.ts';
 import { ApiError } from '../api-error.ts';
 import { API_ERRORS } from '../errors.ts';
+import type { ModelRuntime } from '../models/runtime/model-runtime.ts';
 import { cacheScope } from '../plugins/key-owner.ts';
 import { ClientGone } from './client-gone.ts';
 import { EventStream } from './event-stream.ts';
@@ -56,10 +58,13 @@ export async function respond(
   const account = new RequestAccount(metrics, request.log, { id, stream: answering.stream });
   let hasBegun = false;
   try {
-    const runtime = await ending.race(pool.acquire(plan.model));
-    account.found(runtime);
-    requireTask(runtime, 'generate');
-    await useMedia(services, runtime, plan.attachments, ending.signal, async (media) => {
+    const acquire = async (): Promise<ModelRuntime> => {
+      const runtime = await ending.race(pool.acquire(plan.model));
+      account.found(runtime);
+      requireTask(runtime, 'generate');
+      return runtime;
+    };
+    const use = async (runtime: ModelRuntime, media: readonly Media[]): Promise<void> => {
       const begin: Begin = (sink) => {
         const generation = new Generation(runtime, shown(plan, media), sink, metrics);
         ending.onEnd((reason) => {
@@ -72,6 +77,13 @@ export async function respond(
       };
       if (answering.stream) await stream(services, reply, answering, begin);
       else await whole(reply, answering, begin);
+    };
+    await useMedia(services, {
+      attachments: plan.attachments,
+      signal: ending.signal,
+      acquire,
+      keepPlaces: (runtime) => runtime.keepPlaces(choicesOf(plan)),
+      use,
     });
     account.answered();
     return reply;
@@ -126,11 +138,15 @@ async function stream(
 
 /** More than this could never be queued, whenever it came. */
 function refuseTooMany(plan: GenerationPlan, most: number): void {
-  const choices = plan.prompts.length * plan.choicesPerPrompt;
+  const choices = choicesOf(plan);
   if (choices <= most) return;
   throw new ApiError(
     API_ERRORS.INVALID_VALUE,
     `The request asks for ${String(choices)} completions, and one request may have ${String(most)} (max_batch_size plus queue_depth).`,
     { param: plan.prompts.length > 1 ? 'prompt' : 'n' },
   );
+}
+
+function choicesOf({ prompts, choicesPerPrompt }: GenerationPlan): number {
+  return prompts.length * choicesPerPrompt;
 }

@@ -8,6 +8,7 @@ import { LONGEST_WAIT_MS, RequestQueue } from '../../scheduler/request-queue.ts'
 import { ServiceTimes } from '../../scheduler/service-times.ts';
 import type { FrameOf } from '../../workers/worker-listener.ts';
 import { afterCrash, type JobAttempt } from './job-attempt.ts';
+import { KeptPlaces } from './kept-places.ts';
 import { queueFull, requestError, workerCrashed } from './model-errors.ts';
 
 export interface JobDispatchOptions {
@@ -32,6 +33,7 @@ export class JobDispatch {
   /** Before the queue: jobs whose worker died before their first output. They have had their turn. */
   readonly #again = new Map<string, JobAttempt>();
   readonly #running = new Map<string, JobAttempt>();
+  readonly #kept = new KeptPlaces();
   readonly #times = new ServiceTimes();
 
   constructor(options: JobDispatchOptions) {
@@ -51,11 +53,17 @@ export class JobDispatch {
    * @throws ApiError QUEUE_FULL.
    */
   add(jobs: readonly Job[]): void {
-    const { queueDepth, maxBatchSize, model, now } = this.#options;
-    if (this.runningCount + this.waitingCount + jobs.length > maxBatchSize + queueDepth) {
-      throw queueFull(model, this.runningCount, this.waitingCount, this.#retryAfter());
-    }
-    for (const job of jobs) this.#queue.add(job, now());
+    this.#refuseBeyondRoom(jobs.length);
+    for (const job of jobs) this.#queue.add(job, this.#options.now());
+  }
+
+  /**
+   * Keeps places for jobs that are to be added; gives what lets go of them.
+   * @throws ApiError QUEUE_FULL.
+   */
+  keepPlaces(places: number): () => void {
+    this.#refuseBeyondRoom(places);
+    return this.#kept.keep(places);
   }
 
   /** Sends what waits while the batch has room. */
@@ -151,6 +159,13 @@ export class JobDispatch {
   /** The time that the model took to load was no waiting for a turn. */
   restartClocks(): void {
     this.#queue.restartClocks(this.#options.now());
+  }
+
+  #refuseBeyondRoom(more: number): void {
+    const { queueDepth, maxBatchSize, model } = this.#options;
+    const waiting = this.waitingCount + this.#kept.count;
+    if (this.runningCount + waiting + more <= maxBatchSize + queueDepth) return;
+    throw queueFull(model, this.runningCount, waiting, this.#retryAfter());
   }
 
   #takeNext(): JobAttempt | null {

@@ -149,8 +149,12 @@ export class ModelLife implements LifeView {
     this.#worker.send(frame);
   }
 
-  /** @throws ApiError MODEL_LOAD_FAILED while a failed load is still fresh, WORKER_BROKEN while the worker rests. */
-  refuseFreshFailure(): void {
+  /**
+   * @throws ApiError MODEL_LOAD_FAILED while a failed load is still fresh, WORKER_BROKEN while the worker rests,
+   *   MODEL_UNLOADED when it was stopped for good.
+   */
+  refuseWork(): void {
+    if (this.#stoppedForGood) throw modelUnloaded(this.#id);
     const { state } = this.#worker;
     const isOver = state === 'stopped' || state === 'ready' || this.isLoading;
     if (this.#loadError === null || isOver) return;

@@ -7,6 +7,7 @@ import { memoryReading } from '../../test-support/memory-reading.ts';
 import { readEvents } from '../../test-support/read-events.ts';
 import { chat, eventually, agentsForTests, type TestAgent } from '../../test-support/test-agent.ts';
 import { WORKER_TIMES } from '../../workers/worker-times.ts';
+import { modelUnloaded } from './model-errors.ts';
 import type { ModelRuntime } from './model-runtime.ts';
 
 const CHAT = '/v1/chat/completions';
@@ -414,4 +415,21 @@ describe('unloading', () => {
     abort.abort();
     await busy;
   });
+});
+
+test('what was shut down takes nothing in: it would never end', async () => {
+  const agent = await start();
+  await agent.post(CHAT, chat('tokens=1'));
+  const runtime = runtimeOf(agent);
+  await runtime.shutDown(modelUnloaded('m'));
+  const prompt = { kind: 'text', text: 'a' } as const;
+  await expect(runtime.ask({ type: 'tokenize', prompt, add_special_tokens: true })).rejects.toMatchObject({
+    code: 'MODEL_UNLOADED',
+  });
+  const unloaded = expect.objectContaining({ code: 'MODEL_UNLOADED' });
+  expect(() => {
+    runtime.submit([]);
+  }).toThrow(unloaded);
+  expect(() => runtime.keepPlaces(1)).toThrow(unloaded);
+  expect(() => runtime.keepQuestionPlace()).toThrow(unloaded);
 });

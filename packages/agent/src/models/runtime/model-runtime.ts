@@ -98,14 +98,33 @@ export class ModelRuntime {
 
   /**
    * Takes jobs in, all or none; the model is loaded when it is not.
-   * @throws ApiError QUEUE_FULL, or MODEL_LOAD_FAILED or WORKER_BROKEN while that is still fresh.
+   * @throws ApiError QUEUE_FULL, MODEL_LOAD_FAILED or WORKER_BROKEN while that is still fresh, or MODEL_UNLOADED when it was
+   *   shut down: nothing that it takes in after that would ever end.
    */
   submit(jobs: readonly Job[]): void {
-    this.#life.refuseFreshFailure();
+    this.#life.refuseWork();
     this.#jobs.add(jobs);
     this.#touch();
     this.#serve();
     this.#life.ensureStarted();
+  }
+
+  /**
+   * Keeps places for jobs that are not ready to be submitted; gives what lets go of them.
+   * @throws ApiError as `submit` does.
+   */
+  keepPlaces(places: number): () => void {
+    this.#life.refuseWork();
+    return this.#jobs.keepPlaces(places);
+  }
+
+  /**
+   * The same for a question.
+   * @throws ApiError as `submit` does.
+   */
+  keepQuestionPlace(): () => void {
+    this.#life.refuseWork();
+    return this.#questions.keepPlace();
   }
 
   /** Ends a job within one step, wherever it is. Nothing more is told to its listener. */
@@ -119,7 +138,7 @@ export class ModelRuntime {
    * @throws ApiError as `submit` does, or whatever ends it; the reason of the signal when that ends it.
    */
   async ask<Asked extends Question>(question: Asked, signal?: AbortSignal): Promise<AnswerTo<Asked>> {
-    this.#life.refuseFreshFailure();
+    this.#life.refuseWork();
     const answer = this.#questions.ask(question, signal);
     if (this.#questions.waitingCount > 0) {
       this.#touch();

@@ -2,6 +2,7 @@ import type { WorkerReply, WorkerRequest } from '@mlxfleet/protocol';
 import { ApiError } from '../../api-error.ts';
 import { API_ERRORS } from '../../errors.ts';
 import type { AnswerFrame, FrameOf } from '../../workers/worker-listener.ts';
+import { KeptPlaces } from './kept-places.ts';
 import { queueFull, requestError, workerCrashed } from './model-errors.ts';
 
 /** Frames that are answered by one reply, and their replies. */
@@ -49,6 +50,7 @@ const LONGEST_ANSWER_MS = 300_000;
 export class Questions {
   readonly #options: QuestionsOptions;
   readonly #entries = new Map<string, Entry>();
+  readonly #kept = new KeptPlaces();
   #count = 0;
 
   constructor(options: QuestionsOptions) {
@@ -75,10 +77,7 @@ export class Questions {
    */
   async ask<Asked extends Question>(question: Asked, signal?: AbortSignal): Promise<AnswerTo<Asked>> {
     signal?.throwIfAborted();
-    const { depth, model } = this.#options;
-    if (this.#entries.size >= depth) {
-      throw queueFull(model, this.sentCount, this.waitingCount, FULL_RETRY_SECONDS);
-    }
+    this.#refuseBeyondRoom();
     this.#count += 1;
     const id = `question-${String(this.#count)}`;
     const answer = Promise.withResolvers<AnswerFrame>();
@@ -92,11 +91,20 @@ export class Questions {
       if (isAnswerTo(question, frame)) return frame;
       throw new ApiError(
         API_ERRORS.INTERNAL_ERROR,
-        `The worker of model '${model}' answered something else.`,
+        `The worker of model '${this.#options.model}' answered something else.`,
       );
     } finally {
       signal?.removeEventListener('abort', onAbort);
     }
+  }
+
+  /**
+   * Keeps the place of a question that is to be asked; gives what lets go of it.
+   * @throws ApiError QUEUE_FULL.
+   */
+  keepPlace(): () => void {
+    this.#refuseBeyondRoom();
+    return this.#kept.keep(1);
   }
 
   /** Sends what waits. */
@@ -145,6 +153,12 @@ export class Questions {
     for (const [id, entry] of this.#entries) {
       if (entry.timer === null) this.#take(id)?.answer.reject(error);
     }
+  }
+
+  #refuseBeyondRoom(): void {
+    const { depth, model } = this.#options;
+    if (this.#entries.size + this.#kept.count < depth) return;
+    throw queueFull(model, this.sentCount, this.waitingCount + this.#kept.count, FULL_RETRY_SECONDS);
   }
 
   #sent(): Entry[] {
