@@ -37,8 +37,8 @@ def decoded(conversation: Conversation) -> list[DecodedImage]:
 def encode(model: VisionModel, prompt: ImagePrompt, known: int = 0) -> int:
     """Encode the prompt's images; returns in how many slices."""
     count = 0
-    for part in model.encode_images(prompt, known):
-        mx.eval(part)
+    for parts in model.encode_images(prompt, known):
+        mx.eval(parts)
         count += 1
     return count
 

@@ -40,7 +40,11 @@ class Encodings:
             lanes = [request for request in lanes if not request.is_encoded]
             while left and len(lanes) < self._lanes:
                 lanes.append(left.popleft())
-            parts = [part for request in lanes if (part := self._next(request, failures)) is not None]
+            parts: list[mx.array] = []
+            for request in lanes:
+                # One prompt with several images may need them all.
+                if len(parts) < self._lanes:
+                    parts += self._next(request, failures)
             if parts:
                 mx.eval(parts)
             elif not any(request.is_encoded for request in lanes):
@@ -48,8 +52,8 @@ class Encodings:
                 break
         return failures
 
-    def _next(self, request: Request, failures: list[Failure]) -> mx.array | None:
-        """The next slice of a prompt's images; None where there is none, now or at all."""
+    def _next(self, request: Request, failures: list[Failure]) -> list[mx.array]:
+        """The next slices of a prompt's images; none where there are none, now or at all."""
         assert request.images is not None
         assert self._seeing is not None
         try:
@@ -61,7 +65,7 @@ class Encodings:
         except Exception as error:
             request.is_encoded = True
             failures.append(Failure(request, error))
-        return None
+        return []
 
     def show(self, request: Request, caches: list[Any], known: int) -> None:
         """Give the caches of a prompt its images behind the first `known` tokens.
@@ -70,8 +74,8 @@ class Encodings:
         """
         if request.images is None or self._seeing is None:
             return
-        for part in self._seeing.encode_images(request.images, known, waits=False):
-            mx.eval(part)
+        for parts in self._seeing.encode_images(request.images, known, waits=False):
+            mx.eval(parts)
         self._seeing.place(caches, request.images)
 
     def end(self, request: Request) -> None:

@@ -54,7 +54,7 @@ class Request:
         self.beginnings = Beginnings()
         self.max_tokens = 0
         self.images: ImagePrompt | None = None
-        self.encoding: Iterator[Any] | None = None
+        self.encoding: Iterator[list[Any]] | None = None
         self.is_encoded = False
         self.grammar: Grammar | None = None
         self.constraint: Matcher | None = None

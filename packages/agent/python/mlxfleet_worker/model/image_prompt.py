@@ -14,13 +14,13 @@ class SeeingModel(Protocol):
     """What the engine asks of a model that is shown images. For the engine thread."""
 
     lanes: int
-    """How many prompts' images it is worth encoding side by side."""
+    """How many images it is worth encoding side by side."""
 
-    def encode_images(self, prompt: "ImagePrompt", known: int, *, waits: bool = True) -> Iterator[Any]:
+    def encode_images(self, prompt: "ImagePrompt", known: int, *, waits: bool = True) -> Iterator[list[Any]]:
         """Have `prompt.contents` hold what the model is given for the tokens from `known` on, bit by bit.
 
-        Each bit is an array of MLX that is to be evaluated before the next is asked for. With `waits` it is None while
-        another prompt is at the same image.
+        Each bit is arrays of MLX that are to be evaluated before the next is asked for. With `waits` it is empty while
+        nothing but images that other prompts are at is left.
         """
 
     def place(self, caches: list[Any], prompt: "ImagePrompt") -> None:

@@ -50,8 +50,8 @@ def require_model(path: str) -> Path:
 class TextModel:
     """One loaded model. Made on the engine thread, which alone runs it.
 
-    Images, prompts, grammars and questions are prepared by four other threads at a time. What these share is made for it: the
-    chat format does not change, GrammarFactory has a lock, and so have the tokenizers library's tokenizers. Only
+    Images, prompts, grammars and questions are prepared by four other threads at a time. What these share is made for
+    it: the chat format does not change, GrammarFactory has a lock, as the tokenizers library's tokenizers have. Only
     transformers changes these, when it takes the truncation of a tokenizer's own file away before the first text: two
     threads may do so, and nothing sets it again. `beginnings` remembers what it finds, and is for one thread.
     """

@@ -90,8 +90,8 @@ class VisionModel(TextModel):
             # Requests with images will be told so; those without are served.
             log(f"this model cannot be shown images: {error.message}")
             return
-        for part in self.encode_images(composed, 0):
-            mx.eval(part)
+        for parts in self.encode_images(composed, 0):
+            mx.eval(parts)
         self.forget_images()
 
     def tokens(self, prompt: Prompt, tool_choice: ToolChoice = NO_TOOLS) -> list[int]:
@@ -144,27 +144,43 @@ class VisionModel(TextModel):
 
     @property
     def lanes(self) -> int:
-        """How many prompts' images it is worth encoding side by side: a GPU works on one with all that it has."""
+        """How many images it is worth encoding side by side: a GPU works on one with all that it has."""
         return len(self._streams)
 
-    def encode_images(self, prompt: ImagePrompt, known: int, *, waits: bool = True) -> Iterator[mx.array | None]:
+    def encode_images(self, prompt: ImagePrompt, known: int, *, waits: bool = True) -> Iterator[list[mx.array]]:
         """Have `prompt.contents` hold what the model is given for the tokens from `known` on, bit by bit.
 
-        Each bit is to be evaluated before the next is asked for. With `waits` it is None while another prompt is at the
-        same image. Nothing is yielded where the images are known already.
+        Each bit is to be evaluated before the next is asked for. With `waits` it is empty while nothing but images that
+        other prompts are at is left. Nothing is yielded where the images are known already.
         """
         if prompt.contents is not None and prompt.contents.known <= known:
             return
-        found: list[Features | None] = []
-        for image in prompt.images:
-            features = None
-            if image.end > known:
-                while (features := self._features.get(image.key)) is None and waits and image.key in self._at_work:
-                    yield None
-                if features is None:
-                    features = yield from self._encode(image)
-            found.append(features)
-        prompt.contents = self._contents(prompt, found, known)
+        found: dict[str, Features] = {}
+        left = deque({image.key: image for image in prompt.images if image.end > known}.values())
+        of_others: deque[PromptImage] = deque()
+        running: dict[str, Generator[mx.array, None, Features]] = {}
+        while left or running or of_others:
+            while left and len(running) < self.lanes:
+                image = left.popleft()
+                if (features := self._features.get(image.key)) is not None:
+                    found[image.key] = features
+                elif waits and image.key in self._at_work:
+                    of_others.append(image)
+                else:
+                    running[image.key] = self._encode(image)
+            parts = []
+            for key, encoding in list(running.items()):
+                try:
+                    parts.append(next(encoding))
+                except StopIteration as end:
+                    found[key] = end.value
+                    del running[key]
+            if parts:
+                yield parts
+            elif of_others and not left and not running:
+                yield []
+                left, of_others = of_others, deque()
+        prompt.contents = self._contents(prompt, [found.get(image.key) for image in prompt.images], known)
 
     def _encode(self, image: PromptImage) -> Generator[mx.array, None, Features]:
         """One image, on the stream of the lane whose turn it is."""
