@@ -49,9 +49,15 @@ class Spool:
         """Whatever is at this path."""
         return Media(**{"kind": "image", "path": str(path), "sha256": str(path), "param": PARAM} | fields)
 
-    def decode(self, *media: Media, is_cancelled: Callable[[], bool] = lambda: False) -> list[list[DecodedImage]]:
+    def decode(
+        self, *media: Media, is_cancelled: Callable[[], bool] = lambda: False, scope: str | None = None
+    ) -> list[list[DecodedImage]]:
         """The images of each."""
-        return self.decoder.decode(list(media), is_cancelled)
+        return self.decoder.decode(list(media), is_cancelled, scope)
+
+    def decode_alone(self, *media: Media) -> list[list[DecodedImage]]:
+        """The images of each, of a client that is not known."""
+        return self.decoder.decode_alone(list(media), lambda: False)
 
     def image(self, content: bytes, **fields: Any) -> Image.Image:
         """The only image of a file with this content."""

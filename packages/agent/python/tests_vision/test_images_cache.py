@@ -8,6 +8,8 @@ import pytest
 from PIL import Image
 
 from images_support import GOOD, Spool, encoded, photo, spool
+from mlxfleet_worker.wire.errors import RequestError
+from mlxfleet_worker.wire.media import Media
 from pdf_files import BLUE, GREEN, RED, pages_of
 
 BYTES = 36
@@ -129,3 +131,52 @@ def test_equal_keys_are_equal_pixels(files: Spool, tmp_path: Path) -> None:
     [pages] = files.decode(files.medium(pages_of([RED, GREEN]), kind="pdf"))
     [same] = files.decode(files.medium(pages_of([RED, GREEN]), kind="pdf", dpi=144, pages=((2, 2),)))
     assert same == pages[1:]
+
+
+SCOPES = (None, "", "one", "two", "null")
+
+
+@pytest.mark.parametrize("kind", ["image", "pdf"])
+def test_scopes_do_not_know_of_each_other(files: Spool, kind: str) -> None:
+    """Or a client would tell by the time that its answer takes what others have shown."""
+    medium = files.medium(GOOD if kind == "image" else pages_of([RED]), kind=kind, dpi=72)
+    images = {scope: files.decode(medium, scope=scope)[0][0] for scope in SCOPES}
+    assert len({image.key for image in images.values()}) == len(SCOPES)
+    assert len({image.rgb for image in images.values()}) == 1
+    assert files.decoder.cache_bytes == sum(len(image.rgb) for image in images.values())
+    Path(medium.path).unlink()
+    files.end_process()
+    for scope, image in images.items():
+        assert files.decode(medium, scope=scope)[0][0] is image
+    assert files.pid is None
+    _refuse_lost(files, medium, "three")
+
+
+def test_a_document_is_open_for_its_scope_alone(files: Spool) -> None:
+    medium = files.medium(pages_of([RED, GREEN]), kind="pdf", pages=((1, 1),))
+    files.decode(medium, scope="one")
+    Path(medium.path).unlink()
+    second = replace(medium, pages=((2, 2),))
+    assert files.decode(second, scope="one")
+    _refuse_lost(files, second, "two")
+    # Nor is it known there how many pages it has.
+    _refuse_lost(files, replace(medium, pages=((9, 9),)), "two")
+
+
+def test_what_nobody_is_known_to_have_sent_uses_nothing_and_leaves_nothing(files: Spool) -> None:
+    medium = files.medium(pages_of([RED]), kind="pdf")
+    [[first]], [[second]] = files.decode_alone(medium), files.decode_alone(medium)
+    [[kept]] = files.decode(medium)
+    assert len({first.key, second.key, kept.key}) == 3
+    assert first.rgb == second.rgb == kept.rgb
+    assert files.decoder.cache_bytes == len(kept.rgb)
+    Path(medium.path).unlink()
+    with pytest.raises(RequestError):
+        files.decode_alone(medium)
+    assert files.decode(medium) == [[kept]]
+
+
+def _refuse_lost(files: Spool, medium: Media, scope: str) -> None:
+    """That the file, which is gone, is missing."""
+    with pytest.raises(RequestError, match="cannot be opened"):
+        files.decode(medium, scope=scope)

@@ -42,15 +42,15 @@ class ImageCache:
                 self._bytes += len(image.rgb)
                 self._drop_beyond(self._limit)
 
-    def page_count(self, sha256: str) -> int | None:
-        """How many pages the document with these contents has, if it is known."""
-        return self._counts.get(sha256)
+    def page_count(self, key: str) -> int | None:
+        """How many pages the document of this key has, if it is known."""
+        return self._counts.get(key)
 
-    def keep_page_count(self, sha256: str, count: int) -> None:
+    def keep_page_count(self, key: str, count: int) -> None:
         """Remember it."""
         with self._lock:
             if self._limit:
-                self._counts[sha256] = count
+                self._counts[key] = count
                 if len(self._counts) > MAX_COUNTS:
                     self._counts.popitem(last=False)
 

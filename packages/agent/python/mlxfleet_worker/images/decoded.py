@@ -1,6 +1,7 @@
 """What decoding gives."""
 
 import hashlib
+import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -20,7 +21,7 @@ class DecodedImage:
     rgb: bytes
     """Rows from the top, three bytes a pixel."""
     key: str
-    """Equal keys are equal pixels."""
+    """Equal keys are equal pixels of one scope: who keeps anything by them keeps clients apart."""
 
     def to_pil(self) -> "Image.Image":
         """As Pillow's, of mode RGB."""
@@ -29,15 +30,21 @@ class DecodedImage:
         return Image.frombytes("RGB", (self.width, self.height), self.rgb)
 
 
-def image_key(sha256: str, side: int) -> str:
-    """Of an image with these contents, made to fit."""
-    return _hash(f"image {sha256} {side}")
+def image_key(scope: str | None, sha256: str, side: int) -> str:
+    """Of an image with these contents, made to fit, among the clients of a scope; None is a scope too."""
+    return _hash(scope, "image", sha256, side)
 
 
-def page_key(sha256: str, page: int, dpi: int, side: int, max_pixels: int) -> str:
-    """Of a page of a document with these contents, drawn within these limits."""
-    return _hash(f"page {sha256} {page} {dpi} {side} {max_pixels}")
+def document_key(scope: str | None, sha256: str) -> str:
+    """Of a document with these contents, among the clients of a scope; None is a scope too."""
+    return _hash(scope, "document", sha256)
 
 
-def _hash(text: str) -> str:
-    return hashlib.sha256(f"{VERSION} {text}".encode()).hexdigest()
+def page_key(document: str, page: int, dpi: int, side: int, max_pixels: int) -> str:
+    """Of a page of the document with this key, drawn within these limits."""
+    return _hash(document, "page", page, dpi, side, max_pixels)
+
+
+def _hash(*parts: str | int | None) -> str:
+    # As JSON, in which other parts are another text, whatever they hold.
+    return hashlib.sha256(json.dumps([VERSION, *parts]).encode()).hexdigest()

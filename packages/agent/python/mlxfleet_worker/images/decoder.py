@@ -1,5 +1,6 @@
 """Turns the media of a prompt into pixels."""
 
+import secrets
 import time
 from collections.abc import Callable
 from typing import Any
@@ -9,7 +10,7 @@ from ..wire.errors import RequestError
 from ..wire.frames import MediaSettings
 from ..wire.media import Media
 from .cache import ImageCache
-from .decoded import DecodedImage, image_key, page_key
+from .decoded import DecodedImage, document_key, image_key, page_key
 from .limits import LOW_DETAIL_SIDE, Limits
 from .pages import asked_pages
 from .refusal import RefusalError
@@ -17,7 +18,7 @@ from .side_process import Answer, EndedError, SideProcess, UnavailableError
 
 
 class ImageDecoder:
-    """Decodes in a side process, and keeps what it decoded. `decode` belongs to one thread at a time."""
+    """Decodes in a side process, and keeps what it decoded. Decoding belongs to one thread at a time."""
 
     def __init__(self, settings: MediaSettings, limits: Limits | None = None) -> None:
         """Take note; the process starts with the first file that is not kept."""
@@ -35,15 +36,32 @@ class ImageDecoder:
         """Let go the images beyond so many bytes, this once. Safe from any thread."""
         self._cache.shrink(limit)
 
-    def decode(self, media: list[Media], is_cancelled: Callable[[], bool]) -> list[list[DecodedImage]]:
+    def decode(
+        self, media: list[Media], is_cancelled: Callable[[], bool], scope: str | None = None
+    ) -> list[list[DecodedImage]]:
         """For each medium its image, or its pages in the order in which they are asked for.
+
+        What was decoded in this scope is not decoded again, and what was in another one is: how long it takes tells
+        no client what others have shown. None is a scope too.
 
         An empty list when the request is cancelled, which is looked at between images: one takes at most
         `Limits.cpu_seconds`. Raises RequestError: `media` for what cannot be decoded, `media_too_large`, and
         `internal` where the process cannot be had or the file is not there.
         """
+        return self._decoded(media, is_cancelled, scope, self._cache)
+
+    def decode_alone(self, media: list[Media], is_cancelled: Callable[[], bool]) -> list[list[DecodedImage]]:
+        """As `decode`, for a client that is not known, so that it can have no scope.
+
+        Nothing that is kept is used, nothing is kept, and no other image has the keys.
+        """
+        return self._decoded(media, is_cancelled, secrets.token_hex(), ImageCache(0))
+
+    def _decoded(
+        self, media: list[Media], is_cancelled: Callable[[], bool], scope: str | None, cache: ImageCache
+    ) -> list[list[DecodedImage]]:
         deadline = time.monotonic() + self._limits.wall_seconds
-        work = _Work(self._settings, self._process, self._cache, deadline)
+        work = _Work(self._settings, self._process, cache, scope, deadline)
         pages = work.pages(media, is_cancelled)
         decoded: list[list[DecodedImage]] = []
         for medium, numbers in zip(media, pages, strict=False):
@@ -59,10 +77,13 @@ class ImageDecoder:
 class _Work:
     """One request's. An image that it shows twice is decoded once, kept or not."""
 
-    def __init__(self, settings: MediaSettings, process: SideProcess, cache: ImageCache, deadline: float) -> None:
+    def __init__(
+        self, settings: MediaSettings, process: SideProcess, cache: ImageCache, scope: str | None, deadline: float
+    ) -> None:
         self._settings = settings
         self._process = process
         self._cache = cache
+        self._scope = scope
         self._deadline = deadline
         self._done: dict[str, DecodedImage] = {}
 
@@ -88,12 +109,13 @@ class _Work:
         settings = self._settings
         if medium.kind == "image":
             side = min(LOW_DETAIL_SIDE, settings.max_side) if medium.detail == "low" else settings.max_side
-            key = image_key(medium.sha256, side)
+            key = image_key(self._scope, medium.sha256, side)
             request = {"task": "image", "path": medium.path, "side": side}
         else:
             dpi = settings.pdf_dpi if medium.dpi is None else medium.dpi
-            key = page_key(medium.sha256, page, dpi, settings.max_side, settings.max_pixels)
-            request = {"task": "page", "path": medium.path, "sha256": medium.sha256, "page": page}
+            document = document_key(self._scope, medium.sha256)
+            key = page_key(document, page, dpi, settings.max_side, settings.max_pixels)
+            request = {"task": "page", "path": medium.path, "document": document, "page": page}
             request |= {"dpi": dpi, "side": settings.max_side}
         image = self._done.get(key) or self._cache.image(key)
         if image is None:
@@ -104,11 +126,12 @@ class _Work:
         return image
 
     def _page_count(self, medium: Media) -> int:
-        count = self._cache.page_count(medium.sha256)
+        key = document_key(self._scope, medium.sha256)
+        count = self._cache.page_count(key)
         if count is None:
-            answer = self._ask(medium, {"task": "count", "path": medium.path, "sha256": medium.sha256})
+            answer = self._ask(medium, {"task": "count", "path": medium.path, "document": key})
             count = int(answer.fields["count"])
-            self._cache.keep_page_count(medium.sha256, count)
+            self._cache.keep_page_count(key, count)
         return count
 
     def _ask(self, medium: Media, request: dict[str, Any]) -> Answer:

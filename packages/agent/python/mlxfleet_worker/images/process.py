@@ -46,19 +46,19 @@ class Process:
             with open_in_spool(self._spool, request["path"]) as file:
                 image = decode_image(file, request["side"], self._max_pixels)
             return {"width": image.width, "height": image.height}, image.tobytes()
-        document = self._opened(request["path"], request["sha256"])
+        document = self._opened(request["path"], request["document"])
         if request["task"] == "count":
             return {"count": document.page_count}, b""
         width, height, rgb = document.draw(request["page"], request["dpi"], request["side"], self._max_pixels)
         return {"width": width, "height": height}, rgb
 
-    def _opened(self, path: str, sha256: str) -> Document:
-        if self._document is not None and self._document[0] == sha256:
+    def _opened(self, path: str, key: str) -> Document:
+        if self._document is not None and self._document[0] == key:
             return self._document[1]
         self._close()
         with open_in_spool(self._spool, path) as file:
             document = Document(file)
-        self._document = (sha256, document)
+        self._document = (key, document)
         return document
 
     def _close(self) -> None:
