@@ -268,6 +268,13 @@ export const API_ERRORS = {
     when: 'The bodies of the requests that are open have 256 MiB together, and this one has no room beside them.',
     hint: 'Try again after the seconds in Retry-After, or send less at a time.',
   },
+  MEDIA_IN_FLIGHT: {
+    code: 'MEDIA_IN_FLIGHT',
+    status: 503,
+    type: 'service_unavailable_error',
+    when: 'The images and documents of the requests that are open have 1 GiB together, or what the settings in `images` let one request have, and one of this request has no room beside them.',
+    hint: 'Try again after the seconds in Retry-After, or send less at a time.',
+  },
   QUEUE_FULL: {
     code: 'QUEUE_FULL',
     status: 429,

@@ -4,6 +4,7 @@ import type { AgentServices } from '../agent-services.ts';
 import { PROCESS_ERRORS } from '../errors.ts';
 import { makeFetchMedia } from '../media/fetch/make-fetch-media.ts';
 import { MediaStore } from '../media/media-store.ts';
+import { spoolBytes } from '../media/spool-bytes.ts';
 import { Spool } from '../media/spool.ts';
 import { MemoryGuard } from '../memory/memory-guard.ts';
 import { MemoryVerdict } from '../memory/memory-verdict.ts';
@@ -39,7 +40,7 @@ export async function createServices(options: AgentOptions, folders: Folders): P
   };
   const pool = await makePool(options, folders, first);
   const lifecycle = new Lifecycle();
-  const spool = await emptySpool(folders.spool);
+  const spool = await emptySpool(folders.spool, spoolBytes(config.images));
   return {
     ...first,
     pool,
@@ -57,8 +58,8 @@ export async function createServices(options: AgentOptions, folders: Folders): P
   };
 }
 
-async function emptySpool(folder: string): Promise<Spool> {
-  const spool = new Spool({ folder });
+async function emptySpool(folder: string, mostBytes: number): Promise<Spool> {
+  const spool = new Spool({ folder, mostBytes });
   try {
     await spool.prepare();
   } catch (error) {

@@ -3,7 +3,7 @@ import type { ImageSettings } from '@mlxfleet/protocol';
 /** Largest body of a request that holds text only, and most text of one with images. */
 export const TEXT_BODY_BYTES = 16 * 1024 * 1024;
 /** The agent reads a body whole, as one text, and holds so much of all that are open. */
-const MOST_BODY_BYTES = 256 * 1024 * 1024;
+export const MOST_BODY_BYTES = 256 * 1024 * 1024;
 
 /** Largest body of a route that takes images: as many as are taken and one document, as base64, besides the text. */
 export function mediaBodyBytes(

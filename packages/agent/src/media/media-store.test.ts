@@ -29,12 +29,13 @@ interface Parts {
   readonly images?: object;
   readonly fetch?: FetchMedia;
   readonly write?: () => Promise<void>;
+  readonly mostBytes?: number;
 }
 
-function store({ images = {}, fetch = nothing, write }: Parts = {}): MediaStore {
+function store({ images = {}, fetch = nothing, write, mostBytes = 1e6 }: Parts = {}): MediaStore {
   return new MediaStore({
     settings: agentConfigSchema.parse({ version: 1, images }).images,
-    spool: new Spool({ folder, ...(write === undefined ? {} : { write }) }),
+    spool: new Spool({ folder, mostBytes, ...(write === undefined ? {} : { write }) }),
     fetch,
     stopping: stopping.signal,
   });
@@ -156,6 +157,21 @@ test.each([
   expect(files()).toEqual([]);
 });
 
+test('a request for whose files there is no room beside those of others comes again', async () => {
+  const tight = store({ mostBytes: Math.max(SAMPLES.png().length, SAMPLES.gif().length) });
+  const { release } = await tight.take([png(), png(1)], never);
+  const other = image(dataUrl('image/gif', SAMPLES.gif()));
+  await expect(tight.take([png(), other], never)).rejects.toMatchObject({
+    code: 'MEDIA_IN_FLIGHT',
+    status: 503,
+    retryAfter: 5,
+    param: 'messages.0.content.0',
+  });
+  expect(files()).toHaveLength(1);
+  release();
+  expect((await tight.take([other], never)).media).toHaveLength(1);
+});
+
 describe('images behind URLs', () => {
   const url = 'https://images.example/a.png';
   const images = { allow_urls: true, max_bytes: 100 };
@@ -199,6 +215,31 @@ describe('images behind URLs', () => {
       message: "'messages.0.content.0': The URL was not fetched.",
       cause: failure,
     });
+  });
+
+  test('are fetched eight at a time, and the next when one has its file', async () => {
+    let asked = 0;
+    const gates: PromiseWithResolvers<Uint8Array>[] = [];
+    const fetch: FetchMedia = async () => {
+      asked += 1;
+      const gate = Promise.withResolvers<Uint8Array>();
+      gates.push(gate);
+      return await gate.promise;
+    };
+    const shared = store({ images, fetch });
+    const ending = new AbortController();
+    const taken = Array.from({ length: 9 }, async () => await shared.take([image(url)], never));
+    const left = shared.take([image(url)], ending.signal);
+    await new Promise(setImmediate);
+    expect(asked).toBe(8);
+    ending.abort(new Error('the client is gone'));
+    await expect(left).rejects.toThrow('the client is gone');
+    gates[3]?.resolve(SAMPLES.png());
+    await Promise.race(taken);
+    expect(asked).toBe(9);
+    for (const { resolve } of gates) resolve(SAMPLES.png());
+    expect(await Promise.all(taken)).toHaveLength(9);
+    expect(asked).toBe(9);
   });
 
   test.each(['the client', 'the agent'])('are given up when %s goes', async (who) => {

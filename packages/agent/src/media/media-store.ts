@@ -6,7 +6,8 @@ import type { Attachment } from './attachment.ts';
 import type { FetchMedia } from './fetch-media.ts';
 import { decodeContent, locateContent, refuseContent } from './media-content.ts';
 import { tooLarge, tooManyImages, urlNotAllowed } from './media-errors.ts';
-import type { Spool, SpooledFile } from './spool.ts';
+import { Slots } from './slots.ts';
+import { type Spool, type SpooledFile, SpoolFull } from './spool.ts';
 
 export interface MediaStoreOptions {
   readonly settings: ImageSettings;
@@ -26,10 +27,15 @@ export interface MediaLease {
 
 /** Codes of a file system that has no room. */
 const NO_ROOM: ReadonlySet<unknown> = new Set(['ENOSPC', 'EDQUOT']);
+/** Of all requests together: each has a connection, and a file in memory until it is written. */
+const FETCHES_AT_A_TIME = 8;
+/** After which other requests may have ended and left their room. */
+const FULL_RETRY_SECONDS = 5;
 
 /** Makes files of the images and documents of requests, for the workers. */
 export class MediaStore {
   readonly #options: MediaStoreOptions;
+  readonly #fetches = new Slots(FETCHES_AT_A_TIME);
 
   constructor(options: MediaStoreOptions) {
     this.#options = options;
@@ -52,7 +58,7 @@ export class MediaStore {
         // Decoding and hashing hold up every stream: they have their turn between two files.
         await nextTurn();
         signal.throwIfAborted();
-        const file = await this.#hold(attachment, await this.#read(attachment, signal));
+        const file = await this.#file(attachment, signal);
         files.push(file);
         const { kind, param, detail, pages, dpi } = attachment;
         media.push({ kind, path: file.path, sha256: file.sha256, param, detail, pages, dpi });
@@ -76,23 +82,28 @@ export class MediaStore {
     if (beyond !== undefined) throw tooManyImages(beyond.param, images.length, most);
   }
 
-  async #read(attachment: Attachment, signal: AbortSignal): Promise<Uint8Array> {
-    const { settings } = this.#options;
+  async #file(attachment: Attachment, ending: AbortSignal): Promise<SpooledFile> {
+    const { settings, stopping } = this.#options;
     const mostBytes = attachment.kind === 'image' ? settings.max_bytes : settings.max_pdf_bytes;
     const content = locateContent(attachment);
-    if (content.kind === 'inline') return decodeContent(attachment, content, mostBytes);
+    if (content.kind === 'inline') {
+      return await this.#hold(attachment, decodeContent(attachment, content, mostBytes));
+    }
     if (!settings.allow_urls) throw urlNotAllowed(attachment.param);
-    return await this.#fetch(attachment, content.url, mostBytes, signal);
+    const signal = AbortSignal.any([ending, stopping]);
+    return await this.#fetches.run(
+      signal,
+      async () => await this.#hold(attachment, await this.#fetch(attachment, content.url, mostBytes, signal)),
+    );
   }
 
   async #fetch(
     { kind, param }: Attachment,
     url: URL,
     maxBytes: number,
-    ending: AbortSignal,
+    signal: AbortSignal,
   ): Promise<Uint8Array> {
-    const { fetch, stopping } = this.#options;
-    const signal = AbortSignal.any([ending, stopping]);
+    const { fetch } = this.#options;
     let bytes: Uint8Array;
     try {
       bytes = await fetch(url, { maxBytes, signal });
@@ -111,6 +122,11 @@ export class MediaStore {
     try {
       return await this.#options.spool.hold(bytes);
     } catch (error) {
+      if (error instanceof SpoolFull) {
+        const message =
+          'The images and documents of the requests that run have as many bytes as the agent holds.';
+        throw new ApiError(API_ERRORS.MEDIA_IN_FLIGHT, message, { param, retryAfter: FULL_RETRY_SECONDS });
+      }
       const code = error instanceof Error && 'code' in error ? error.code : null;
       if (!NO_ROOM.has(code)) throw error;
       const message = 'The disk of the host has no room for the images and documents of the request.';

@@ -3,13 +3,13 @@ import { mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
-import { Spool } from './spool.ts';
+import { Spool, SpoolFull } from './spool.ts';
 
 let folder: string;
 let spool: Spool;
 beforeEach(async () => {
   folder = path.join(mkdtempSync(path.join(tmpdir(), 'spool-')), 'spool');
-  spool = new Spool({ folder });
+  spool = new Spool({ folder, mostBytes: 1000 });
   await spool.prepare();
 });
 afterEach(() => {
@@ -51,6 +51,7 @@ test('a file that cannot be written fails all that hold it, leaves nothing, and 
   let isFull = true;
   const tight = new Spool({
     folder,
+    mostBytes: 1000,
     write: async (file, bytes) => {
       writeFileSync(file, bytes.subarray(0, isFull ? 3 : undefined));
       if (isFull) throw full;
@@ -68,11 +69,21 @@ test('a file that cannot be written fails all that hold it, leaves nothing, and 
 
 test('what an earlier agent left is gone before anything is held, and everything is gone at the end', async () => {
   writeFileSync(path.join(folder, 'left'), 'behind');
-  const next = new Spool({ folder });
+  const next = new Spool({ folder, mostBytes: 1000 });
   await next.prepare();
   expect(readdirSync(folder)).toEqual([]);
   const { release } = await next.hold(BYTES);
   next.clear();
   expect(() => readdirSync(folder)).toThrow('ENOENT');
   release();
+});
+
+test('so many bytes have room, and each file counts once', async () => {
+  const small = new Spool({ folder, mostBytes: 2 * BYTES.length });
+  const held = [await small.hold(BYTES), await small.hold(BYTES), await small.hold(Buffer.from('another!'))];
+  await expect(small.hold(Buffer.from('a'))).rejects.toBeInstanceOf(SpoolFull);
+  held[0]?.release();
+  await expect(small.hold(Buffer.from('a'))).rejects.toBeInstanceOf(SpoolFull);
+  held[1]?.release();
+  expect((await small.hold(Buffer.from('a'))).path).toContain(folder);
 });

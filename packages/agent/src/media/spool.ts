@@ -16,12 +16,18 @@ export interface SpooledFile {
 export interface SpoolOptions {
   /** Absolute; nothing else is kept in it. */
   readonly folder: string;
+  /** Bytes of all files together. */
+  readonly mostBytes: number;
   /** Default the file system's. */
   readonly write?: (file: string, bytes: Uint8Array) => Promise<void>;
 }
 
+/** For bytes that have no room beside those that are held. */
+export class SpoolFull extends Error {}
+
 interface Entry {
   readonly path: string;
+  readonly bytes: number;
   holders: number;
   readonly written: Promise<void>;
 }
@@ -32,11 +38,15 @@ interface Entry {
  */
 export class Spool {
   readonly #folder: string;
+  readonly #mostBytes: number;
   readonly #write: (file: string, bytes: Uint8Array) => Promise<void>;
   readonly #entries = new Map<string, Entry>();
+  /** Of all entries. */
+  #bytes = 0;
 
-  constructor({ folder, write = writeNew }: SpoolOptions) {
+  constructor({ folder, mostBytes, write = writeNew }: SpoolOptions) {
     this.#folder = folder;
+    this.#mostBytes = mostBytes;
     this.#write = write;
   }
 
@@ -53,7 +63,10 @@ export class Spool {
     rmSync(this.#folder, { recursive: true, force: true });
   }
 
-  /** Rejects with the file system's error when the bytes cannot be written; nothing is left of them then. */
+  /**
+   * Rejects with the file system's error when the bytes cannot be written; nothing is left of them then.
+   * @throws SpoolFull.
+   */
   async hold(bytes: Uint8Array): Promise<SpooledFile> {
     const sha256 = createHash('sha256').update(bytes).digest('hex');
     const entry = this.#entries.get(sha256) ?? this.#add(sha256, bytes);
@@ -74,9 +87,16 @@ export class Spool {
   }
 
   #add(sha256: string, bytes: Uint8Array): Entry {
+    if (this.#bytes + bytes.length > this.#mostBytes) throw new SpoolFull();
     const file = path.join(this.#folder, sha256);
-    const entry: Entry = { path: file, holders: 0, written: this.#writeWhole(file, bytes) };
+    const entry: Entry = {
+      path: file,
+      bytes: bytes.length,
+      holders: 0,
+      written: this.#writeWhole(file, bytes),
+    };
     this.#entries.set(sha256, entry);
+    this.#bytes += entry.bytes;
     return entry;
   }
 
@@ -96,6 +116,7 @@ export class Spool {
     entry.holders -= 1;
     if (entry.holders > 0) return;
     this.#entries.delete(sha256);
+    this.#bytes -= entry.bytes;
     // In one go with forgetting it: otherwise the same bytes of a next request could be written before they are removed.
     rmSync(entry.path, { force: true });
   }
