@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from media_support import TestImage, chat, media_settings, put_image
-from worker_process import WorkerProcess
+from worker_process import WorkerProcess, generate_frame
 
 BYTES = 3 * 120 * 90
 """Of an image of the spool, which is small enough to be decoded as it is."""
@@ -24,9 +24,11 @@ def seeing(vision_models: Path, spool: Path) -> Iterator[WorkerProcess]:
         yield worker
 
 
-def ask(worker: WorkerProcess, *images: TestImage) -> None:
+def ask(worker: WorkerProcess, *images: TestImage, cache_scope: str | None = None) -> None:
     prompt = chat(("user", [*images, "What is this?"])).prompt()
-    assert worker.complete(prompt, max_tokens=1).failed is None
+    frame = generate_frame(worker.new_id(), prompt, max_tokens=1)
+    [completion] = worker.complete_all([{**frame, "cache_scope": cache_scope}])
+    assert completion.failed is None
 
 
 def kept_bytes(worker: WorkerProcess) -> int:
@@ -47,3 +49,26 @@ def test_a_host_short_of_memory_gets_that_of_images_back(seeing: WorkerProcess, 
     assert kept_bytes(seeing) == 0
     ask(seeing, *images)
     assert kept_bytes(seeing) == 3 * BYTES
+
+
+def test_one_client_uses_nothing_that_another_has_shown(seeing: WorkerProcess, spool: Path) -> None:
+    image = put_image(spool, 10)
+    shrink(seeing, 0)
+    for scope, size in (("one", BYTES), ("two", 2 * BYTES), (None, 3 * BYTES), ("one", 3 * BYTES)):
+        ask(seeing, image, cache_scope=scope)
+        assert kept_bytes(seeing) == size
+
+
+def test_a_question_uses_nothing_that_is_kept_and_leaves_nothing(seeing: WorkerProcess, spool: Path) -> None:
+    """The agent does not say whose it is."""
+    image = put_image(spool, 11)
+    question = {"type": "tokenize", "prompt": chat(("user", [image, "What is this?"])).prompt(), "param": None}
+    shrink(seeing, 0)
+    seeing.send({**question, "id": "first"})
+    assert seeing.read()["type"] == "tokenized"
+    assert kept_bytes(seeing) == 0
+    ask(seeing, image)
+    Path(image.medium["path"]).unlink()
+    seeing.send({**question, "id": "second"})
+    assert seeing.read()["type"] == "failed"
+    ask(seeing, image)
