@@ -44,8 +44,8 @@ class Processing:
                 raise RequestError("The model's processor fails over any image.", param, "internal") from error
             sizes = " or ".join(f"{image.width} x {image.height}" for image in images)
             message = (
-                f"The model does not take an image of {sizes} pixels, which it has once it is made smaller. Sides of very "
-                "different lengths are the usual reason."
+                f"The model does not take an image of {sizes} pixels, which it has once it is made smaller. Sides of "
+                "very different lengths are the usual reason."
             )
             raise RequestError(message, param, "media") from error
         return {name: _plain(value) for name, value in made.items() if value is not None}
