@@ -139,3 +139,16 @@ test('what is too large is refused before it is decoded', () => {
   const most = Buffer.concat([SAMPLES.png(), Buffer.alloc(MOST)]).subarray(0, MOST);
   expect(read(base64(most, 'image/png'))).toEqual(most);
 });
+
+test('the breaks of lines do not count', () => {
+  const bytes = Buffer.concat([SAMPLES.png(), Buffer.alloc(MOST)]);
+  const inLines = (length: number): AttachmentSource => {
+    const data = bytes
+      .subarray(0, length)
+      .toString('base64')
+      .replaceAll(/.{1,76}/g, '$&\r\n');
+    return { kind: 'base64', data, mediaType: null };
+  };
+  expect(read(inLines(MOST))).toEqual(bytes.subarray(0, MOST));
+  expect(() => read(inLines(MOST + 1))).toThrow('1001 bytes');
+});

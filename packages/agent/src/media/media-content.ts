@@ -1,6 +1,6 @@
 import type { Media } from '@mlxfleet/protocol';
 import type { Attachment } from './attachment.ts';
-import { base64Bytes, decodeBase64 } from './base64.ts';
+import { base64Bytes, base64BytesWithoutBlanks, decodeBase64 } from './base64.ts';
 import { parseDataUrl } from './data-url.ts';
 import { invalidMedia, quoted, tooLarge, wrongFormat } from './media-errors.ts';
 import { formatOfType, MEDIA_FORMATS, type MediaFormat } from './media-format.ts';
@@ -45,8 +45,11 @@ export function decodeContent(
   { base64, declared }: InlineContent,
   mostBytes: number,
 ): Uint8Array {
-  const size = base64Bytes(base64);
-  if (size > mostBytes) throw tooLarge(param, kind, size, mostBytes);
+  if (base64Bytes(base64) > mostBytes) {
+    // Most files are in one line; only what seems too large is gone through for the breaks of its lines.
+    const size = base64BytesWithoutBlanks(base64);
+    if (size > mostBytes) throw tooLarge(param, kind, size, mostBytes);
+  }
   const bytes = decodeBase64(base64);
   if (bytes === null) throw invalidMedia(param, 'this is no valid base64');
   refuseContent(kind, param, bytes, declared);
