@@ -1,6 +1,6 @@
 /** Bounds of one fetch. */
 interface FetchBounds {
-  /** Of the file; nothing beyond them is read. */
+  /** Of the file; nothing beyond them is read. The fetcher alone sees to it. */
   readonly maxBytes: number;
   /** Ends the fetch: the client is gone, its time is up, or the agent stops. */
   readonly signal: AbortSignal;

@@ -54,6 +54,15 @@ export function tooManyImages(param: string, count: number, most: number): ApiEr
   );
 }
 
+/** @param param of the first one beyond the limit: each has a page at least. */
+export function tooManyDocuments(param: string, count: number, most: number): ApiError {
+  return new ApiError(
+    API_ERRORS.MEDIA_TOO_LARGE,
+    `The request has ${String(count)} documents, those of earlier turns included, and this host takes ${String(most)} pages (images.max_pdf_pages).`,
+    { param },
+  );
+}
+
 export function urlNotAllowed(param: string): ApiError {
   return new ApiError(
     API_ERRORS.MEDIA_URL_NOT_ALLOWED,

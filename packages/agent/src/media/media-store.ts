@@ -5,7 +5,7 @@ import { API_ERRORS } from '../errors.ts';
 import type { Attachment } from './attachment.ts';
 import type { FetchMedia } from './fetch-media.ts';
 import { decodeContent, locateContent, refuseContent } from './media-content.ts';
-import { tooLarge, tooManyImages, urlNotAllowed } from './media-errors.ts';
+import { tooManyDocuments, tooManyImages, urlNotAllowed } from './media-errors.ts';
 import { Slots } from './slots.ts';
 import { type Spool, type SpooledFile, SpoolFull } from './spool.ts';
 
@@ -76,10 +76,14 @@ export class MediaStore {
   }
 
   #refuseTooMany(attachments: readonly Attachment[]): void {
+    const { max_images: mostImages, max_pdf_pages: mostPages } = this.#options.settings;
     const images = attachments.filter(({ kind }) => kind === 'image');
-    const most = this.#options.settings.max_images;
-    const beyond = images[most];
-    if (beyond !== undefined) throw tooManyImages(beyond.param, images.length, most);
+    const image = images[mostImages];
+    if (image !== undefined) throw tooManyImages(image.param, images.length, mostImages);
+    // The worker counts pages; thousands of documents would be files before it could.
+    const documents = attachments.filter(({ kind }) => kind === 'pdf');
+    const document = documents[mostPages];
+    if (document !== undefined) throw tooManyDocuments(document.param, documents.length, mostPages);
   }
 
   async #file(attachment: Attachment, ending: AbortSignal): Promise<SpooledFile> {
@@ -113,7 +117,6 @@ export class MediaStore {
       // The fetcher does not know the field of the request.
       throw new ApiError(error.definition, `'${param}': ${error.message}`, { param, cause: error });
     }
-    if (bytes.length > maxBytes) throw tooLarge(param, kind, bytes.length, maxBytes);
     refuseContent(kind, param, bytes, null);
     return bytes;
   }
