@@ -18,6 +18,8 @@ export interface AgentFacts {
   readonly totalMemoryBytes: number;
   readonly idleTimeoutSeconds: number;
   readonly memoryLimitBytes: number;
+  /** Whether there is a vision environment: without one no model is shown images. */
+  readonly hasVisionEnvironment: boolean;
   /** Content of shared/admin-token. */
   readonly adminToken: string;
 }

@@ -35,7 +35,10 @@ export function mainApp(services: AgentServices): FastifyInstance {
     },
   });
   installBodiesInFlight(app);
-  const mediaBytes = mediaBodyBytes(services.config.images);
+  // Where no model is shown images, long bodies would only keep others out.
+  const mediaBytes = services.facts.hasVisionEnvironment
+    ? mediaBodyBytes(services.config.images)
+    : TEXT_BODY_BYTES;
   chatCompletions(app, services, mediaBytes);
   completions(app, services, TEXT_BODY_BYTES);
   responses(app, services, mediaBytes);

@@ -13,7 +13,7 @@ import { machineType } from './host-facts.ts';
  * @throws CodedError ROOT_UNUSABLE.
  */
 export async function agentFacts(
-  { config, release }: AgentOptions,
+  { config, release, worker }: AgentOptions,
   { shared }: Folders,
 ): Promise<AgentFacts> {
   const totalMemoryBytes = totalMemory();
@@ -24,6 +24,7 @@ export async function agentFacts(
     totalMemoryBytes,
     idleTimeoutSeconds: config.idle_timeout_seconds ?? tier.idleTimeoutSeconds,
     memoryLimitBytes: config.memory_limit_bytes ?? tier.memoryLimitBytes,
+    hasVisionEnvironment: (worker.visionPython ?? null) !== null,
     adminToken: adminToken(path.join(shared, 'admin-token')),
   };
 }

@@ -1,6 +1,6 @@
 import type { ImageSettings } from '@mlxfleet/protocol';
 
-/** Largest body of a request that holds text only, and most text of one with images. */
+/** Largest body of a request that holds text only, as on a host that shows no images, and most text of one with images. */
 export const TEXT_BODY_BYTES = 16 * 1024 * 1024;
 /** The agent reads a body whole, as one text, and holds so much of all that are open. */
 export const MOST_BODY_BYTES = 256 * 1024 * 1024;

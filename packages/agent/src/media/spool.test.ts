@@ -87,3 +87,12 @@ test('so many bytes have room, and each file counts once', async () => {
   held[1]?.release();
   expect((await small.hold(Buffer.from('a'))).path).toContain(folder);
 });
+
+test("a folder that was removed is there again, the owner's alone, until the end", async () => {
+  rmSync(folder, { recursive: true });
+  const file = await spool.hold(BYTES);
+  expect([readFileSync(file.path), modeOf(folder)]).toEqual([BYTES, '700']);
+  spool.clear();
+  await expect(spool.hold(BYTES)).rejects.toThrow('ENOENT');
+  expect(() => readdirSync(folder)).toThrow('ENOENT');
+});

@@ -43,6 +43,7 @@ export class Spool {
   readonly #entries = new Map<string, Entry>();
   /** Of all entries. */
   #bytes = 0;
+  #isCleared = false;
 
   constructor({ folder, mostBytes, write = writeNew }: SpoolOptions) {
     this.#folder = folder;
@@ -53,12 +54,12 @@ export class Spool {
   /** Removes what an earlier agent left behind, before anything is held. */
   async prepare(): Promise<void> {
     await rm(this.#folder, { recursive: true, force: true });
-    await mkdir(this.#folder, { recursive: true, mode: 0o700 });
-    await chmod(this.#folder, 0o700);
+    await makeFolder(this.#folder);
   }
 
   /** Removes everything, whoever holds it: the agent ends. */
   clear(): void {
+    this.#isCleared = true;
     this.#entries.clear();
     rmSync(this.#folder, { recursive: true, force: true });
   }
@@ -104,11 +105,23 @@ export class Spool {
   async #writeWhole(file: string, bytes: Uint8Array): Promise<void> {
     const part = `${file}.part`;
     try {
-      await this.#write(part, bytes);
+      await this.#writePart(part, bytes);
       await rename(part, file);
     } catch (error) {
       rmSync(part, { force: true });
       throw error;
+    }
+  }
+
+  /** Somebody may tidy up the folder of an agent that runs: that costs the requests of that moment, and no later ones. */
+  async #writePart(part: string, bytes: Uint8Array): Promise<void> {
+    try {
+      await this.#write(part, bytes);
+    } catch (error) {
+      const isGone = error instanceof Error && 'code' in error && error.code === 'ENOENT';
+      if (!isGone || this.#isCleared) throw error;
+      await makeFolder(this.#folder);
+      await this.#write(part, bytes);
     }
   }
 
@@ -120,6 +133,12 @@ export class Spool {
     // In one go with forgetting it: otherwise the same bytes of a next request could be written before they are removed.
     rmSync(entry.path, { force: true });
   }
+}
+
+/** The owner's alone, whatever the umask. */
+async function makeFolder(folder: string): Promise<void> {
+  await mkdir(folder, { recursive: true, mode: 0o700 });
+  await chmod(folder, 0o700);
 }
 
 async function writeNew(file: string, bytes: Uint8Array): Promise<void> {

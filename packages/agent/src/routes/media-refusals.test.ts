@@ -12,7 +12,7 @@ import {
   VISION,
 } from '../test-support/media-requests.ts';
 import { base64, SAMPLES } from '../test-support/sample-media.ts';
-import { agentsForTests } from '../test-support/test-agent.ts';
+import { agentsForTests, FAKE_WORKERS } from '../test-support/test-agent.ts';
 
 const CHAT = '/v1/chat/completions';
 const IMAGE = 'messages.0.content.0';
@@ -130,11 +130,13 @@ test('a refusal says which model takes text only, and what to do', async () => {
   });
 });
 
-test('a spool that is gone fails the requests that need it, and no others', async () => {
+test('a spool that is gone is made again', async () => {
   const agent = await startAgent(VISION);
   rmSync(path.join(agent.root, 'shared', 'spool'), { recursive: true });
-  expect((await agent.post(CHAT, chat([picture()]))).status).toBe(500);
-  expect((await agent.post(CHAT, chat('a'))).status).toBe(200);
+  expect(await shownMedia(agent, chat([said('show-media'), picture()]))).toMatchObject([
+    { bytes: PNG.length },
+  ]);
+  await nothingSpooled(agent);
 });
 
 test('five images of 10 MB and a document of 30 MB are no refusal', async () => {
@@ -147,4 +149,14 @@ test('five images of 10 MB and a document of 30 MB are no refusal', async () => 
   const bytes = [...Array<number>(5).fill(10e6), document.length];
   expect(media).toMatchObject(bytes.map((each) => ({ bytes: each })));
   await nothingSpooled(agent);
+});
+
+test('a host without a vision environment reads no bodies longer than texts', async () => {
+  const worker = { ...FAKE_WORKERS, visionPython: null };
+  const agent = await startAgent({ ...VISION, overrides: { worker } });
+  const request = chat([picture(LARGE), picture(LARGE)]);
+  const answer = await agent.post(CHAT, request);
+  expect([answer.status, await answer.json()]).toMatchObject([413, { error: { code: 'body_too_large' } }]);
+  const small = await agent.post(CHAT, chat([picture()]));
+  expect(await small.json()).not.toMatchObject({ error: { code: 'body_too_large' } });
 });
