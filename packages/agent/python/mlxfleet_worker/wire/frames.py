@@ -90,7 +90,7 @@ class GenerateFrame:
     tool_choice: ToolChoice = NO_TOOLS
     parallel_tool_calls: bool = True
     cache_scope: str | None = None
-    """Prefixes are shared among requests of the same scope only; None is a scope too."""
+    """Prefixes and decoded images are shared among requests of the same scope only; None is a scope too."""
 
 
 @dataclass(frozen=True, slots=True)
