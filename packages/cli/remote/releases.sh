@@ -301,7 +301,7 @@ gate_explain() {
   answer "{\"gate\":{$JSON}}"
 }
 
-# The gate of a release that is to serve: with a completion of the smoke-test model, or else of the first one.
+# The gate of a release that is to serve: with a completion of the smoke-test model, or else of what the gate chooses.
 gate_completion() {
   if [ -n "$SMOKE_MODEL" ]; then gate "$1" --model "$SMOKE_MODEL"; else gate "$1"; fi
 }
@@ -321,6 +321,9 @@ remember_service() {
   if [ -z "$SERVICE_PID$AGENT_PID" ]; then SERVICE_BEFORE=stopped; fi
 }
 
+# How long an agent has to say that it is ready after its model did not answer.
+UNDO_READY_SECONDS=5
+
 # After a failed switch: the last good release serves again, or nothing does when there was none. Ends the script.
 undo_switch() {
   : "${AGENT_LOG_START:=0}"
@@ -337,6 +340,7 @@ undo_switch() {
     record_write "$undo_failed"
   fi
   undo_healthy=no
+  undo_ready=no
   undo_reason=
   if [ -z "$UNDO_TO" ]; then
     service_stop
@@ -349,6 +353,11 @@ undo_switch() {
     service_stop && undo_healthy=yes
   elif ! restart_agent || ! gate_completion "$UNDO_TO"; then
     undo_reason="$UNDO_TO is current again but does not answer"
+    # A model that does not answer is one thing, a host that takes no requests another. By then it is ready, or is not.
+    if gate "$UNDO_TO" --ready-only --timeout "$UNDO_READY_SECONDS"; then
+      undo_ready=yes
+      undo_reason="$UNDO_TO is current again and ready, but a model does not answer"
+    fi
   else
     undo_healthy=yes
   fi
@@ -358,6 +367,7 @@ undo_switch() {
   json_text event undone
   json_text_or_null release "$UNDO_TO"
   json_flag healthy [ "$undo_healthy" = yes ]
+  json_flag ready [ "$undo_ready" = yes ]
   json_flag stopped [ "$SERVICE_BEFORE" = stopped ]
   json_text_or_null reason "$undo_reason"
   json_text agentLog "$undo_output"

@@ -61,7 +61,7 @@ function addEmbeddingModel(agent: TestAgent, name: string): void {
 }
 
 describe('the gate', () => {
-  test('opens after a completion of the first model, past keys and a wide bind', async () => {
+  test('opens after a completion of the only model, past keys and a wide bind', async () => {
     const agent = await start({
       config: { api: { bind: '0.0.0.0', port: 0, key_hashes: ['0'.repeat(64)] } },
     });
@@ -113,9 +113,10 @@ describe('the gate', () => {
   describe('where a model sees', () => {
     const seeing = { vision: true };
     const configured = { models: [{ id: 'seeing' }] };
+    const both = { models: [{ id: 'm' }, { id: 'seeing' }] };
 
     test('it is shown an image beside the text model, when the configuration names it', async () => {
-      const agent = await start({ models: { m: {}, seeing }, config: configured });
+      const agent = await start({ models: { m: {}, seeing }, config: both });
       const outcome = {
         code: 0,
         events: [
@@ -158,7 +159,7 @@ describe('the gate', () => {
     test('a host without the vision environment is asked for it only by name', async () => {
       const agent = await start({
         models: { m: {}, seeing },
-        config: configured,
+        config: both,
         overrides: { worker: { ...FAKE_WORKERS, visionPython: null } },
       });
       expect(await openGate(agent)).toMatchObject({
@@ -180,7 +181,7 @@ describe('the gate', () => {
     let availableBytes = 16e9;
     const agent = await start({
       models: { m: {}, slow: { load_ms: 1500 }, seeing: { vision: true } },
-      config: { models: [{ id: 'slow', preload: true }, { id: 'seeing' }] },
+      config: { models: [{ id: 'm' }, { id: 'slow', preload: true }, { id: 'seeing' }] },
       overrides: { readMemory: async () => memoryReading({ availableBytes }) },
     });
     await eventually(() => agent.services.pool.peek('slow')?.status().state === 'loading', 'it loads');
@@ -193,11 +194,39 @@ describe('the gate', () => {
     expect(agent.services.pool.peek('slow')?.isReady).toBe(true);
   });
 
+  describe('where a model that nobody listed cannot be loaded', () => {
+    const broken = { load_error: 'bad weights' };
+
+    test('the listed one is asked, and that one is left alone', async () => {
+      const agent = await start({
+        models: { broken, m: {} },
+        config: { models: [{ id: 'm', preload: true }] },
+      });
+      expect(await openGate(agent)).toMatchObject({
+        code: 0,
+        events: [{ event: 'ready' }, { event: 'completion', model: 'm' }],
+      });
+      expect(agent.services.pool.peek('broken')).toBeNull();
+    });
+
+    test('the next one is asked where none is listed, and it is told', async () => {
+      const agent = await start({ models: { broken, m: {}, z: {} } });
+      const leftOut = { event: 'left-out', model: 'broken', message: /could not be loaded/ };
+      expect(await openGate(agent)).toMatchObject({
+        code: 0,
+        events: [{ event: 'ready' }, leftOut, { event: 'completion', model: 'm' }],
+      });
+      await agent.dispose();
+      const other = await start({ models: { broken } });
+      expect(await openGate(other)).toMatchObject({ code: 0, events: [{ event: 'ready' }, leftOut] });
+    });
+  });
+
   test.each<[string, Record<string, unknown>, string[], object]>([
     [
-      'a model that cannot be loaded',
+      'a model that was named and cannot be loaded',
       { m: { load_error: 'bad weights' } },
-      [],
+      ['--model', 'm'],
       { code: 'COMPLETION_FAILED', message: /m does not answer: .*bad weights/ },
     ],
     [

@@ -15,7 +15,7 @@ export interface GateOptions {
   readonly root: string;
   /** Release id that has to answer. */
   readonly release: string;
-  /** Model that has to answer; null takes what the host has. A vision model of the configuration has to answer as well. */
+  /** Model that has to answer; null takes one of the configuration. A vision model of that has to answer as well. */
   readonly model: string | null;
   /** Being ready is enough: no model has to answer. */
   readonly readyOnly: boolean;

@@ -3,40 +3,70 @@ import { planSmokeTests } from './smoke-plan.ts';
 
 const VECTORS = { id: 'a-vectors', present: true, task: 'embed', configured: true };
 const AWAY = { id: 'away', present: false, task: null, configured: true };
-const TEXT = { id: 'text', present: true, task: 'generate', configured: false };
+const TEXT = { id: 'text', present: true, task: 'generate', configured: true };
 const LARGE = { id: 'large', present: true, task: 'vision', configured: false };
 const SEEING = { id: 'seeing', present: true, task: 'vision', configured: true };
+const BROKEN = { id: 'broken', present: true, task: 'generate', configured: false };
+const LOST = [1, 2, 3, 4].map((index) => ({ ...BROKEN, id: `lost-${String(index)}` }));
 
-test.each<[string, unknown[], string | null, [string, boolean][]]>([
+test.each<[string, unknown[], string | null, [string, boolean, string][]]>([
   ['nothing of an empty host', [], null, []],
   ['nothing of one that only makes vectors', [VECTORS, AWAY], null, []],
-  ['the first text model', [VECTORS, AWAY, LARGE, TEXT], null, [['text', false]]],
+  ['the text model that is listed', [VECTORS, AWAY, BROKEN, LARGE, TEXT], null, [['text', false, 'never']]],
   [
-    'a vision model of the configuration too',
-    [LARGE, SEEING, TEXT],
+    'a vision model that is listed too',
+    [BROKEN, LARGE, SEEING, TEXT],
     null,
     [
-      ['text', false],
-      ['seeing', true],
+      ['text', false, 'never'],
+      ['seeing', true, 'no-room'],
     ],
   ],
-  ['a vision model alone', [LARGE, SEEING], null, [['seeing', true]]],
-  ['one that lies on the disk, where there is nothing else', [VECTORS, LARGE], null, [['large', true]]],
-  ['the named vision model alone', [LARGE, SEEING, TEXT], 'large', [['large', true]]],
   [
-    'the named text model, and the vision model that counts',
+    'the vision model alone where no text model is listed',
+    [BROKEN, LARGE, SEEING],
+    null,
+    [['seeing', true, 'no-room']],
+  ],
+  ['the named vision model alone', [LARGE, SEEING, TEXT], 'large', [['large', true, 'never']]],
+  ['a named model that is not listed', [BROKEN, TEXT], 'broken', [['broken', false, 'never']]],
+  [
+    'the named text model, and the vision model that is listed',
     [SEEING, TEXT],
     'text',
     [
-      ['text', false],
-      ['seeing', true],
+      ['text', false, 'never'],
+      ['seeing', true, 'no-room'],
     ],
   ],
-  ['the named model that is still to be fetched', [TEXT, AWAY], 'away', [['away', false]]],
+  ['the named model that is still to be fetched', [TEXT, AWAY], 'away', [['away', false, 'never']]],
 ])('asks %s', (_, models, named, expected) => {
-  const tests = planSmokeTests(models, named);
-  expect(tests.map(({ model, withImage }) => [model, withImage])).toEqual(expected);
-  for (const { model, withImage, mayBeLeftOut } of tests) {
-    expect(mayBeLeftOut).toBe(withImage && model !== named);
-  }
+  const { all, oneOf } = planSmokeTests(models, named);
+  expect(all.map(({ model, withImage, leftOut }) => [model, withImage, leftOut])).toEqual(expected);
+  expect(oneOf).toEqual([]);
+});
+
+test.each<[string, unknown[], [string, boolean][]]>([
+  [
+    'text models first',
+    [VECTORS, LARGE, BROKEN],
+    [
+      ['broken', false],
+      ['large', true],
+    ],
+  ],
+  [
+    'no more than three',
+    [LARGE, ...LOST],
+    [
+      ['lost-1', false],
+      ['lost-2', false],
+      ['lost-3', false],
+    ],
+  ],
+])('where nothing that is listed can be asked, one of those on the disk: %s', (_, models, expected) => {
+  const { all, oneOf } = planSmokeTests(models, null);
+  expect(all).toEqual([]);
+  expect(oneOf.map(({ model, withImage }) => [model, withImage])).toEqual(expected);
+  expect(new Set(oneOf.map(({ leftOut }) => leftOut))).toEqual(new Set(['no-load']));
 });

@@ -5,10 +5,17 @@ export interface SmokeTest {
   readonly model: string;
   readonly withImage: boolean;
   /**
-   * Whether it is left out where the host cannot load it: that says nothing of the release. One that the operator named, and
-   * the text model, have to answer whatever comes.
+   * What it is left out for, when it does not answer: what says nothing of the release. `never` where the operator counts on it
+   * whatever comes, `no-room` where the host may be too small for it or lack the vision environment, `no-load` for one that
+   * merely lies on the disk, whose files may be incomplete: then the next one of its kind is asked.
    */
-  readonly mayBeLeftOut: boolean;
+  readonly leftOut: 'never' | 'no-room' | 'no-load';
+}
+
+/** What is asked: each of `all`, and of `oneOf` one after the other until the first that answers. */
+export interface SmokePlan {
+  readonly all: readonly SmokeTest[];
+  readonly oneOf: readonly SmokeTest[];
 }
 
 /** What a model is for, by the answer of `GET /admin/models`; null while that is not known. */
@@ -20,28 +27,40 @@ export function taskOf(models: readonly unknown[], id: string): unknown {
 }
 
 /**
- * Which models have to answer before a release counts. The named one, or else the first on the host that generates text:
- * embedding models stand among them, and a host may have no others. Beside a text model also the first vision model that the
- * configuration names: what reads images has an environment and libraries of its own, which no text model tries. A model
- * that merely lies on the disk may be too large for the host, and nobody counts on it.
+ * Models that nobody listed are tried up to so many: each may take minutes to fail, and what is wrong with them is not
+ * the release's.
  */
-export function planSmokeTests(models: readonly unknown[], named: string | null): SmokeTest[] {
-  const first = (task: string, isWanted: (model: unknown) => boolean = () => true): string | null => {
-    const found = models.find(
-      (model) => field(model, 'present') === true && field(model, 'task') === task && isWanted(model),
-    );
-    const id = field(found, 'id');
-    return typeof id === 'string' ? id : null;
-  };
-  const text = named ?? first('generate');
-  const seeing =
-    first('vision', (model) => field(model, 'configured') === true) ??
-    (text === null ? first('vision') : null);
+const UNLISTED_TRIES = 3;
+
+/**
+ * Which models have to answer before a release counts. The named one, or else the first text model that the configuration
+ * lists and the host has; embedding models stand among them. Beside it also the first vision model that the configuration
+ * lists: what reads images has an environment and libraries of its own, which no text model tries. What merely lies on
+ * the disk is asked only where nothing that is listed can be, and nobody counts on it: it may be half copied, or too large.
+ */
+export function planSmokeTests(models: readonly unknown[], named: string | null): SmokePlan {
+  const ids = (task: string, isListed: boolean): string[] =>
+    models
+      .filter((model) => field(model, 'present') === true && field(model, 'task') === task)
+      .filter((model) => (field(model, 'configured') === true) === isListed)
+      .map((model) => field(model, 'id'))
+      .filter((id) => typeof id === 'string');
+  const text = named ?? ids('generate', true)[0] ?? null;
   if (text !== null && taskOf(models, text) === 'vision') {
-    return [{ model: text, withImage: true, mayBeLeftOut: false }];
+    return { all: [{ model: text, withImage: true, leftOut: 'never' }], oneOf: [] };
   }
-  return [
-    ...(text === null ? [] : [{ model: text, withImage: false, mayBeLeftOut: false }]),
-    ...(seeing === null ? [] : [{ model: seeing, withImage: true, mayBeLeftOut: true }]),
+  const [seeing] = ids('vision', true);
+  const all: SmokeTest[] = [
+    ...(text === null ? [] : [{ model: text, withImage: false, leftOut: 'never' as const }]),
+    ...(seeing === undefined ? [] : [{ model: seeing, withImage: true, leftOut: 'no-room' as const }]),
   ];
+  if (all.length > 0) return { all, oneOf: [] };
+  const unlisted = [
+    ...ids('generate', false).map((model) => ({ model, withImage: false })),
+    ...ids('vision', false).map((model) => ({ model, withImage: true })),
+  ];
+  return {
+    all,
+    oneOf: unlisted.slice(0, UNLISTED_TRIES).map((test) => ({ ...test, leftOut: 'no-load' as const })),
+  };
 }

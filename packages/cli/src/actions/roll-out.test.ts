@@ -169,6 +169,21 @@ describe('a deploy of several hosts', () => {
     expect(rows[0]?.error?.message).toContain('The host is not serving: old is current again');
   });
 
+  test('does not say of a host that is ready that it is not serving', async () => {
+    const undone = {
+      event: 'undone',
+      release: 'old',
+      healthy: false,
+      ready: true,
+      reason: 'old is current again and ready, but a model does not answer',
+    };
+    const failure = { event: 'failed', code: 'GATE_FAILED', step: 'gate', message: 'shut', output: '' };
+    const { rows } = await deployTo({ air: refusing(failure, [undone]) });
+    expect(rows[0]).toMatchObject({ outcome: 'failed', release: 'old' });
+    expect(rows[0]?.error?.message).toMatch(/The host takes requests: old is current again and ready, but/);
+    expect(rows[0]?.error?.message).not.toContain('not serving');
+  });
+
   test('is refused where the disk is too small, before anything is sent', async () => {
     const small = { ...SYSTEM, freeBytes: 100 * 1024 * 1024 };
     const { rows, hosts } = await deployTo({ mini: () => ({ messages: [small] }) });

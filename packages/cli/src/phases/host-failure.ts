@@ -18,6 +18,8 @@ export interface UndoneMessage {
   /** Null when there was none to go back to. */
   readonly release: string | null;
   readonly healthy: boolean;
+  /** It takes requests although it is not healthy: a model does not answer. */
+  readonly ready: boolean;
   /** Its agent was stopped before and is stopped again. */
   readonly stopped: boolean;
   readonly reason: string | null;
@@ -41,6 +43,7 @@ export function undoneOf(message: ScriptMessage): UndoneMessage | null {
   return {
     release: textFieldOrNull(message, 'release'),
     healthy: message['healthy'] === true,
+    ready: message['ready'] === true,
     stopped: message['stopped'] === true,
     reason: textFieldOrNull(message, 'reason'),
     agentLog: textField(message, 'agentLog'),
@@ -92,6 +95,9 @@ function stateSentence(undone: UndoneMessage | null): string | null {
     return `The old release ${undone.release} is current again, its agent stopped as before.`;
   }
   if (undone.healthy) return `The old release ${undone.release} is serving again.`;
+  if (undone.ready) {
+    return `The host takes requests: ${undone.reason ?? `${undone.release} is current again and ready`}.`;
+  }
   return `The host is not serving: ${undone.reason ?? `${undone.release} does not answer`}.`;
 }
 

@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { LocalHost } from '../hosts/local-host.ts';
+import type { ScriptMessage } from './message-fields.ts';
 import { runJsonScript } from './run-script.ts';
 import { script } from './script.ts';
 
@@ -17,16 +18,22 @@ afterEach(async () => {
   await rm(root, { recursive: true });
 });
 
-/** Runs the gate with a shell script in the place of node; answers what the operator is told. */
-async function gateWith(node: string): Promise<readonly unknown[]> {
+const GATE = 'gate r\nexit "$?"';
+
+/** Runs the gate, or another `body`, with a shell script in the place of node; answers what the operator is told. */
+async function gateWith(node: string, body = GATE): Promise<readonly unknown[]> {
+  return (await messagesOf(node, body)).map((message) => message['gate']);
+}
+
+async function messagesOf(node: string, body: string): Promise<ScriptMessage[]> {
   await writeFile(join(root, 'releases/r/runtime/node'), `#!/bin/sh\n${node}\n`, { mode: 0o755 });
   const remote = script(['lib', 'lock', 'releases'], { ROOT: root, GATE_SECONDS: '1' });
-  const main = 'main() {\nscript_begin\nGATE_MARGIN_SECONDS=0\ngate r\nexit "$?"\n}';
-  const told: unknown[] = [];
+  const main = `main() {\nscript_begin\nGATE_MARGIN_SECONDS=0\n${body}\n}`;
+  const told: ScriptMessage[] = [];
   await runJsonScript(
     new LocalHost('here'),
     { ...remote, text: remote.text.replace('{ main; exit; }', `${main}\n{ main; exit; }`) },
-    (message) => told.push(message['gate']),
+    (message) => told.push(message),
   );
   return told;
 }
@@ -49,4 +56,36 @@ test('one that hangs is ended', async () => {
     { event: 'failed', message: expect.stringContaining('did not end in time') },
   ]);
   expect(performance.now() - began).toBeLessThan(15_000);
+});
+
+test.each([
+  [
+    'is ready and whose model does not answer',
+    '*--ready-only*',
+    true,
+    'r is current again and ready, but a model',
+  ],
+  ['is not ready', 'never', false, 'r is current again but does not answer'],
+])('after an undo a host that %s is told so', async (_, succeeds, ready, reason) => {
+  const unchanged = [
+    'release_check',
+    'config_restore',
+    'switch_current',
+    'restart_agent',
+    'lock_release',
+    'audit',
+  ];
+  const messages = await messagesOf(
+    `case "$*" in ${succeeds}) exit 0 ;; esac; exit 1`,
+    [
+      ...unchanged.map((name) => `${name}() { :; }`),
+      "UNDO_TO=r SERVICE_BEFORE=running SMOKE_MODEL=''",
+      "undo_switch '' 1",
+    ].join('\n'),
+  );
+  expect(messages.find(({ event }) => event === 'undone')).toMatchObject({
+    healthy: false,
+    ready,
+    reason: expect.stringContaining(reason),
+  });
 });
