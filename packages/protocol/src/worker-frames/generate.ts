@@ -96,7 +96,7 @@ export const generateFrameSchema = z.object({
   tool_choice: toolChoiceSchema.default('none'),
   /** Whether one answer may hold several calls. */
   parallel_tool_calls: z.boolean().default(true),
-  /** Prefixes are shared among requests of the same scope only; null is a scope too. */
+  /** Prefixes and decoded images are shared among requests of the same scope only; null is a scope too. */
   cache_scope: z.string().nullable().default(null),
 });
 export type GenerateFrame = z.infer<typeof generateFrameSchema>;
