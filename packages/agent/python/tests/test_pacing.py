@@ -146,3 +146,16 @@ def test_what_a_pass_costs_is_never_negative_nor_more_than_any_pass(small: float
     cost.calibrate(Pass(32, small), Pass(128, large))
     assert 0 <= cost.fixed_seconds <= min(small, large)
     assert cost.token_seconds > 0
+
+
+def test_a_pause_grows_with_those_who_wait_for_it() -> None:
+    pacer = PrefillPacer()
+    assert pacer.pause() == 0.25
+    for _ in range(100):
+        pacer.record_step(0.01)
+    assert pacer.pause() == pytest.approx(0.015)
+    assert pacer.pause(waiting=3) == pytest.approx(0.045)
+    assert pacer.pause(waiting=50) == 0.1
+    for _ in range(1000):
+        pacer.record_step(0.1)
+    assert pacer.pause(waiting=50) == pacer.pause() == pytest.approx(0.15)

@@ -14,8 +14,8 @@ WHOLE_SECONDS = 0.03
 """Prompts that take no longer are computed in one pass: one such pause is better than three shorter ones."""
 PAUSE_PER_STEP = 1.5
 """A chunk beside decoding takes so many decoding steps: with the step itself, streams keep two fifths of their pace."""
-MOST_PAUSES = 4
-"""How many times as long a pause may be where several wait for what is done in it."""
+LONGEST_SHARED_PAUSE_SECONDS = 0.1
+"""Where several wait for what is done in a pause: streams still go on ten times a second."""
 MINIMUM_CHUNK = 4
 LARGEST_REST = 1.5
 """A chunk may grow by half so as to be the last."""
@@ -43,12 +43,12 @@ class PrefillPacer:
     def pause(self, waiting: int = 1) -> float:
         """Seconds that other work, for so many requests that wait for it, may take between two decoding steps.
 
-        Where many wait, few decode, and what decodes does so at almost the cost of one: a longer pause brings all on.
+        Where many wait, few decode, and a step for few costs almost what one for all does: longer pauses bring all on.
         """
         if self._step_seconds is None:
             return LONGEST_PAUSE_SECONDS
-        pause = self._step_seconds * PAUSE_PER_STEP * min(waiting, MOST_PAUSES)
-        return min(max(pause, SHORTEST_PAUSE_SECONDS), LONGEST_PAUSE_SECONDS)
+        single = min(max(self._step_seconds * PAUSE_PER_STEP, SHORTEST_PAUSE_SECONDS), LONGEST_PAUSE_SECONDS)
+        return max(single, min(single * waiting, LONGEST_SHARED_PAUSE_SECONDS))
 
     def chunk(self, *, prompts: int, longest: int, decoding: bool) -> int:
         """Tokens of each of `prompts` prompts to process in the next step; the longest has `longest` tokens left.
