@@ -1,9 +1,10 @@
+import { execFile } from 'node:child_process';
 import { chmod, mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
+import { promisify } from 'node:util';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { readAttachment } from './read-attachment.ts';
-import { sniffMediaType } from './sniff-media-type.ts';
 
 const PNG = Buffer.from('89504e470d0a1a0a0000', 'hex');
 const LIMITS = { maxImageBytes: 1e6, maxPdfBytes: 2e6 };
@@ -19,24 +20,6 @@ afterAll(async () => {
 async function write(name: string, content: string | Buffer): Promise<void> {
   await writeFile(path.join(folder, name), content);
 }
-
-test.each([
-  [PNG, 'image/png'],
-  [Buffer.from('ffd8ffe0', 'hex'), 'image/jpeg'],
-  [Buffer.from('RIFF\u0001\u0002\n\u0004WEBPVP8 '), 'image/webp'],
-  [Buffer.from('GIF89a'), 'image/gif'],
-  [Buffer.from('\0\0\0\u0010ftypavif\0\0\0\0'), 'image/avif'],
-  [Buffer.from('\0\0\0\u0018ftypmif1\0\0\0\0miafavif'), 'image/avif'],
-  [Buffer.from('\0\0\0\u0018ftypheic\0\0\0\0mif1heic'), null],
-  [Buffer.from('\0\0\0\u0010ftypisom\0\0\0\0%PDF-'), null],
-  [Buffer.from('%PDF-1.7'), 'application/pdf'],
-  [Buffer.from('\uFEFF\n%PDF-1.7'), 'application/pdf'],
-  [Buffer.from('RIFF1234WAVE'), null],
-  [Buffer.from('PNG'), null],
-  [Buffer.alloc(0), null],
-])('%j is %s', (bytes, type) => {
-  expect(sniffMediaType(bytes)).toBe(type);
-});
 
 describe('a file for a prompt', () => {
   test('is known by its content, whatever its name, and read in whole', async () => {
@@ -72,6 +55,10 @@ describe('a file for a prompt', () => {
       'missing.png': /there is no such file/,
       'notes.png/inside.png': /there is no such file/,
       folder: /it is a folder/,
+      '/dev/null': /it is no file/,
+      '': /^no file is named: the name is empty$/,
+      ' ': /^no file is named/,
+      'https://example.com/a.png': /^https:\/\/example.com\/a.png: URLs are not taken here$/,
     };
     for (const [file, message] of Object.entries(refusals)) {
       await expect(readAttachment(file, folder, LIMITS)).rejects.toMatchObject({
@@ -79,6 +66,13 @@ describe('a file for a prompt', () => {
         message: expect.stringMatching(message),
       });
     }
+  });
+
+  test('that is a named pipe without a writer is not waited for', async () => {
+    await promisify(execFile)('mkfifo', [path.join(folder, 'pipe')]);
+    await expect(readAttachment('pipe', folder, LIMITS)).rejects.toMatchObject({
+      message: 'pipe: it is no file',
+    });
   });
 
   test.skipIf(process.getuid?.() === 0)('that may not be read is told so', async () => {

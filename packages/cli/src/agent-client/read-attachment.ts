@@ -1,14 +1,20 @@
+import { constants } from 'node:fs';
 import { type FileHandle, open } from 'node:fs/promises';
 import path from 'node:path';
-import { CodedError } from '@mlxfleet/protocol';
+import {
+  CodedError,
+  MEDIA_FORMATS,
+  type MediaFormat,
+  sniffMediaFormat,
+  TELLING_BYTES,
+} from '@mlxfleet/protocol';
 import { ERRORS } from '../errors.ts';
-import { isHeic, type MediaType, sniffMediaType, TELLING_BYTES } from './sniff-media-type.ts';
 
 /** A file that goes with a prompt. */
 export interface Attachment {
   /** Without its folder. */
   readonly name: string;
-  readonly mediaType: MediaType;
+  readonly mediaType: string;
   readonly content: Buffer;
 }
 
@@ -24,7 +30,13 @@ const REASONS: Readonly<Record<string, string>> = {
   ENOTDIR: 'there is no such file',
   EACCES: 'it may not be read',
   EPERM: 'it may not be read',
+  // A socket.
+  ENXIO: 'it is no file',
 };
+
+/** Opening a named pipe waits for somebody who writes to it, and no signal ends that: it is opened without waiting. */
+const OPEN_FLAGS = constants.O_RDONLY | (constants.O_NONBLOCK ?? 0);
+const URL_SCHEME = /^[a-z][a-z0-9+.-]+:\/\//i;
 
 /**
  * Reads an image or a PDF, known by its content, in whole; `file` is relative to `folder`.
@@ -35,8 +47,14 @@ export async function readAttachment(
   folder: string,
   limits: AttachmentLimits,
 ): Promise<Attachment> {
+  if (file.trim() === '') {
+    throw new CodedError(ERRORS.ATTACHMENT_UNUSABLE, 'no file is named: the name is empty');
+  }
+  if (URL_SCHEME.test(file)) {
+    throw unusable(file, 'URLs are not taken here', 'Download it, then name the file.');
+  }
   try {
-    const handle = await open(path.resolve(folder, file), 'r');
+    const handle = await open(path.resolve(folder, file), OPEN_FLAGS);
     try {
       return { name: path.basename(file), ...(await readOpen(file, handle, limits)) };
     } finally {
@@ -59,9 +77,13 @@ async function readOpen(
   if (!found.isFile()) throw unusable(file, 'it is no file');
   const { buffer, bytesRead } = await handle.read(Buffer.alloc(TELLING_BYTES), 0, TELLING_BYTES, 0);
   const head = buffer.subarray(0, bytesRead);
-  const mediaType = sniffMediaType(head);
-  if (mediaType === null) throw unusableKind(file, head);
-  const isPdf = mediaType === 'application/pdf';
+  const format = sniffMediaFormat(head);
+  if (format === null || MEDIA_FORMATS[format].kind === null) throw unusableKind(file, head, format);
+  const {
+    kind,
+    mediaTypes: [mediaType],
+  } = MEDIA_FORMATS[format];
+  const isPdf = kind === 'pdf';
   const limit = isPdf ? limits.maxPdfBytes : limits.maxImageBytes;
   if (found.size > limit) {
     throw unusable(
@@ -76,9 +98,9 @@ async function readOpen(
   return { mediaType, content: content.subarray(0, size) };
 }
 
-function unusableKind(file: string, head: Uint8Array): CodedError {
+function unusableKind(file: string, head: Uint8Array, format: MediaFormat | null): CodedError {
   if (head.length === 0) return unusable(file, 'it is empty');
-  if (isHeic(head)) {
+  if (format === 'heic') {
     return unusable(
       file,
       'it is a HEIC photo, which models are not shown',
