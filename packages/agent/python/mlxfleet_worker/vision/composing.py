@@ -76,10 +76,13 @@ class Composer:
         tool_choice: ToolChoice,
         media: list[list[DecodedImage]],
         refuse: Callable[[int], None],
+        *,
+        is_asked_again: bool,
     ) -> ImagePrompt:
         """The prompt; `media` are the images of each medium. Raises RequestError for what the model cannot be shown.
 
-        `refuse` is called with how many tokens there are at least, after each image, and may raise.
+        `refuse` is called with how many tokens there are at least, after each image, and may raise. What the processor
+        makes of images is kept for the tower, and for further prompts, where `is_asked_again`.
         """
         shown = [_Shown(image, prompt.media[index].param) for index in _order(prompt) for image in media[index]]
         place = self._place(shown[0].param)
@@ -88,7 +91,7 @@ class Composer:
         starts = self._starts(plain, place, len(shown), prompt.param)
         alone: list[_Alone] = []
         for each in shown:
-            alone.append(self._alone(each, place))
+            alone.append(self._alone(each, place, is_asked_again=is_asked_again))
             refuse(sum(len(one.tokens) for one in alone))
         if all(self._is_atomic(one, place) for one in alone):
             return self._spliced(plain, starts, place, shown, alone)
@@ -134,21 +137,23 @@ class Composer:
             )
         return starts
 
-    def _alone(self, shown: _Shown, place: _Place) -> _Alone:
+    def _alone(self, shown: _Shown, place: _Place, *, is_asked_again: bool) -> _Alone:
         """What is known of one image, or what the processor makes of it."""
         key = shown.image.key
         known = self._remembered.get(key)
-        if known is None:
-            inputs = self._processing.inputs(place.text, [shown.image.to_pil()], shown.param)
+        if known is not None:
+            self._remembered.move_to_end(key)
+            return known
+        inputs = self._processing.inputs(place.text, [shown.image.to_pil()], shown.param)
+        tokens = inputs["input_ids"][0].tolist()
+        own = tokens[place.before : len(tokens) - place.behind]
+        alone = _Alone(own, len(self._processing.places(inputs["input_ids"][0])), inputs.get(GRID))
+        if is_asked_again:
             self._pixels.put(key, inputs)
-            tokens = inputs["input_ids"][0].tolist()
-            own = tokens[place.before : len(tokens) - place.behind]
-            known = _Alone(own, len(self._processing.places(inputs["input_ids"][0])), inputs.get(GRID))
-            self._remembered[key] = known
+            self._remembered[key] = alone
             if len(self._remembered) > MOST_REMEMBERED:
                 self._remembered.popitem(last=False)
-        self._remembered.move_to_end(key)
-        return known
+        return alone
 
     def _is_atomic(self, alone: _Alone, place: _Place) -> bool:
         """Whether texts beside the image become the same tokens whatever stands for it.

@@ -3,7 +3,7 @@
 import os
 import threading
 from collections import deque
-from collections.abc import Callable, Generator, Iterator
+from collections.abc import Generator, Iterator
 from pathlib import Path
 from typing import Any, Self
 
@@ -109,7 +109,16 @@ class VisionModel(TextModel):
 
         Raises RequestError for one that is invalid, too long or cannot be shown.
         """
-        composed = self._composed(prompt, tool_choice, media, lambda count: self.refuse_too_long(count, prompt.param))
+        check_options(prompt.template_options)
+        with self._composing:
+            composed = self._composer.compose(
+                prompt,
+                tool_choice,
+                media,
+                lambda count: self.refuse_too_long(count, prompt.param),
+                is_asked_again=True,
+            )
+        self.chat.check_reasoning(prompt, composed.tokens)
         self.refuse_too_long(len(composed.tokens), prompt.param)
         self._waiting_room.enter(composed, composed.picture_bytes)
         return composed
@@ -118,25 +127,16 @@ class VisionModel(TextModel):
         self, prompt: ChatPrompt, tool_choice: ToolChoice, media: list[list[DecodedImage]]
     ) -> list[int]:
         """The tokens of a prompt of any length with its images. Raises RequestError for one that is invalid."""
-        return self._composed(prompt, tool_choice, media, lambda _: None).tokens
+        check_options(prompt.template_options)
+        with self._composing:
+            composed = self._composer.compose(prompt, tool_choice, media, lambda _: None, is_asked_again=False)
+        self.chat.check_reasoning(prompt, composed.tokens)
+        return composed.tokens
 
     @property
     def has_room_for_images(self) -> bool:
         """Whether another prompt should be composed now: images wait in memory for the tower. Safe from any thread."""
         return self._waiting_room.has_room
-
-    def _composed(
-        self,
-        prompt: ChatPrompt,
-        tool_choice: ToolChoice,
-        media: list[list[DecodedImage]],
-        refuse: Callable[[int], None],
-    ) -> ImagePrompt:
-        check_options(prompt.template_options)
-        with self._composing:
-            composed = self._composer.compose(prompt, tool_choice, media, refuse)
-        self.chat.check_reasoning(prompt, composed.tokens)
-        return composed
 
     def _encode_text(self, text: str) -> list[int]:
         """The tokens of a rendered prompt."""
