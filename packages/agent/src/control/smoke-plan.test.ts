@@ -6,8 +6,9 @@ const AWAY = { id: 'away', present: false, task: null, configured: true };
 const TEXT = { id: 'text', present: true, task: 'generate', configured: true };
 const LARGE = { id: 'large', present: true, task: 'vision', configured: false };
 const SEEING = { id: 'seeing', present: true, task: 'vision', configured: true };
-const BROKEN = { id: 'broken', present: true, task: 'generate', configured: false };
-const LOST = [1, 2, 3, 4].map((index) => ({ ...BROKEN, id: `lost-${String(index)}` }));
+const unlisted = (id: string): object => ({ id, present: true, task: 'generate', configured: false });
+const BROKEN = unlisted('broken');
+const LOST = ['lost-1', 'lost-2', 'lost-3', 'lost-4'].map(unlisted);
 
 test.each<[string, unknown[], string | null, [string, boolean, string][]]>([
   ['nothing of an empty host', [], null, []],

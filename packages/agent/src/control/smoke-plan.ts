@@ -55,12 +55,8 @@ export function planSmokeTests(models: readonly unknown[], named: string | null)
     ...(seeing === undefined ? [] : [{ model: seeing, withImage: true, leftOut: 'no-room' as const }]),
   ];
   if (all.length > 0) return { all, oneOf: [] };
-  const unlisted = [
-    ...ids('generate', false).map((model) => ({ model, withImage: false })),
-    ...ids('vision', false).map((model) => ({ model, withImage: true })),
-  ];
-  return {
-    all,
-    oneOf: unlisted.slice(0, UNLISTED_TRIES).map((test) => ({ ...test, leftOut: 'no-load' as const })),
-  };
+  const unlisted = (task: string, withImage: boolean): SmokeTest[] =>
+    ids(task, false).map((model) => ({ model, withImage, leftOut: 'no-load' }));
+  const oneOf = [...unlisted('generate', false), ...unlisted('vision', true)].slice(0, UNLISTED_TRIES);
+  return { all, oneOf };
 }
