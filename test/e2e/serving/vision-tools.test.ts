@@ -5,7 +5,7 @@ import { smokeTest } from '../../../packages/agent/src/control/smoke-test.ts';
 import { testImage } from '../../../packages/agent/src/control/test-image.ts';
 import { ChatClient } from '../../../packages/cli/src/agent-client/chat-client.ts';
 import { Conversation } from '../../../packages/cli/src/agent-client/conversation.ts';
-import { messageContent } from '../../../packages/cli/src/agent-client/message-parts.ts';
+import { userMessage } from '../../../packages/cli/src/agent-client/message-parts.ts';
 import { LocalHost } from '../../../packages/cli/src/hosts/local-host.ts';
 import { type AgentProcess, startAgent } from '../../support/agent-process.ts';
 
@@ -45,7 +45,7 @@ describe('our own programs and a real vision model', () => {
     const adminToken = (await readFile(path.join(agent.root, 'shared', 'admin-token'), 'utf8')).trim();
     await using client = new ChatClient(new LocalHost('here'), { port, adminToken });
     const picture = { name: 'picture.png', mediaType: 'image/png', content: testImage() } as const;
-    const said = messageContent('What is this?', [picture], undefined);
+    const said = userMessage('What is this?', [picture], undefined);
     const { signal } = new AbortController();
     const conversation = new Conversation(
       client,
@@ -54,7 +54,7 @@ describe('our own programs and a real vision model', () => {
     );
     const first = await conversation.say(said, () => {}, signal);
     expect(first.usage?.prompt_tokens_details.image_tokens).toBeGreaterThan(0);
-    const second = await conversation.say('And what else?', () => {}, signal);
+    const second = await conversation.say(userMessage('And what else?', [], undefined), () => {}, signal);
     // The image of the first turn is still a part of the prompt.
     expect(second.usage?.prompt_tokens_details.image_tokens).toBe(
       first.usage?.prompt_tokens_details.image_tokens,

@@ -12,8 +12,10 @@ import { LocalHost } from '../hosts/local-host.ts';
 import { readAdminStatus } from './admin-status.ts';
 import { IDLE_AGENT } from './testing/idle-agent.ts';
 import { AgentClient } from './agent-client.ts';
-import { protocolMismatch } from './answer-error.ts';
+import { answerError, protocolMismatch } from './answer-error.ts';
 import { ChatClient } from './chat-client.ts';
+import { Conversation } from './conversation.ts';
+import { userMessage } from './message-parts.ts';
 import { serverSentEvents } from './server-sent-events.ts';
 
 const host = new LocalHost('air');
@@ -220,6 +222,53 @@ describe('chat', () => {
       message: 'air: This model takes text only.',
       hint: expect.stringContaining('Name a vision model'),
     });
+  });
+
+  describe('a refusal that is about a file', () => {
+    const photo = { name: 'photo.png', mediaType: 'image/png', content: Buffer.from('png') } as const;
+
+    async function refusal(fields: Readonly<Record<string, unknown>>): Promise<unknown> {
+      await using client = await listen();
+      const conversation = new Conversation(client, { model: 'm' }, 'Be brief.');
+      const said = userMessage('What is this?', [{ ...photo, name: 'a.png' }, photo], undefined);
+      answer = (_request, response) => response.end(`${chunk('Two.')}data: [DONE]\n\n`);
+      await conversation.say(said, () => {}, signal);
+      const body = { message: '', type: 'invalid_request_error', param: null, code: null, ...fields };
+      answer = (_request, response) => response.writeHead(400).end(JSON.stringify({ error: body }));
+      return await conversation.say(userMessage('?', [photo], undefined), () => {}, signal).catch(String);
+    }
+
+    test.each([
+      ['messages.3.content.0', 'air: photo.png: the image is broken.'],
+      ['messages.1.content.0', 'air: a.png: the image is broken.'],
+      ['messages.1.content.1.image_url.url', 'air: photo.png: the image is broken.'],
+      ['messages.1.content.2', "air: 'messages.1.content.2': the image is broken."],
+      ['messages.0.content.0', "air: 'messages.0.content.0': the image is broken."],
+      ['model', "air: 'model': the image is broken."],
+    ])('names it for %s', async (param, message) => {
+      const error = { message: `'${param}': the image is broken.`, param, code: 'invalid_media' };
+      expect(await refusal(error)).toContain(message);
+    });
+
+    test('names it before a message that names no place', async () => {
+      const error = {
+        message: 'No images here.',
+        param: 'messages.3.content.0',
+        code: 'images_not_supported',
+      };
+      expect(await refusal(error)).toContain('air: photo.png: No images here.');
+    });
+  });
+
+  test.each([
+    ['invalid_media', /PNG, JPEG, WebP, GIF or AVIF/],
+    ['media_too_large', /Send a smaller one/],
+    ['too_many_images', /images.max_images/],
+    ['memory_exhausted', /unload a model/],
+    ['something_else', /The agent calls this something_else/],
+  ])('what to do about %s is told', (code, hint) => {
+    const error = { message: 'No.', type: 'invalid_request_error', param: null, code };
+    expect(answerError('air', 400, { error }).hint).toMatch(hint);
   });
 
   test('a stream that breaks off is an error', async () => {

@@ -1,8 +1,16 @@
 import { CodedError, openAiErrorSchema, PROTOCOL_VERSION } from '@mlxfleet/protocol';
 import { ERRORS } from '../errors.ts';
 
-/** What an agent says instead of an answer, as an error for a person. */
-export function answerError(host: string, status: number, body: unknown): CodedError {
+/** The file that stands at a place of a request, such as `messages.0.content.1`, by name; null where none does. */
+export type FileAt = (param: string) => string | null;
+
+/** What an agent says instead of an answer, as an error for a person. `fileAt` has the places told as the person's own files. */
+export function answerError(
+  host: string,
+  status: number,
+  body: unknown,
+  fileAt: FileAt = () => null,
+): CodedError {
   const parsed = openAiErrorSchema.safeParse(body);
   if (!parsed.success) {
     return new CodedError(
@@ -10,9 +18,30 @@ export function answerError(host: string, status: number, body: unknown): CodedE
       `${host}: the agent answered with HTTP status ${status}`,
     );
   }
-  const { message, code } = parsed.data.error;
-  return new CodedError(ERRORS.AGENT_REFUSED, `${host}: ${message}`, { hint: refusalHint(host, code) });
+  const { message, code, param } = parsed.data.error;
+  const told = param === null ? message : ofFile(message, param, fileAt(param));
+  return new CodedError(ERRORS.AGENT_REFUSED, `${host}: ${told}`, { hint: refusalHint(host, code) });
 }
+
+/** The agent begins with the place of what it refuses, as a rule; the person knows the file by its name alone. */
+function ofFile(message: string, param: string, file: string | null): string {
+  if (file === null) return message;
+  const place = `'${param}': `;
+  return `${file}: ${message.startsWith(place) ? message.slice(place.length) : message}`;
+}
+
+/** What to do about refusals that are the same on every host. */
+const REFUSAL_HINTS: Readonly<Record<string, string>> = {
+  images_not_supported:
+    'Name a vision model with `--model ID`; `GET /v1/models` tells which ones take images.',
+  invalid_media:
+    'Images are PNG, JPEG, WebP, GIF or AVIF, documents are PDF. Try whether another program opens the file.',
+  media_too_large: 'Send a smaller one, or raise the limit under `images` in the inventory and deploy.',
+  too_many_images:
+    'Send fewer, those of earlier messages included, or raise `images.max_images` in the inventory and deploy.',
+  memory_exhausted:
+    'Try again when others have finished. If that does not help: unload a model, choose a smaller one, send less, or raise the memory limit.',
+};
 
 function refusalHint(host: string, code: string | null): string {
   if (code === null) return `See \`mlxfleet logs ${host}\`.`;
@@ -22,13 +51,10 @@ function refusalHint(host: string, code: string | null): string {
   if (code === 'model_load_failed' || code === 'worker_broken') {
     return `\`mlxfleet logs ${host} --worker MODEL\` has the log of its worker.`;
   }
-  if (code === 'images_not_supported') {
-    return 'Name a vision model with `--model ID`; `GET /v1/models` tells which ones take images.';
-  }
   if (code === 'vision_environment_missing') {
     return `Set \`vision: true\` for ${host} in the inventory, then: mlxfleet deploy ${host}`;
   }
-  return `The agent calls this ${code}.`;
+  return REFUSAL_HINTS[code] ?? `The agent calls this ${code}.`;
 }
 
 /** Advice for an agent of another protocol version; null when it names ours, or none. */

@@ -7,7 +7,7 @@ import {
 import type { Client } from 'undici';
 import { ERRORS } from '../errors.ts';
 import type { Host } from '../hosts/host.ts';
-import { answerError } from './answer-error.ts';
+import { answerError, type FileAt } from './answer-error.ts';
 import { clientOver, exchangeError } from './host-connection.ts';
 import type { MessagePart } from './message-parts.ts';
 import { serverSentEvents } from './server-sent-events.ts';
@@ -48,17 +48,26 @@ export class ChatClient implements AsyncDisposable {
 
   /**
    * Streams the chunks of one answer. Leaving the loop, or the signal, ends the generation on the host. Rejects with
-   * AGENT_NOT_RUNNING, AGENT_REFUSED or AGENT_ANSWER_BROKEN, or with the host's own error.
+   * AGENT_NOT_RUNNING, AGENT_REFUSED or AGENT_ANSWER_BROKEN, or with the host's own error. `fileAt` knows the names of files
+   * that the question shows.
    */
-  async *stream(question: ChatQuestion, signal: AbortSignal): AsyncGenerator<ChatCompletionChunk> {
+  async *stream(
+    question: ChatQuestion,
+    signal: AbortSignal,
+    fileAt?: FileAt,
+  ): AsyncGenerator<ChatCompletionChunk> {
     try {
-      yield* this.#exchange(question, signal);
+      yield* this.#exchange(question, signal, fileAt);
     } catch (error) {
       throw exchangeError(this.#host, error, signal);
     }
   }
 
-  async *#exchange(question: ChatQuestion, signal: AbortSignal): AsyncGenerator<ChatCompletionChunk> {
+  async *#exchange(
+    question: ChatQuestion,
+    signal: AbortSignal,
+    fileAt: FileAt | undefined,
+  ): AsyncGenerator<ChatCompletionChunk> {
     const response = await this.#client.request({
       method: 'POST',
       path: '/v1/chat/completions',
@@ -68,16 +77,16 @@ export class ChatClient implements AsyncDisposable {
     });
     if (response.statusCode >= 400) {
       const body: unknown = await response.body.json().catch(() => null);
-      throw answerError(this.#host, response.statusCode, body);
+      throw answerError(this.#host, response.statusCode, body, fileAt);
     }
     for await (const data of serverSentEvents(response.body)) {
       if (data === '[DONE]') return;
-      yield this.#chunk(data);
+      yield this.#chunk(data, fileAt);
     }
     throw new CodedError(ERRORS.AGENT_ANSWER_BROKEN, `${this.#host}: the answer ended in the middle`);
   }
 
-  #chunk(data: string): ChatCompletionChunk {
+  #chunk(data: string, fileAt: FileAt | undefined): ChatCompletionChunk {
     let value: unknown;
     try {
       value = JSON.parse(data);
@@ -86,7 +95,7 @@ export class ChatClient implements AsyncDisposable {
         cause: error,
       });
     }
-    if (openAiErrorSchema.safeParse(value).success) throw answerError(this.#host, 200, value);
+    if (openAiErrorSchema.safeParse(value).success) throw answerError(this.#host, 200, value, fileAt);
     const parsed = chatCompletionChunkSchema.safeParse(value);
     if (parsed.success) return parsed.data;
     throw new CodedError(

@@ -1,5 +1,7 @@
 import type { FinishReason, ResponseTimings, Usage } from '@mlxfleet/protocol';
+import type { FileAt } from './answer-error.ts';
 import type { ChatClient, ChatQuestion, ChatTurn } from './chat-client.ts';
+import type { UserMessage } from './message-parts.ts';
 
 /** A finished answer. */
 export interface Answer {
@@ -9,35 +11,49 @@ export interface Answer {
   readonly timings: ResponseTimings | null;
 }
 
+interface Turn extends ChatTurn {
+  /** Names of the files that its first parts show. */
+  readonly files: readonly string[];
+}
+
 /** A conversation with one model on one host. */
 export class Conversation {
   readonly #client: ChatClient;
   readonly #question: Omit<ChatQuestion, 'messages'>;
-  readonly #turns: ChatTurn[];
+  readonly #turns: Turn[];
 
   constructor(client: ChatClient, question: Omit<ChatQuestion, 'messages'>, system: string | undefined) {
     this.#client = client;
     this.#question = question;
-    this.#turns = system === undefined ? [] : [{ role: 'system', content: system }];
+    this.#turns = system === undefined ? [] : [{ role: 'system', content: system, files: [] }];
   }
 
   /** Says and shows something, passes on the answer as it comes, and remembers both. A failed turn is forgotten. */
-  async say(said: ChatTurn['content'], onText: (text: string) => void, signal: AbortSignal): Promise<Answer> {
-    const messages: ChatTurn[] = [...this.#turns, { role: 'user', content: said }];
-    let content = '';
+  async say(said: UserMessage, onText: (text: string) => void, signal: AbortSignal): Promise<Answer> {
+    const turns: Turn[] = [...this.#turns, { role: 'user', ...said }];
+    const messages = turns.map(({ role, content }): ChatTurn => ({ role, content }));
+    let answered = '';
     let last: Omit<Answer, 'content'> = { finishReason: null, usage: null, timings: null };
-    for await (const chunk of this.#client.stream({ ...this.#question, messages }, signal)) {
+    for await (const chunk of this.#client.stream({ ...this.#question, messages }, signal, fileIn(turns))) {
       const [choice] = chunk.choices;
       const text = choice?.delta.content ?? '';
       if (text !== '') onText(text);
-      content += text;
+      answered += text;
       last = {
         finishReason: choice?.finish_reason ?? last.finishReason,
         usage: chunk.usage ?? last.usage,
         timings: chunk.timings ?? last.timings,
       };
     }
-    this.#turns.push({ role: 'user', content: said }, { role: 'assistant', content });
-    return { content, ...last };
+    this.#turns.push({ role: 'user', ...said }, { role: 'assistant', content: answered, files: [] });
+    return { content: answered, ...last };
   }
+}
+
+/** Finds the file of `messages.2.content.0`, or of a field below that. */
+function fileIn(turns: readonly Turn[]): FileAt {
+  return (param) => {
+    const [, turn, part] = /^messages\.(\d+)\.content\.(\d+)(?:\.|$)/.exec(param) ?? [];
+    return turns[Number(turn)]?.files[Number(part)] ?? null;
+  };
 }

@@ -1,15 +1,17 @@
 import { expect, test } from 'vitest';
-import { messageContent } from './message-parts.ts';
+import { userMessage } from './message-parts.ts';
 
 const PHOTO = { name: 'photo.png', mediaType: 'image/png', content: Buffer.from('png') } as const;
 const REPORT = { name: 'report.pdf', mediaType: 'application/pdf', content: Buffer.from('pdf') } as const;
 
 test('a message without files is its text', () => {
-  expect(messageContent('hello', [], '1-3')).toBe('hello');
+  expect(userMessage('hello', [], '1-3')).toEqual({ content: 'hello', files: [] });
 });
 
 test('files come before the text, each in the shape of its kind', () => {
-  expect(messageContent('What is this?', [PHOTO, REPORT], '1-3')).toEqual([
+  const both = userMessage('What is this?', [PHOTO, REPORT], '1-3');
+  expect(both.files).toEqual(['photo.png', 'report.pdf']);
+  expect(both.content).toEqual([
     { type: 'image_url', image_url: { url: 'data:image/png;base64,cG5n' } },
     {
       type: 'file',
@@ -17,7 +19,7 @@ test('files come before the text, each in the shape of its kind', () => {
     },
     { type: 'text', text: 'What is this?' },
   ]);
-  expect(messageContent('?', [REPORT], undefined)).toEqual([
+  expect(userMessage('?', [REPORT], undefined).content).toEqual([
     { type: 'file', file: { filename: 'report.pdf', file_data: 'data:application/pdf;base64,cGRm' } },
     { type: 'text', text: '?' },
   ]);

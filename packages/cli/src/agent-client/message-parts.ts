@@ -9,14 +9,22 @@ export type MessagePart =
       readonly file: { readonly filename: string; readonly file_data: string; readonly pages?: string };
     };
 
-/** What a user's message says and shows; `pages`, such as 1-3, are those of each document that the model is shown. */
-export function messageContent(
+/** What a user's message says and shows. */
+export interface UserMessage {
+  readonly content: string | readonly MessagePart[];
+  /** Names of the files that are shown, which are the first parts of the content. */
+  readonly files: readonly string[];
+}
+
+/** A user's message with the files before its text; `pages`, such as 1-3, are those of each document that the model is shown. */
+export function userMessage(
   prompt: string,
   attachments: readonly Attachment[],
   pages: string | undefined,
-): string | readonly MessagePart[] {
-  if (attachments.length === 0) return prompt;
-  return [...attachments.map((attachment) => shownPart(attachment, pages)), { type: 'text', text: prompt }];
+): UserMessage {
+  if (attachments.length === 0) return { content: prompt, files: [] };
+  const parts = attachments.map((attachment) => shownPart(attachment, pages));
+  return { content: [...parts, { type: 'text', text: prompt }], files: attachments.map(({ name }) => name) };
 }
 
 function shownPart({ name, mediaType, content }: Attachment, pages: string | undefined): MessagePart {

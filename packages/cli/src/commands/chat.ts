@@ -1,8 +1,8 @@
 import { type AdminStatus, type ChatDocument, CodedError, JSON_SCHEMA_VERSION } from '@mlxfleet/protocol';
 import type { Target } from '../deploy-types/target.ts';
-import { ChatClient, type ChatTurn } from '../agent-client/chat-client.ts';
+import { ChatClient } from '../agent-client/chat-client.ts';
 import { type Answer, Conversation } from '../agent-client/conversation.ts';
-import { messageContent } from '../agent-client/message-parts.ts';
+import { type UserMessage, userMessage } from '../agent-client/message-parts.ts';
 import type { ResolvedHost } from '../config/resolved-host.ts';
 import { selectHosts } from '../config/select-hosts.ts';
 import { ERRORS } from '../errors.ts';
@@ -96,7 +96,7 @@ async function firstAgent(
 async function answerOnce(
   output: Output,
   conversation: Conversation,
-  said: ChatTurn['content'],
+  said: UserMessage,
   signal: AbortSignal,
 ): Promise<Answer> {
   const stop = AbortSignal.any([signal, output.closed]);
@@ -158,13 +158,13 @@ export async function runChat(
       output.notice(
         output.paintError(
           'dim',
-          `${model} on ${settings.name}. Ctrl-C ends an answer, Ctrl-D this; /image FILE shows an image or a PDF.`,
+          `${model} on ${settings.name}. Ctrl-C ends an answer, Ctrl-D this; /image FILE shows an image or a PDF, /help lists the rest.`,
         ),
       );
       // Awaited here, so that the client lives as long as the conversation.
       return await converse(context, { conversation, read, attachments, pages: options.pages });
     }
-    const said = messageContent(prompt, attachments, options.pages);
+    const said = userMessage(prompt, attachments, options.pages);
     const answer = await answerOnce(output, conversation, said, signal);
     if (output.json) {
       const { content, finishReason, usage, timings } = answer;

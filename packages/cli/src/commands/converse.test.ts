@@ -29,10 +29,11 @@ async function talk(lines: readonly string[]): Promise<{ said: ChatTurn['content
     },
     {
       conversation: {
-        say: async (content, onText) => {
+        say: async ({ content }, onText) => {
           said.push(content);
           onText('ok');
-          if (content === 'fail') throw new CodedError(ERRORS.AGENT_REFUSED, 'air: refused');
+          if (JSON.stringify(content).includes('fail'))
+            throw new CodedError(ERRORS.AGENT_REFUSED, 'air: refused');
           return { content: 'ok', finishReason: 'stop', usage: null, timings: null };
         },
       },
@@ -65,4 +66,26 @@ test('a file that cannot be used is told, and the conversation goes on', async (
   expect(stderr).toContain('none.png: there is no such file');
   expect(stderr).toContain('/image FILE');
   expect(stderr).toContain('air: refused');
+});
+
+const SHOWN = { type: 'image_url', image_url: { url: 'data:image/png;base64,cG5n' } };
+
+test('after a message that fails its files go with the next one, unless they are taken away', async () => {
+  const again = await talk(['/image photo.png', 'fail', '/images', 'again', '/images']);
+  expect(again.said).toEqual([
+    [SHOWN, { type: 'text', text: 'fail' }],
+    [SHOWN, { type: 'text', text: 'again' }],
+  ]);
+  expect(again.stderr).toContain('Still with your next message: photo.png; /clear takes them away.');
+  expect(again.stderr).toContain('With your next message: photo.png');
+  expect(again.stderr).toContain('No file goes with your next message.');
+  const cleared = await talk(['/image photo.png', 'fail', '/clear', 'again']);
+  expect(cleared.said.at(-1)).toBe('again');
+});
+
+test('a command that there is not goes to no model, and leaves the files attached', async () => {
+  const { said, stderr } = await talk(['/image photo.png', '/imag b.png', '/help', '//help me']);
+  expect(said).toEqual([[SHOWN, { type: 'text', text: '/help me' }]]);
+  expect(stderr).toContain('There is no command "/imag b.png"; nothing was sent.');
+  expect(stderr.split('/images  ').length).toBeGreaterThan(2);
 });

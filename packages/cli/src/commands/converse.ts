@@ -1,34 +1,48 @@
 import { createInterface } from 'node:readline/promises';
 import type { Conversation } from '../agent-client/conversation.ts';
-import { messageContent } from '../agent-client/message-parts.ts';
+import { userMessage } from '../agent-client/message-parts.ts';
 import type { Attachment } from '../agent-client/read-attachment.ts';
 import { EXIT } from '../exit-codes.ts';
+import type { Output } from '../output/output.ts';
 import { plainText } from '../output/plain-text.ts';
 import { printError } from '../output/print-error.ts';
 import type { ReadFile } from './chat-files.ts';
 import type { CommandContext } from './command-context.ts';
-import { imageCommand } from './image-command.ts';
+import { TALK_COMMANDS, type TalkCommand, talkCommand } from './talk-command.ts';
 
 /** A conversation in a terminal, with files that go with its next message. */
 export interface Talk {
   readonly conversation: Pick<Conversation, 'say'>;
   readonly read: ReadFile;
-  /** Of the first message already; each message takes all of them. */
+  /** Of the first message already; each message that is answered takes all of them. */
   readonly attachments: Attachment[];
   /** Of documents, such as 1-3; undefined for all. */
   readonly pages: string | undefined;
 }
 
+function note(output: Output, text: string): void {
+  output.notice(output.paintError('dim', plainText(text)));
+}
+
+function help(): string {
+  const width = Math.max(...TALK_COMMANDS.map(([command]) => command.length));
+  return TALK_COMMANDS.map(([command, does]) => `${command.padEnd(width)}  ${does}`).join('\n');
+}
+
+function namesOf(attachments: readonly Attachment[]): string {
+  return attachments.map(({ name }) => name).join(', ');
+}
+
 /** Adds the file of `/image` to the next message; a file that cannot be used is told and leaves the rest as it is. */
 async function attach({ output, options }: CommandContext, talk: Talk, file: string): Promise<void> {
   if (file === '') {
-    output.notice(output.paintError('dim', 'Name an image or a PDF: /image FILE'));
+    note(output, 'Name an image or a PDF: /image FILE');
     return;
   }
   try {
     const attachment = await talk.read(file);
     talk.attachments.push(attachment);
-    output.notice(output.paintError('dim', `${attachment.name} goes with your next message.`));
+    note(output, `${attachment.name} goes with your next message.`);
   } catch (error) {
     printError(output, error, { verbose: options.verbose === true });
   }
@@ -57,12 +71,12 @@ export async function converse(context: CommandContext, talk: Talk): Promise<num
   lines.prompt();
   // What is typed, or pasted, during an answer waits for its turn.
   for await (const line of lines) {
-    const file = imageCommand(line);
-    if (file !== null) {
-      await attach(context, talk, file);
-    } else if (line.trim() !== '') {
+    const command = talkCommand(line);
+    if (command.kind !== 'say') {
+      await obey(context, talk, command);
+    } else if (command.text.trim() !== '') {
       answering = new AbortController();
-      await answer(context, talk, line, answering.signal);
+      await answer(context, talk, command.text, answering.signal);
       answering = null;
     }
     if (signal.aborted) break;
@@ -74,7 +88,43 @@ export async function converse(context: CommandContext, talk: Talk): Promise<num
   return EXIT.done;
 }
 
-/** Streams one answer; an error is told and leaves the conversation as it was. `ended` is the person's own end of it. */
+/** Does what a command asks for; nothing of it goes to the model. */
+async function obey(
+  context: CommandContext,
+  talk: Talk,
+  command: Exclude<TalkCommand, { readonly kind: 'say' }>,
+): Promise<void> {
+  const { output } = context;
+  const { attachments } = talk;
+  switch (command.kind) {
+    case 'image':
+      await attach(context, talk, command.file);
+      break;
+    case 'images':
+      note(
+        output,
+        attachments.length === 0
+          ? 'No file goes with your next message.'
+          : `With your next message: ${namesOf(attachments)}`,
+      );
+      break;
+    case 'clear':
+      attachments.length = 0;
+      note(output, 'No file goes with your next message.');
+      break;
+    case 'help':
+      note(output, help());
+      break;
+    case 'unknown':
+      note(output, `There is no command "${command.line}"; nothing was sent. There are:\n${help()}`);
+      break;
+  }
+}
+
+/**
+ * Streams one answer; an error is told and leaves the conversation as it was, and the files attached. `ended` is the
+ * person's own end of it.
+ */
 async function answer(
   context: CommandContext,
   talk: Talk,
@@ -82,14 +132,19 @@ async function answer(
   ended: AbortSignal,
 ): Promise<void> {
   const { output, signal, options } = context;
-  // A turn that fails is forgotten, and what it was to show too: it may be what it fails for.
-  const said = messageContent(prompt, talk.attachments.splice(0), talk.pages);
+  const { attachments } = talk;
+  const said = userMessage(prompt, attachments, talk.pages);
   try {
     const stop = AbortSignal.any([signal, ended]);
     await talk.conversation.say(said, (text) => output.write(plainText(text)), stop);
+    attachments.length = 0;
     output.write('\n\n');
   } catch (error) {
     output.write('\n');
     if (!signal.aborted && !ended.aborted) printError(output, error, { verbose: options.verbose === true });
+    // It may be a file that it fails for, and it may be a word of the prompt.
+    if (!signal.aborted && attachments.length > 0) {
+      note(output, `Still with your next message: ${namesOf(attachments)}; /clear takes them away.`);
+    }
   }
 }
