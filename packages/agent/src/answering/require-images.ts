@@ -12,9 +12,12 @@ export function requireImages(
 ): void {
   if (first === undefined || location.task === 'vision') return;
   const { kind, param } = first;
+  const remedy = location.isVisionAsText
+    ? 'set vision: true in the inventory and deploy again to have it shown images'
+    : 'send text only, or name a vision model';
   throw new ApiError(
     API_ERRORS.IMAGES_NOT_SUPPORTED,
-    `The model '${id}' takes text only on this host, and the message holds ${WITH_ARTICLE[kind]}: send text only, or name a vision model.`,
+    `The model '${id}' takes text only on this host, and the message holds ${WITH_ARTICLE[kind]}: ${remedy}.`,
     { param },
   );
 }

@@ -1,4 +1,4 @@
-import { rmSync } from 'node:fs';
+import { mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { expect, test } from 'vitest';
 import {
@@ -12,6 +12,7 @@ import {
   VISION,
 } from '../test-support/media-requests.ts';
 import { base64, SAMPLES } from '../test-support/sample-media.ts';
+import { safetensors } from '../test-support/safetensors.ts';
 import { agentsForTests, FAKE_WORKERS } from '../test-support/test-agent.ts';
 
 const CHAT = '/v1/chat/completions';
@@ -126,6 +127,22 @@ test('a refusal says which model takes text only, and what to do', async () => {
     error: {
       message:
         "The model 'm' takes text only on this host, and the message holds an image: send text only, or name a vision model.",
+    },
+  });
+});
+
+test('of a vision model that is served as text the refusal says what the host lacks', async () => {
+  const agent = await startAgent({ overrides: { worker: { ...FAKE_WORKERS, visionPython: null } } });
+  const folder = path.join(agent.root, 'shared', 'models', 'seeing');
+  mkdirSync(folder);
+  const config = { fake: {}, model_type: 'qwen2_vl', vision_config: {} };
+  writeFileSync(path.join(folder, 'config.json'), JSON.stringify(config));
+  writeFileSync(path.join(folder, 'model.safetensors'), safetensors(['visual.patch_embed.weight']));
+  expect(await (await agent.post(CHAT, { ...chat([picture()]), model: 'seeing' })).json()).toMatchObject({
+    error: {
+      code: 'images_not_supported',
+      message:
+        "The model 'seeing' takes text only on this host, and the message holds an image: set vision: true in the inventory and deploy again to have it shown images.",
     },
   });
 });

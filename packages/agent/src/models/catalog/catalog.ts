@@ -14,6 +14,8 @@ export interface ModelLocation {
   readonly createdAt: number;
   /** On this host: one without the vision environment serves some vision models as text models. */
   readonly task: ModelTask;
+  /** Whether it is served as a text model for want of the vision environment alone. */
+  readonly isVisionAsText?: boolean;
   /** Of an alias, the id of the model behind it; null otherwise. */
   readonly base: string | null;
   /** Of an alias, the folder of its LoRA adapter; null otherwise. */
@@ -140,8 +142,8 @@ export class ModelCatalog {
     const config = await stat(path.join(folder, 'config.json')).catch(() => null);
     if (config?.isFile() !== true) return null;
     const createdAt = Math.floor(config.mtimeMs / 1000);
-    const task = await readModelTask(folder, this.#hasVisionEnvironment);
-    return { id, path: folder, createdAt, task, base: null, adapterPath: null };
+    const hostTask = await readModelTask(folder, this.#hasVisionEnvironment);
+    return { id, path: folder, createdAt, ...hostTask, base: null, adapterPath: null };
   }
 }
 

@@ -10,8 +10,14 @@ export async function readModelConfig(folder: string): Promise<unknown> {
   return await readJsonFile(path.join(folder, 'config.json'));
 }
 
+/** What a model is for on this host, and whether it would be shown images if only the host had the vision environment. */
+export interface HostTask {
+  readonly task: ModelTask;
+  readonly isVisionAsText: boolean;
+}
+
 /** What the model in a folder is for on a host with or without the vision environment. */
-export async function readModelTask(folder: string, hasVisionEnvironment: boolean): Promise<ModelTask> {
+export async function readModelTask(folder: string, hasVisionEnvironment: boolean): Promise<HostTask> {
   const [config, modules, pooling] = await Promise.all([
     readModelConfig(folder),
     readJsonFile(path.join(folder, 'modules.json')),
@@ -19,5 +25,6 @@ export async function readModelTask(folder: string, hasVisionEnvironment: boolea
   ]);
   const hasVisionTower = mayHaveVision(config) && (await tensorNames(folder)).some(isVisionTensor);
   const task = modelTask({ config, modules, hasPooling: pooling !== null, hasVisionTower });
-  return taskOnHost(task, config, hasVisionEnvironment);
+  const here = taskOnHost(task, config, hasVisionEnvironment);
+  return { task: here, isVisionAsText: here === 'generate' && taskOnHost(task, config, true) === 'vision' };
 }

@@ -1,7 +1,7 @@
 import { mkdirSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { expect, test } from 'vitest';
-import { agentsForTests } from '../../../test-support/test-agent.ts';
+import { agentsForTests, FAKE_WORKERS } from '../../../test-support/test-agent.ts';
 
 const start = agentsForTests();
 
@@ -24,4 +24,18 @@ test('models tell what they take and give, in the list and one by one', async ()
     const one: unknown = await (await fetch(`${agent.url}/v1/models/${model.id}`)).json();
     expect(one).toMatchObject({ ...model, object: 'model', owned_by: 'mlxfleet' });
   }
+});
+
+test('what a host without the vision environment cannot serve takes nothing there', async () => {
+  const agent = await start({
+    models: { m: {}, seeing: { vision: true } },
+    overrides: { worker: { ...FAKE_WORKERS, visionPython: null } },
+  });
+  const list: unknown = await (await fetch(`${agent.url}/v1/models`)).json();
+  expect(list).toMatchObject({
+    data: [
+      { id: 'm', architecture: { input_modalities: ['text'] } },
+      { id: 'seeing', architecture: { input_modalities: [], output_modalities: ['text'] } },
+    ],
+  });
 });

@@ -8,10 +8,12 @@ import { isModelId } from '../../../models/catalog/model-id.ts';
 import type { ModelTask } from '../../../models/catalog/model-task.ts';
 
 /** `GET /v1/models` and `/v1/models/{id}`; ids of a hub hold a slash. */
-export function models(app: FastifyInstance, { pool }: AgentServices): void {
+export function models(app: FastifyInstance, { pool, facts }: AgentServices): void {
+  const describe = (location: ModelLocation): Model => described(location, facts.hasVisionEnvironment);
+
   app.get('/v1/models', async (): Promise<ModelList> => {
     const locations = await pool.list();
-    return { object: 'list', data: locations.map(describe) };
+    return { object: 'list', data: locations.map((location) => describe(location)) };
   });
 
   app.get<{ Params: { '*': string } }>('/v1/models/*', async (request): Promise<Model> => {
@@ -29,7 +31,16 @@ const ARCHITECTURES: Readonly<Record<ModelTask, Model['architecture']>> = {
   embed: { input_modalities: ['text'], output_modalities: ['embeddings'] },
 };
 
-function describe({ id, createdAt, task }: ModelLocation): Model {
+/** Without the vision environment a host refuses whatever is sent to other models than those of texts. */
+function described({ id, createdAt, task }: ModelLocation, hasVisionEnvironment: boolean): Model {
   const owner = id.includes('/') ? id.slice(0, id.indexOf('/')) : 'mlxfleet';
-  return { id, object: 'model', created: createdAt, owned_by: owner, architecture: ARCHITECTURES[task] };
+  const architecture = ARCHITECTURES[task];
+  return {
+    id,
+    object: 'model',
+    created: createdAt,
+    owned_by: owner,
+    architecture:
+      task === 'generate' || hasVisionEnvironment ? architecture : { ...architecture, input_modalities: [] },
+  };
 }
