@@ -3,6 +3,7 @@ import type { AgentServices } from '../agent-services.ts';
 import type { ModelLocation } from '../models/catalog/catalog.ts';
 import type { ModelPool } from '../models/model-pool.ts';
 import type { ModelSettings } from '../models/model-settings.ts';
+import { isWanted } from './is-wanted.ts';
 
 interface ListedModel {
   /** Null for one that the configuration wants loaded and the host does not have. */
@@ -12,18 +13,25 @@ interface ListedModel {
 
 /**
  * Every model of this host by id, those that are only on disk as unloaded. What the configuration wants loaded and cannot
- * be is there as failed, whether the host has it or not.
+ * be is there as failed, whether the host has it or not. Of one whose files are gone, and that nobody wants, nothing is
+ * told once it has failed or its worker has ended.
  */
 export async function listModels({ config, pool }: AgentServices): Promise<ListedModel[]> {
   const onDisk = new Map((await pool.list()).map((location) => [location.id, location]));
   const { runtimes } = pool;
   const known = new Set(runtimes.map(({ id }) => id));
   const named = new Set([...onDisk.keys(), ...config.models.map(({ id }) => id)]);
+  const wants = (id: string): boolean => isWanted(id, config, onDisk.has(id), pool.settings(id));
   const models = [
-    ...runtimes.map((runtime) => ({
-      location: runtime.location,
-      status: asWanted(runtime.status(), pool.settings(runtime.id)),
-    })),
+    ...runtimes
+      .map((runtime) => ({
+        location: runtime.location,
+        isActive: runtime.isActive,
+        status: asWanted(runtime.status(), pool.settings(runtime.id)),
+      }))
+      .filter(({ status: { id, state }, isActive }) => {
+        return onDisk.has(id) || wants(id) || (isActive && state !== 'failed');
+      }),
     ...[...named]
       .filter((id) => !known.has(id))
       .map((id) => {
@@ -33,6 +41,7 @@ export async function listModels({ config, pool }: AgentServices): Promise<Liste
   ];
   return models
     .filter(({ location, status }) => location !== null || status.state === 'failed')
+    .map(({ location, status }) => ({ location, status: { ...status, wanted: wants(status.id) } }))
     .toSorted((left, right) => (left.status.id < right.status.id ? -1 : 1));
 }
 

@@ -17,6 +17,7 @@ export async function readStatus(services: AgentServices): Promise<AdminStatus> 
   const { runtimes } = pool;
   const models = listed.map(({ status }) => status);
   const workers = activeRuntimes(services).map((runtime) => runtime.workerStatus());
+  const wanted = new Set(models.filter((model) => model.wanted === true).map(({ id }) => id));
   const [recent] = runtimes
     .filter((runtime) => runtime.isReady)
     .toSorted((left, right) => right.lastUsed - left.lastUsed);
@@ -36,7 +37,7 @@ export async function readStatus(services: AgentServices): Promise<AdminStatus> 
       memory_gb: recentBytes === null ? null : gibibytes(recentBytes),
     },
     models,
-    worker: summarise(workers),
+    worker: summarise(workers.filter((worker) => isWorking(worker) || wanted.has(worker.model))),
     workers,
     requests: {
       running: models.reduce((sum, model) => sum + model.requests.running, 0),
@@ -62,6 +63,11 @@ export async function readStatus(services: AgentServices): Promise<AdminStatus> 
 /** Memory is sold in powers of two, and a 128 GB machine should say 128. */
 function gibibytes(bytes: number): number {
   return Math.round((bytes / 1024 ** 3) * 100) / 100;
+}
+
+/** A model that nobody wants and that cannot be loaded is no trouble of the host: any client can ask for one. */
+function isWorking({ state }: WorkerStatus): boolean {
+  return state !== 'backoff' && state !== 'broken';
 }
 
 /** Worst first. */

@@ -119,6 +119,24 @@ test.each([
   },
 );
 
+test('a model that nobody wants does not make its host degraded when it cannot be loaded', async () => {
+  const failed = {
+    id: 'broken',
+    state: 'failed',
+    memory_bytes: null,
+    context_length: null,
+    pinned: false,
+    idle_timeout_seconds: null,
+    last_used_at: null,
+    requests: { running: 0, waiting: 0 },
+    error: 'bad weights',
+    wanted: false,
+  };
+  const admin = { fact: 'admin', status: JSON.stringify({ ...ADMIN, models: [failed] }) };
+  const { hosts } = await status([hostThatSays(CURRENT, RUNNING, admin)], signal);
+  expect(hosts).toMatchObject([{ state: 'healthy', models: [{ id: 'broken' }], error: null }]);
+});
+
 test.each([
   ['stands still', true, { state: 'not-installed', error: null }],
   ['runs on', false, { state: 'unreachable', error: { code: 'STATUS_TIMEOUT' } }],

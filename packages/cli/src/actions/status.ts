@@ -158,7 +158,7 @@ function judge({ current, lock, service, admin }: HostFacts): Verdict {
   if (admin.status === 'draining') {
     return { state: 'degraded', problem: 'the agent takes no new requests (draining)' };
   }
-  const failed = admin.models.find(({ state }) => state === 'failed');
+  const failed = admin.models.find(({ state, wanted }) => state === 'failed' && wanted !== false);
   if (failed !== undefined) return failedModel(failed);
   if (!admin.worker.healthy) return { state: 'degraded', problem: `worker: ${admin.worker.status}` };
   if (current.state !== 'good') {

@@ -30,6 +30,11 @@ export const modelStatusSchema = z.object({
   requests: z.object({ running: z.int().min(0), waiting: z.int().min(0) }),
   /** Why the last load failed. */
   error: z.string().nullable(),
+  /**
+   * Whether the host is in trouble without it: the configuration names it, and it is on the host or to be there. Any
+   * client can have others fail. Absent in agents that do not tell.
+   */
+  wanted: z.boolean().optional(),
 });
 export type ModelStatus = z.infer<typeof modelStatusSchema>;
 
