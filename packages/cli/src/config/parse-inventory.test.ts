@@ -320,11 +320,25 @@ test.each([
 test.each([
   ['version: 1\nhosts:\n  mini: { service: system }', /^i:3:20 {2}hosts.mini.service {2}system is not in/],
   ['version: 1\ndefaults: {service: launchd}\nhosts: {a: {}}', /^i:2:21 {2}defaults.service {2}launchd/],
+  [
+    'version: 1\nhosts:\n  a: {images: {max_images: 7}}\n  b: {vision: true, images: {max_images: 7}}',
+    /^i:3:15 {2}hosts.a.images {2}has no effect without vision: true/,
+  ],
 ])('%j is valid with a warning', (text, expected) => {
   const warnings: string[] = [];
   parseInventory('i', text, (warning) => warnings.push(formatProblem('i', warning)));
   expect(warnings).toHaveLength(1);
   expect(warnings[0]).toMatch(expected);
+});
+
+test.each([
+  'version: 1\ndefaults: {images: {max_images: 7}}\nhosts: {a: {}}',
+  'version: 1\ndefaults: {vision: true}\nhosts: {a: {images: {max_images: 7}}}',
+  'version: 1\nhosts: {a: {images: {}}}',
+])('settings of images that somebody may use give no warning: %j', (text) => {
+  const warnings: unknown[] = [];
+  parseInventory('i', text, (warning) => warnings.push(warning));
+  expect(warnings).toEqual([]);
 });
 
 test('what this version does gives no warning', () => {

@@ -2,6 +2,7 @@ import { type Inventory, inventorySchema } from '@mlxfleet/protocol';
 import { type CrossProblem, crossProblems } from './cross-checks.ts';
 import { InventoryInvalidError, type InventoryProblem } from './inventory-problem.ts';
 import { warningsOfThisVersion } from './not-in-this-version.ts';
+import { settingsWithoutEffect } from './settings-without-effect.ts';
 import { schemaProblems } from './schema-problems.ts';
 import { formatPath, YamlSource } from './yaml-source.ts';
 
@@ -73,7 +74,9 @@ export function parseInventory(
   }
   const problems = crossProblems(parsed.data).map((problem) => placed(source, problem));
   if (problems.length > 0) throw new InventoryInvalidError(file, inOrder(problems), 'all');
-  const warnings = [...warningsOfThisVersion(parsed.data)].map((warning) => placed(source, warning));
+  const warnings = [...warningsOfThisVersion(parsed.data), ...settingsWithoutEffect(parsed.data)].map(
+    (warning) => placed(source, warning),
+  );
   for (const warning of inOrder(warnings)) onWarning(warning);
   return parsed.data;
 }

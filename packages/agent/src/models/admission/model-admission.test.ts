@@ -63,27 +63,31 @@ class Host {
   /** A model whose worker does not end. */
   stuck: string | null = null;
   readonly done: string[] = [];
-  readonly admission = new ModelAdmission({
-    limitBytes: 1_000_000,
-    readMemory: async () => {
-      if (this.availableBytes === null) throw new Error('vm_stat is slow');
-      return { totalBytes: 1e9, availableBytes: this.availableBytes, systemPressure: null, stall: null };
-    },
-    loadObstacle: () => this.obstacle,
-    prefixDisk: new PrefixDisk(path.join(root, 'prefixes')),
-    media: MEDIA,
-    log: pino({ level: 'silent' }),
-    effects: {
-      residents: () => this.residents,
-      configured: async () => this.configured,
-      shrink: (id) => this.done.push(`shrink ${id}`),
-      evict: async (id) => {
-        if (id === this.stuck) throw new Error('it does not end');
-        this.done.push(`evict ${id}`);
-        this.residents = this.residents.filter((resident) => resident.id !== id);
+  readonly admission: ModelAdmission;
+
+  constructor(media: MediaSettings = MEDIA) {
+    this.admission = new ModelAdmission({
+      limitBytes: 1_000_000,
+      readMemory: async () => {
+        if (this.availableBytes === null) throw new Error('vm_stat is slow');
+        return { totalBytes: 1e9, availableBytes: this.availableBytes, systemPressure: null, stall: null };
       },
-    },
-  });
+      loadObstacle: () => this.obstacle,
+      prefixDisk: new PrefixDisk(path.join(root, 'prefixes')),
+      media,
+      log: pino({ level: 'silent' }),
+      effects: {
+        residents: () => this.residents,
+        configured: async () => this.configured,
+        shrink: (id) => this.done.push(`shrink ${id}`),
+        evict: async (id) => {
+          if (id === this.stuck) throw new Error('it does not end');
+          this.done.push(`evict ${id}`);
+          this.residents = this.residents.filter((resident) => resident.id !== id);
+        },
+      },
+    });
+  }
 
   /** Answers the limit that the worker gets. */
   async load(applicant: Applicant, more: Partial<Resident> = {}): Promise<number> {
@@ -214,6 +218,22 @@ describe('admission', () => {
     expect(bytes).toBe(105_000 + reading + 3000);
     expect(limits.media).toEqual(MEDIA);
     expect(limits.prefixCache.memory_bytes).toBe((1_000_000 - bytes) / 2);
+  });
+
+  test('a cache of features that keeps a model out is named by its setting', async () => {
+    const { location, ...rest } = model('seeing', 100);
+    const seeing: Applicant = { ...rest, location: { ...location, task: 'vision' } };
+    const large = new Host({ ...MEDIA, feature_cache_bytes: 1e12 });
+    await expect(large.admission.admit(seeing)).rejects.toMatchObject({
+      message: expect.stringMatching(
+        /needs about 1000.0 GB.*of what it needs, 1000.0 GB are images.feature_cache/,
+      ),
+    });
+    await expect(
+      new Host().admission.admit({ ...seeing, settings: { ...SETTINGS, prefixMemoryBytes: 1e12 } }),
+    ).rejects.toMatchObject({
+      message: expect.not.stringContaining('feature_cache'),
+    });
   });
 
   test('the draft model and the adapter count, and the worker is told where they are', async () => {

@@ -2,6 +2,7 @@ import type { MediaSettings } from '@mlxfleet/protocol';
 import type { Logger } from 'pino';
 import { ApiError } from '../../api-error.ts';
 import { API_ERRORS } from '../../errors.ts';
+import { gigabytes } from '../../memory/gigabytes.ts';
 import type { MemoryEstimate } from '../../memory/memory-estimate.ts';
 import { type MemoryReading, reserveBytes } from '../../memory/memory-pressure.ts';
 import { planRoom, type Resident } from '../../memory/memory-room.ts';
@@ -73,7 +74,7 @@ export class ModelAdmission {
     if (obstacle !== null) throw refused(location.id, obstacle);
     const { media } = this.#options;
     const estimate = await modelNeeds(location, settings, draft, media);
-    await this.#makeRoom(location.id, estimate.totalBytes);
+    await this.#makeRoom(location.id, estimate);
     const share = await this.#share(location.id, settings, estimate);
     this.#given.set(location.id, share.memoryLimitBytes);
     // What turns texts into vectors keeps nothing of them.
@@ -94,12 +95,13 @@ export class ModelAdmission {
     };
   }
 
-  async #makeRoom(id: string, needed: number): Promise<void> {
+  async #makeRoom(id: string, estimate: MemoryEstimate): Promise<void> {
+    const needed = estimate.totalBytes;
     const { limitBytes, effects, log } = this.#options;
     const { availableBytes, totalBytes } = await this.#readMemory(id);
     const room = { limitBytes, availableBytes: availableBytes - reserveBytes(totalBytes) };
     const plan = planRoom(needed, room, this.#others(id));
-    if (plan.kind === 'refused') throw refused(id, plan.reason);
+    if (plan.kind === 'refused') throw refused(id, `${plan.reason}${largeCache(estimate)}`);
     const { evict, shrink } = plan;
     if (evict.length + shrink.length > 0)
       log.info({ model: id, evict, shrink, needed }, 'making room for a model');
@@ -163,6 +165,13 @@ function takenBytes(residents: readonly Resident[]): number {
     (sum, { floorBytes, heldBytes, cacheBytes }) => sum + Math.max(floorBytes, heldBytes - cacheBytes),
     0,
   );
+}
+
+/** Names the setting where it is what takes the most: a slip of the keyboard there keeps every model out. */
+function largeCache(estimate: MemoryEstimate): string {
+  const { weightBytes, workingSetBytes, activationBytes, prefixBytes, featureCacheBytes } = estimate;
+  if (featureCacheBytes <= Math.max(weightBytes, workingSetBytes, activationBytes, prefixBytes)) return '';
+  return `; of what it needs, ${gigabytes(featureCacheBytes)} are images.feature_cache`;
 }
 
 function refused(id: string, reason: string, cause?: unknown): ApiError {
