@@ -235,8 +235,10 @@ export function buildProgram(argv: readonly string[], setRun: (run: Run) => void
     .summary('ask a model')
     .description(
       'Streams the answer to a prompt, or to what stdin holds; without either, a conversation. The first word may ' +
-        'name the host; otherwise the first one that answers is asked. A vision model is shown the files of --image; ' +
-        'in a conversation, `/image FILE` adds one to the next message.',
+        'name the host; otherwise the first one that answers is asked. A vision model is shown the files of --image: ' +
+        'PNG, JPEG, WebP, GIF or AVIF images and PDFs, 5 images of 10 MB and PDFs of 32 MB with 20 pages in all unless ' +
+        '`images` in the inventory says otherwise. In a conversation, `/image FILE` adds one to the next message, and ' +
+        '`/help` lists what else there is.',
     )
     .argument('[host]', 'host to ask')
     .argument('[prompt...]', 'what to ask')
@@ -246,7 +248,11 @@ export function buildProgram(argv: readonly string[], setRun: (run: Run) => void
         (file: string, others: readonly string[] | undefined) => [...(others ?? []), file],
       ),
     )
-    .addOption(new Option('--pages <ranges>', 'pages of PDFs, such as 1-3,5; default: all').argParser(pages))
+    .addOption(
+      new Option('--pages <ranges>', 'pages of all PDFs, such as 1-3,5; default: all of them').argParser(
+        pages,
+      ),
+    )
     .option('--system <text>', 'system prompt')
     .option('--max-tokens <n>', 'longest answer', wholeNumber(1))
     .option('--temperature <t>', '0 is always the same answer', decimal(0, 2))
