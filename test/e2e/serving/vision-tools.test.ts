@@ -14,7 +14,7 @@ let port: number;
 beforeAll(async () => {
   agent = await startAgent({
     models: ['tiny-text', 'tiny-vision'],
-    config: { models: [{ id: 'tiny-vision' }] },
+    config: { models: [{ id: 'tiny-text' }, { id: 'tiny-vision' }] },
   });
   port = Number(new URL(agent.url).port);
 }, 120_000);
