@@ -86,6 +86,7 @@ export {
   validateDocumentSchema,
 } from './json-output.ts';
 export { isLoopbackAddress } from './loopback-address.ts';
+export { formatOfType, MEDIA_FORMATS, type MediaFormat } from './media-format.ts';
 export { memoryTier } from './memory-tier.ts';
 export { modelIdSchema } from './model-id.ts';
 export { modelProblems } from './model-problems.ts';
@@ -166,6 +167,7 @@ export {
   releaseStateSchema,
 } from './release.ts';
 export { keysAt } from './schema-keys.ts';
+export { sniffMediaFormat, TELLING_BYTES } from './sniff-media-format.ts';
 export { JSON_SCHEMA_VERSION, PROTOCOL_VERSION } from './version.ts';
 export {
   type Constraint,

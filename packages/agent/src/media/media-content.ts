@@ -1,10 +1,14 @@
-import type { Media } from '@mlxfleet/protocol';
+import {
+  formatOfType,
+  type Media,
+  MEDIA_FORMATS,
+  type MediaFormat,
+  sniffMediaFormat,
+} from '@mlxfleet/protocol';
 import type { Attachment } from './attachment.ts';
 import { base64Bytes, base64BytesWithoutBlanks, decodeBase64 } from './base64.ts';
 import { parseDataUrl } from './data-url.ts';
 import { invalidMedia, quoted, tooLarge, wrongFormat } from './media-errors.ts';
-import { formatOfType, MEDIA_FORMATS, type MediaFormat } from './media-format.ts';
-import { sniffFormat } from './sniff-format.ts';
 
 /** Base64 in a request, with what the request says that it is. */
 interface InlineContent {
@@ -67,7 +71,7 @@ export function refuseContent(
   declared: MediaFormat | null,
 ): void {
   if (bytes.length === 0) throw invalidMedia(param, 'there is nothing in it');
-  const format = sniffFormat(bytes);
+  const format = sniffMediaFormat(bytes);
   if (format === null) {
     throw wrongFormat(param, kind, null, 'its content is of no format that is known here');
   }

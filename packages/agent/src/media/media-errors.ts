@@ -1,7 +1,6 @@
-import type { Media } from '@mlxfleet/protocol';
+import { type Media, MEDIA_FORMATS, type MediaFormat } from '@mlxfleet/protocol';
 import { ApiError } from '../api-error.ts';
 import { API_ERRORS } from '../errors.ts';
-import { MEDIA_FORMATS, type MediaFormat } from './media-format.ts';
 
 const NOUNS: Readonly<Record<Media['kind'], string>> = { image: 'image', pdf: 'document' };
 

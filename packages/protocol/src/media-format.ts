@@ -1,4 +1,4 @@
-import type { Media } from '@mlxfleet/protocol';
+import type { Media } from './worker-frames/generate.ts';
 
 /** Kinds of files that are told apart, those that are not taken included: a refusal by name helps more. */
 const FORMATS = ['png', 'jpeg', 'webp', 'gif', 'avif', 'heic', 'svg', 'pdf'] as const;
@@ -8,7 +8,7 @@ interface FormatFacts {
   /** For messages. */
   readonly name: string;
   /** As data URLs and `media_type` say it; the first is the official one. */
-  readonly mediaTypes: readonly string[];
+  readonly mediaTypes: readonly [string, ...string[]];
   /** What a request can send it as; null for a format that is not taken. */
   readonly kind: Media['kind'] | null;
 }
