@@ -12,11 +12,11 @@ export interface MediaUse<Result> {
    * The runtime of the model.
    * @throws ApiError where there is none, or it is for something else.
    */
-  acquire(): Promise<ModelRuntime>;
+  readonly acquire: () => Promise<ModelRuntime>;
   /** @throws ApiError QUEUE_FULL and others, where the runtime takes no more work. */
-  keepPlaces(runtime: ModelRuntime): () => void;
+  readonly keepPlaces: (runtime: ModelRuntime) => () => void;
   /** Gives the model its work before it first waits for anything: until then its places are free for others. */
-  use(runtime: ModelRuntime, media: readonly Media[]): Promise<Result>;
+  readonly use: (runtime: ModelRuntime, media: readonly Media[]) => Promise<Result>;
 }
 
 /**

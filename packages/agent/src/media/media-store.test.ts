@@ -112,12 +112,8 @@ test('one image too many is refused by its place, and documents count apart', as
 });
 
 test('more documents than there may be pages are refused before anything is decoded', async () => {
-  const document = (place: number): Attachment => ({
-    ...png(place),
-    kind: 'pdf',
-    source: { kind: 'base64', data: 'no base64', mediaType: null },
-  });
-  const documents = Array.from({ length: 3 }, (_, place) => document(place));
+  const source = { kind: 'base64', data: 'no base64', mediaType: null } as const;
+  const documents = [0, 1, 2].map((place): Attachment => ({ ...png(place), kind: 'pdf', source }));
   await expect(store({ images: { max_pdf_pages: 2 } }).take(documents, never)).rejects.toMatchObject({
     code: 'MEDIA_TOO_LARGE',
     status: 413,

@@ -104,17 +104,20 @@ describe('a queue without room', () => {
   });
 });
 
+function folderOf(agent: TestAgent, id: string): string {
+  return path.join(agent.root, 'shared', 'models', id);
+}
+
+/** A request whose image is being fetched. */
+async function begin(): Promise<{ agent: TestAgent; server: HeldServer; answer: Promise<Response> }> {
+  const server = new HeldServer();
+  const agent = await startWith(server);
+  const answer = agent.post(CHAT, chat([said('tokens=1'), LINKED]));
+  await eventually(() => server.asked === 1, 'the image is fetched');
+  return { agent, server, answer };
+}
+
 describe('a model that changes while an image is fetched', () => {
-  const folderOf = (agent: TestAgent, id: string): string => path.join(agent.root, 'shared', 'models', id);
-
-  async function begin(): Promise<{ agent: TestAgent; server: HeldServer; answer: Promise<Response> }> {
-    const server = new HeldServer();
-    const agent = await startWith(server);
-    const answer = agent.post(CHAT, chat([said('tokens=1'), LINKED]));
-    await eventually(() => server.asked === 1, 'the image is fetched');
-    return { agent, server, answer };
-  }
-
   test('is not waited for when it is gone', async () => {
     const { agent, server, answer } = await begin();
     renameSync(folderOf(agent, 'eye'), folderOf(agent, 'other'));
