@@ -112,8 +112,12 @@ test('one image too many is refused by its place, and documents count apart', as
 });
 
 test('more documents than there may be pages are refused before anything is decoded', async () => {
-  const source = { kind: 'base64', data: 'no base64', mediaType: null } as const;
-  const documents = [0, 1, 2].map((place): Attachment => ({ ...png(place), kind: 'pdf', source }));
+  const document: Attachment = {
+    ...png(2),
+    kind: 'pdf',
+    source: { kind: 'base64', data: 'no base64', mediaType: null },
+  };
+  const documents = [document, document, document];
   await expect(store({ images: { max_pdf_pages: 2 } }).take(documents, never)).rejects.toMatchObject({
     code: 'MEDIA_TOO_LARGE',
     status: 413,
