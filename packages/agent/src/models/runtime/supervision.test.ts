@@ -224,7 +224,7 @@ async function breakIt(agent: TestAgent): Promise<void> {
 
 describe('a worker that fails again and again', () => {
   test('rests; its clients are told why at once, and those who run the host all of it', async () => {
-    const agent = await start({ ...BROKEN, config: { ...BROKEN.config, models: [{ id: 'm' }] } });
+    const agent = await start({ ...BROKEN, config: { models: [{ id: 'm' }] } });
     await breakIt(agent);
     const answer = await agent.post(CHAT, chat('a'));
     expect([answer.status, Number(answer.headers.get('retry-after')), await answer.json()]).toMatchObject([
