@@ -5,6 +5,7 @@ import path from 'node:path';
 import { promisify } from 'node:util';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { readAttachment } from './read-attachment.ts';
+import { describeUnless } from '../../../../test/support/skipping.ts';
 
 const PNG = Buffer.from('89504e470d0a1a0a0000', 'hex');
 const LIMITS = { maxImageBytes: 1e6, maxPdfBytes: 2e6 };
@@ -75,11 +76,13 @@ describe('a file for a prompt', () => {
     });
   });
 
-  test.skipIf(process.getuid?.() === 0)('that may not be read is told so', async () => {
-    await write('secret.png', PNG);
-    await chmod(path.join(folder, 'secret.png'), 0);
-    await expect(readAttachment('secret.png', folder, LIMITS)).rejects.toMatchObject({
-      message: 'secret.png: it may not be read',
+  describeUnless(process.getuid?.() === 0 ? 'root may read every file' : null, 'that may not be read', () => {
+    test('is told so', async () => {
+      await write('secret.png', PNG);
+      await chmod(path.join(folder, 'secret.png'), 0);
+      await expect(readAttachment('secret.png', folder, LIMITS)).rejects.toMatchObject({
+        message: 'secret.png: it may not be read',
+      });
     });
   });
 });
