@@ -72,7 +72,9 @@ export async function ensurePlainVision(): Promise<string> {
 async function tinyVisionSources(): Promise<Buffer[]> {
   const templates = path.join(modelScripts, 'chat_templates', 'vision');
   const files = [
-    ...['make_tiny_vision.py', 'vision_families.py'].map((name) => path.join(modelScripts, name)),
+    ...['byte_tokenizer.py', 'make_tiny_vision.py', 'vision_families.py'].map((name) =>
+      path.join(modelScripts, name),
+    ),
     ...(await readdir(templates)).toSorted().map((name) => path.join(templates, name)),
   ];
   return Promise.all(files.map((file) => readFile(file)));

@@ -10,7 +10,8 @@ from dataclasses import replace
 from pathlib import Path
 
 import mlx.core as mx
-from make_tiny_vision import make_config, make_tokenizer, make_weights, write_folder
+from byte_tokenizer import make_tokenizer
+from make_tiny_vision import make_config, make_weights, write_folder
 from tokenizers import Tokenizer
 from vision_families import QWEN2_VL, Json, TokenIds, qwen2_vl_config, qwen_preprocessor
 
@@ -44,7 +45,7 @@ def printable_only(weights: dict[str, mx.array], tokenizer: Tokenizer) -> dict[s
 def main(folder: Path) -> None:
     """Write the model folder."""
     family = replace(QWEN2_VL, config=plain_config, preprocessor=qwen_preprocessor(14, max_pixels=PIXELS))
-    tokenizer = make_tokenizer(family)
+    tokenizer = make_tokenizer(family.special, family.visible)
     config = make_config(family, tokenizer)
     weights = printable_only(make_weights(family, config, tokenizer), tokenizer)
     # Matrices of the tower as large as they are would drown every image in the same noise.

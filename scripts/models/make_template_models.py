@@ -11,8 +11,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import mlx.core as mx
+from byte_tokenizer import make_tokenizer
 from make_tiny_text import make_config, make_weights
-from tokenizers import AddedToken, Tokenizer, decoders, models, pre_tokenizers
 
 TEMPLATES = Path(__file__).parent / "chat_templates"
 
@@ -131,22 +131,11 @@ FAMILIES = {
 }
 
 
-def make_tokenizer(family: Family) -> Tokenizer:
-    """One token for each byte, after the family's own tokens."""
-    vocabulary = (*family.special, *family.visible, *sorted(pre_tokenizers.ByteLevel.alphabet()))
-    tokenizer = Tokenizer(models.BPE(vocab={token: id for id, token in enumerate(vocabulary)}, merges=[]))
-    tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
-    tokenizer.decoder = decoders.ByteLevel()
-    tokenizer.add_special_tokens([AddedToken(token, special=True, normalized=False) for token in family.special])
-    tokenizer.add_tokens([AddedToken(token, special=False, normalized=False) for token in family.visible])
-    return tokenizer
-
-
 def make_family(name: str, folder: Path) -> None:
     """Write the model folder of one family."""
     family = FAMILIES[name]
     folder.mkdir(parents=True, exist_ok=True)
-    tokenizer = make_tokenizer(family)
+    tokenizer = make_tokenizer(family.special, family.visible)
     tokenizer.save(str(folder / "tokenizer.json"))
     tokens = {"eos_token": family.ends[0], **({"bos_token": family.begin} if family.begin else {})}
     tokenizer_config = {"tokenizer_class": "PreTrainedTokenizerFast", **tokens}

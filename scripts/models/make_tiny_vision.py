@@ -11,9 +11,10 @@ import sys
 from pathlib import Path
 
 import mlx.core as mx
+from byte_tokenizer import make_tokenizer
 from mlx.utils import tree_flatten
 from mlx_vlm.utils import get_model_and_args, update_module_configs
-from tokenizers import AddedToken, Tokenizer, decoders, models, pre_tokenizers
+from tokenizers import Tokenizer
 from vision_families import FAMILIES, Json, VisionFamily
 
 TEMPLATES = Path(__file__).parent / "chat_templates" / "vision"
@@ -29,17 +30,6 @@ the layers bring their input embeddings back to size."""
 
 RARITY = 0.75
 """Factor of the rows of tokens that end an answer: one of some dozens of tokens seldom ends by itself."""
-
-
-def make_tokenizer(family: VisionFamily) -> Tokenizer:
-    """One token for each byte, after the family's own tokens."""
-    vocabulary = (*family.special, *family.visible, *sorted(pre_tokenizers.ByteLevel.alphabet()))
-    tokenizer = Tokenizer(models.BPE(vocab={token: id for id, token in enumerate(vocabulary)}, merges=[]))
-    tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
-    tokenizer.decoder = decoders.ByteLevel()
-    tokenizer.add_special_tokens([AddedToken(token, special=True, normalized=False) for token in family.special])
-    tokenizer.add_tokens([AddedToken(token, special=False, normalized=False) for token in family.visible])
-    return tokenizer
 
 
 def make_config(family: VisionFamily, tokenizer: Tokenizer) -> Json:
@@ -119,7 +109,7 @@ def write_folder(
 def make_family(name: str, folder: Path) -> None:
     """Make the model folder of one family."""
     family = FAMILIES[name]
-    tokenizer = make_tokenizer(family)
+    tokenizer = make_tokenizer(family.special, family.visible)
     config = make_config(family, tokenizer)
     weights = make_weights(family, config, tokenizer)
     write_folder(folder, family.template or name, family, tokenizer, config, weights)

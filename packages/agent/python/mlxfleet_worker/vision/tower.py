@@ -61,9 +61,8 @@ def not_served(model: nn.Module, reason: str) -> ModelSettingsError:
 class Tower:
     """One model's. For the engine thread, which made the model."""
 
-    def __init__(self, model: nn.Module, image_token: int) -> None:
+    def __init__(self, model: nn.Module) -> None:
         self._model = model
-        self._image_token = image_token
         self._slices = Slices([part for name, part in model.children().items() if name != "language_model"])
         self._rope_index = getattr(model.language_model, "get_rope_index", None)
         if self._rope_index is not None and "image_grid_thw" not in inspect.signature(self._rope_index).parameters:

@@ -3,7 +3,7 @@
 import os
 import threading
 from collections import deque
-from collections.abc import Generator, Iterator
+from collections.abc import Callable, Generator, Iterator
 from pathlib import Path
 from typing import Any, Self
 
@@ -49,7 +49,7 @@ class VisionModel(TextModel):
         super().__init__(loaded, frame.context_length)
         self._whole = whole
         token = _image_token(whole)
-        self._tower = Tower(whole, token)
+        self._tower = Tower(whole)
         self._features = FeatureCache(frame.media.feature_cache_bytes)
         self._processing = Processing(whole, processor, token)
         self._pixels = WaitingPixels(WAITING_PIXEL_BYTES)
@@ -109,16 +109,9 @@ class VisionModel(TextModel):
 
         Raises RequestError for one that is invalid, too long or cannot be shown.
         """
-        check_options(prompt.template_options)
-        with self._composing:
-            composed = self._composer.compose(
-                prompt,
-                tool_choice,
-                media,
-                lambda count: self.refuse_too_long(count, prompt.param),
-                is_asked_again=True,
-            )
-        self.chat.check_reasoning(prompt, composed.tokens)
+        composed = self._composed(
+            prompt, tool_choice, media, lambda count: self.refuse_too_long(count, prompt.param), is_asked_again=True
+        )
         self.refuse_too_long(len(composed.tokens), prompt.param)
         self._waiting_room.enter(composed, composed.picture_bytes)
         return composed
@@ -127,11 +120,22 @@ class VisionModel(TextModel):
         self, prompt: ChatPrompt, tool_choice: ToolChoice, media: list[list[DecodedImage]]
     ) -> list[int]:
         """The tokens of a prompt of any length with its images. Raises RequestError for one that is invalid."""
+        return self._composed(prompt, tool_choice, media, lambda _: None, is_asked_again=False).tokens
+
+    def _composed(
+        self,
+        prompt: ChatPrompt,
+        tool_choice: ToolChoice,
+        media: list[list[DecodedImage]],
+        refuse: Callable[[int], None],
+        *,
+        is_asked_again: bool,
+    ) -> ImagePrompt:
         check_options(prompt.template_options)
         with self._composing:
-            composed = self._composer.compose(prompt, tool_choice, media, lambda _: None, is_asked_again=False)
+            composed = self._composer.compose(prompt, tool_choice, media, refuse, is_asked_again=is_asked_again)
         self.chat.check_reasoning(prompt, composed.tokens)
-        return composed.tokens
+        return composed
 
     @property
     def has_room_for_images(self) -> bool:
