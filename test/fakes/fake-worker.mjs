@@ -34,6 +34,7 @@
 //
 // Questions: a text's tokens are its UTF-16 units, the first of which counts as special, and ten for each image; a vector
 // has 4 components, or as many as asked for, the first of them 1.
+//   show-scope     the tokens of the question's cache scope as JSON, in place of the text's
 //   reasoning=N    the first N tokens are reasoning, "r0 r1 …"
 //   say=TEXT       emit this text, four characters a token, and end
 //   call=NAME:JSON call this function, where tool_choice allows it, and end; several are several calls
@@ -273,7 +274,8 @@ function answer(frame) {
     send({ type: 'failed', id, param: 'input', ...REFUSALS.invalid });
   } else if (frame.type === 'tokenize') {
     const images = (frame.prompt.media ?? []).flatMap(() => Array(10).fill(0));
-    const units = [...Array.from(texts[0], (unit) => unit.charCodeAt(0)), ...images];
+    const [text] = texts.map((each) => (each === 'show-scope' ? JSON.stringify(frame.cache_scope) : each));
+    const units = [...Array.from(text, (unit) => unit.charCodeAt(0)), ...images];
     send({ type: 'tokenized', id, tokens: frame.add_special_tokens === false ? units.slice(1) : units });
   } else if (frame.type === 'detokenize') {
     send({ type: 'detokenized', id, text: String.fromCharCode(...frame.tokens) });

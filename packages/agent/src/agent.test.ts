@@ -11,6 +11,7 @@ import {
   agentConfigSchema,
   chatCompletionSchema,
   generateFrameSchema,
+  tokenizationSchema,
 } from '@mlxfleet/protocol';
 import pino from 'pino';
 import { describe, expect, test } from 'vitest';
@@ -54,6 +55,16 @@ async function scope(agent: TestAgent, headers: Record<string, string>): Promise
   return generateFrameSchema.parse(JSON.parse(choices[0]?.message.content ?? '')).cache_scope;
 }
 
+/** The scope that the worker is told with a question about a prompt. */
+async function questionScope(agent: TestAgent, key: string): Promise<unknown> {
+  const question = { model: 'm', messages: [{ role: 'user', content: 'show-scope' }] };
+  const response = await agent.post('/v1/tokenize', question, {
+    headers: { authorization: `Bearer ${key}` },
+  });
+  const { tokens } = tokenizationSchema.parse(await response.json());
+  return JSON.parse(String.fromCharCode(...tokens));
+}
+
 describe('keys', () => {
   test('are asked for on /v1 when configured', async () => {
     const agent = await start({ config: { api: { port: 0, key_hashes: [hash('one'), hash('two')] } } });
@@ -78,9 +89,11 @@ describe('keys', () => {
     expect(await scope(several, { 'x-api-key': 'one' })).toBe(one);
     expect(await scope(several, { authorization: 'Bearer two' })).toBe(hash('two'));
     expect(await scope(several, { 'x-admin-token': token(several) })).toBe('');
+    expect(await questionScope(several, 'one')).toBe(one);
     await several.dispose();
     const single = await start({ config: { api: { port: 0, key_hashes: [hash('one')] } } });
     expect(await scope(single, { authorization: 'Bearer one' })).toBeNull();
+    expect(await questionScope(single, 'one')).toBeNull();
   });
 
   test('no way of writing a URL leads past them', async () => {

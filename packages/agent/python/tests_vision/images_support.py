@@ -55,10 +55,6 @@ class Spool:
         """The images of each."""
         return self.decoder.decode(list(media), is_cancelled, scope)
 
-    def decode_alone(self, *media: Media) -> list[list[DecodedImage]]:
-        """The images of each, of a client that is not known."""
-        return self.decoder.decode_alone(list(media), lambda: False)
-
     def image(self, content: bytes, **fields: Any) -> Image.Image:
         """The only image of a file with this content."""
         [[image]] = self.decode(self.medium(content, **fields))

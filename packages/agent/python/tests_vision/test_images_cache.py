@@ -163,19 +163,6 @@ def test_a_document_is_open_for_its_scope_alone(files: Spool) -> None:
     _refuse_lost(files, replace(medium, pages=((9, 9),)), "two")
 
 
-def test_what_nobody_is_known_to_have_sent_uses_nothing_and_leaves_nothing(files: Spool) -> None:
-    medium = files.medium(pages_of([RED]), kind="pdf")
-    [[first]], [[second]] = files.decode_alone(medium), files.decode_alone(medium)
-    [[kept]] = files.decode(medium)
-    assert len({first.key, second.key, kept.key}) == 3
-    assert first.rgb == second.rgb == kept.rgb
-    assert files.decoder.cache_bytes == len(kept.rgb)
-    Path(medium.path).unlink()
-    with pytest.raises(RequestError):
-        files.decode_alone(medium)
-    assert files.decode(medium) == [[kept]]
-
-
 def _refuse_lost(files: Spool, medium: Media, scope: str) -> None:
     """That the file, which is gone, is missing."""
     with pytest.raises(RequestError, match="cannot be opened"):

@@ -59,16 +59,22 @@ def test_one_client_uses_nothing_that_another_has_shown(seeing: WorkerProcess, s
         assert kept_bytes(seeing) == size
 
 
-def test_a_question_uses_nothing_that_is_kept_and_leaves_nothing(seeing: WorkerProcess, spool: Path) -> None:
-    """The agent does not say whose it is."""
+def count(worker: WorkerProcess, image: TestImage, scope: str | None) -> str:
+    """The type of the reply to a question about a prompt with this image."""
+    prompt = chat(("user", [image, "What is this?"])).prompt()
+    worker.send({"type": "tokenize", "id": worker.new_id(), "prompt": prompt, "cache_scope": scope})
+    return worker.read()["type"]
+
+
+@pytest.mark.parametrize(("scope", "other"), [(None, "one"), ("one", None), ("one", "two")])
+def test_an_image_that_was_counted_is_found_decoded_in_its_scope(
+    seeing: WorkerProcess, spool: Path, scope: str | None, other: str | None
+) -> None:
     image = put_image(spool, 11)
-    question = {"type": "tokenize", "prompt": chat(("user", [image, "What is this?"])).prompt(), "param": None}
     shrink(seeing, 0)
-    seeing.send({**question, "id": "first"})
-    assert seeing.read()["type"] == "tokenized"
-    assert kept_bytes(seeing) == 0
-    ask(seeing, image)
+    assert count(seeing, image, scope) == "tokenized"
+    assert kept_bytes(seeing) == BYTES
     Path(image.medium["path"]).unlink()
-    seeing.send({**question, "id": "second"})
-    assert seeing.read()["type"] == "failed"
-    ask(seeing, image)
+    ask(seeing, image, cache_scope=scope)
+    assert count(seeing, image, scope) == "tokenized"
+    assert count(seeing, image, other) == "failed"

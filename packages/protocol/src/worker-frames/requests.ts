@@ -90,6 +90,8 @@ const tokenizeFrameSchema = z.object({
   prompt: promptSchema,
   /** Of a text: whether the special tokens count too that the model puts around a prompt. */
   add_special_tokens: z.boolean().default(true),
+  /** Decoded images are shared among requests and questions of the same scope only; null is a scope too. */
+  cache_scope: z.string().nullable().default(null),
 });
 
 /** Answered by `detokenized` with the same id, or by `failed`. */

@@ -99,7 +99,7 @@ class Prefills:
         shared = [
             Shared(uid, request.whole_images(_shared_length(request.key, prefill.request.key)))
             for uid, prefill in self._prefills.items()
-            if prefill.request.frame.cache_scope == request.frame.cache_scope
+            if prefill.request.cache_scope == request.cache_scope
         ]
         longest = max(shared, key=lambda each: each.length, default=None)
         return None if longest is None or longest.length < LEAST_SHARED else longest

@@ -67,11 +67,7 @@ class Preparation:
         if self._decoder is None:
             raise RequestError("This model takes no images.", media[0].param)
         refuse_overlong(task.frame.prompt, model, task.param)
-        if isinstance(task, Question):
-            # The agent does not say whose it is.
-            decoded = self._decoder.decode_alone(media, lambda: task.cancelled)
-        else:
-            decoded = self._decoder.decode(media, lambda: task.cancelled, task.frame.cache_scope)
+        decoded = self._decoder.decode(media, lambda: task.cancelled, task.cache_scope)
         if task.cancelled:
             return
         if isinstance(task, Question):

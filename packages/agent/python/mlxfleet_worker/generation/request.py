@@ -77,6 +77,11 @@ class Request:
         return self.frame.prompt.param
 
     @property
+    def cache_scope(self) -> str | None:
+        """Among whose requests what is kept of it is shared."""
+        return self.frame.cache_scope
+
+    @property
     def key(self) -> list[int]:
         """The prompt's tokens by which its beginnings are kept: what images show is part of it."""
         return self.prompt if self.images is None else self.images.key

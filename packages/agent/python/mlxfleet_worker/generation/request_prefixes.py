@@ -32,13 +32,13 @@ class RequestPrefixes:
         """How many tokens of a prompt would come from memory. No image is cut."""
         if self._cache is None:
             return 0
-        return request.whole_images(self._cache.known_length(request.key, request.frame.cache_scope))
+        return request.whole_images(self._cache.known_length(request.key, request.cache_scope))
 
     def read(self, request: Request, prefill_tokens_per_second: float | None) -> Iterator[None]:
         """Take into memory what the disk has of a prompt; between two yields one file."""
         if self._cache is None:
             return iter(())
-        return self._cache.read(request.key, prefill_tokens_per_second, scope=request.frame.cache_scope)
+        return self._cache.read(request.key, prefill_tokens_per_second, scope=request.cache_scope)
 
     def fetch(self, request: Request) -> Hit | None:
         """The longest beginning of a prompt in memory that cuts no image."""
@@ -46,7 +46,7 @@ class RequestPrefixes:
             return None
         # One token more than is wanted: the last is always left to be computed.
         key = request.key if request.images is None else request.key[: self.known_length(request) + 1]
-        hit = self._cache.fetch(key, scope=request.frame.cache_scope)
+        hit = self._cache.fetch(key, scope=request.cache_scope)
         return None if hit is None or request.whole_images(hit.length) < hit.length else hit
 
     def boundaries(self, request: Request, fetched: int) -> list[Boundary]:
@@ -55,13 +55,13 @@ class RequestPrefixes:
             return []
         system, stable = request.beginnings
         return self._cache.boundaries(
-            request.key, fetched, system_length=system, stable_length=stable, scope=request.frame.cache_scope
+            request.key, fetched, system_length=system, stable_length=stable, scope=request.cache_scope
         )
 
     def insert(self, request: Request, tokens: list[int], caches: list[Any], kind: Kind) -> None:
         """Keep what the caches of a request hold, which is these tokens."""
         if self._cache is not None:
-            self._cache.insert(request.keyed(tokens), caches, kind, scope=request.frame.cache_scope)
+            self._cache.insert(request.keyed(tokens), caches, kind, scope=request.cache_scope)
 
     def save_some(self, *, idle: bool = False) -> bool:
         """Bring some to the disk; returns whether more wait."""

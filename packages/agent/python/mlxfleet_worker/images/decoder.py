@@ -1,6 +1,5 @@
 """Turns the media of a prompt into pixels."""
 
-import secrets
 import time
 from collections.abc import Callable
 from typing import Any
@@ -48,20 +47,8 @@ class ImageDecoder:
         `Limits.cpu_seconds`. Raises RequestError: `media` for what cannot be decoded, `media_too_large`, and
         `internal` where the process cannot be had or the file is not there.
         """
-        return self._decoded(media, is_cancelled, scope, self._cache)
-
-    def decode_alone(self, media: list[Media], is_cancelled: Callable[[], bool]) -> list[list[DecodedImage]]:
-        """As `decode`, for a client that is not known, so that it can have no scope.
-
-        Nothing that is kept is used, nothing is kept, and no other image has the keys.
-        """
-        return self._decoded(media, is_cancelled, secrets.token_hex(), ImageCache(0))
-
-    def _decoded(
-        self, media: list[Media], is_cancelled: Callable[[], bool], scope: str | None, cache: ImageCache
-    ) -> list[list[DecodedImage]]:
         deadline = time.monotonic() + self._limits.wall_seconds
-        work = _Work(self._settings, self._process, cache, scope, deadline)
+        work = _Work(self._settings, self._process, self._cache, scope, deadline)
         pages = work.pages(media, is_cancelled)
         decoded: list[list[DecodedImage]] = []
         for medium, numbers in zip(media, pages, strict=False):

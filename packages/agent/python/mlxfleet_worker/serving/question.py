@@ -34,6 +34,11 @@ class Question:
             return "tokens"
         return "input" if isinstance(frame.prompt, TextPrompt) else frame.prompt.param
 
+    @property
+    def cache_scope(self) -> str | None:
+        """Among whose requests its decoded images are shared."""
+        return self.frame.cache_scope if isinstance(self.frame, TokenizeFrame) else None
+
 
 def questions_thread(replies: ReplyChannel, registry: Registry) -> PreparingThread:
     """A thread that answers questions, beside the one for requests: a long text takes seconds.

@@ -121,6 +121,8 @@ class TokenizeFrame:
     id: str
     prompt: Prompt
     add_special_tokens: bool = True
+    cache_scope: str | None = None
+    """Of its decoded images, as of those of completions."""
 
 
 @dataclass(frozen=True, slots=True)

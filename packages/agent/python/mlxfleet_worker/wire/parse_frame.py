@@ -86,6 +86,7 @@ def _parse(frame: dict[str, Any]) -> RequestFrame:
                 id=text_field(frame, "id"),
                 prompt=parse_prompt(frame.get("prompt")),
                 add_special_tokens=flag_field(frame, "add_special_tokens", True),
+                cache_scope=_optional_text(frame, "cache_scope"),
             )
         case "detokenize":
             return DetokenizeFrame(text_field(frame, "id"), _tokens(frame.get("tokens"), "tokens"))

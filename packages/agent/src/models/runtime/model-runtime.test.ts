@@ -423,7 +423,9 @@ test('what was shut down takes nothing in: it would never end', async () => {
   const runtime = runtimeOf(agent);
   await runtime.shutDown(modelUnloaded('m'));
   const prompt = { kind: 'text', text: 'a' } as const;
-  await expect(runtime.ask({ type: 'tokenize', prompt, add_special_tokens: true })).rejects.toMatchObject({
+  await expect(
+    runtime.ask({ type: 'tokenize', prompt, add_special_tokens: true, cache_scope: null }),
+  ).rejects.toMatchObject({
     code: 'MODEL_UNLOADED',
   });
   const unloaded = expect.objectContaining({ code: 'MODEL_UNLOADED' });

@@ -8,6 +8,7 @@ const TOKENIZE = {
   type: 'tokenize',
   prompt: { kind: 'text', text: 'hi' },
   add_special_tokens: true,
+  cache_scope: null,
 } as const;
 const EMBED: Question = { type: 'embed', inputs: ['hi'], dimensions: null };
 

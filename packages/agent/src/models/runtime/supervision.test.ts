@@ -287,7 +287,7 @@ describe('questions', () => {
     const runtime = await agent.services.pool.acquire('m');
     const prompt = { kind: 'text', text: 'AB' } as const;
     const [tokenized, detokenized, embedded] = await Promise.all([
-      runtime.ask({ type: 'tokenize', prompt, add_special_tokens: true }),
+      runtime.ask({ type: 'tokenize', prompt, add_special_tokens: true, cache_scope: null }),
       runtime.ask({ type: 'detokenize', tokens: [67, 68] }),
       runtime.ask({ type: 'embed', inputs: ['ab', [1]], dimensions: 2 }),
     ]);
@@ -324,7 +324,7 @@ describe('questions', () => {
     const agent = await start();
     const runtime = await agent.services.pool.acquire('m');
     const prompt = { kind: 'text', text: 'mute' } as const;
-    const held = runtime.ask({ type: 'tokenize', prompt, add_special_tokens: true });
+    const held = runtime.ask({ type: 'tokenize', prompt, add_special_tokens: true, cache_scope: null });
     await eventually(() => runtime.runningCount === 1, 'the worker has it');
     expect(runtime.resident()).toMatchObject({ busy: true });
     const unloaded = runtime.unload(false);

@@ -5,6 +5,7 @@ import { askModel } from '../../answering/ask-model.ts';
 import { shownPrompt } from '../../answering/generation-plan.ts';
 import { refuseOptions } from '../../answering/refuse-options.ts';
 import { requireTask } from '../../answering/require-task.ts';
+import { cacheScope } from '../../plugins/key-owner.ts';
 import { parseBody } from '../parse-body.ts';
 import { sendAnthropicError } from './anthropic-errors.ts';
 import { messagesPrompt } from './messages-plan.ts';
@@ -29,6 +30,7 @@ export function countTokens(app: FastifyInstance, services: AgentServices, bodyL
           type: 'tokenize',
           prompt: shownPrompt(prompt, media),
           add_special_tokens: true,
+          cache_scope: cacheScope(request, services.config.api.key_hashes),
         } as const;
         const { tokens } = await runtime.ask(question, signal);
         return { input_tokens: tokens.length };

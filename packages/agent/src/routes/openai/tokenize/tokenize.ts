@@ -13,6 +13,7 @@ import { refuseOptions } from '../../../answering/refuse-options.ts';
 import { ApiError } from '../../../api-error.ts';
 import { API_ERRORS } from '../../../errors.ts';
 import type { Attachment } from '../../../media/attachment.ts';
+import { cacheScope } from '../../../plugins/key-owner.ts';
 import { parseBody } from '../../parse-body.ts';
 import { chatPrompt } from '../chat/chat-prompt.ts';
 
@@ -32,6 +33,7 @@ export function tokenize(app: FastifyInstance, services: AgentServices, bodyLimi
           type: 'tokenize',
           prompt: shownPrompt(prompt, media),
           add_special_tokens: special,
+          cache_scope: cacheScope(request, services.config.api.key_hashes),
         } as const;
         const { tokens } = await runtime.ask(question, signal);
         return { tokens, count: tokens.length };
