@@ -36,6 +36,8 @@ test('documents are read, whether or not they say what they are', () => {
   const bytes = SAMPLES.pdf();
   expect(read(url(dataUrl('application/pdf', bytes)), 'pdf')).toEqual(bytes);
   expect(read(base64(bytes, null), 'pdf')).toEqual(bytes);
+  expect(read(base64(bytes, ''), 'pdf')).toEqual(bytes);
+  expect(read(url(dataUrl('', bytes)), 'pdf')).toEqual(bytes);
 });
 
 test.each(['http://a.example/b.png', 'HTTPS://a.example/b'])('%s is elsewhere', (text) => {
@@ -49,7 +51,11 @@ const EXPECTED =
 test.each<[string, AttachmentSource, string]>([
   ['a text', url(dataUrl('text/plain', Buffer.from('hi'))), `its media type is 'text/plain', and ${IMAGES}`],
   ['a page', url(dataUrl('text/html', SAMPLES.png())), `its media type is 'text/html', and ${IMAGES}`],
-  ['no type', url(dataUrl('', SAMPLES.png())), `its media type is '', and ${IMAGES}`],
+  [
+    'a text without a type',
+    url(dataUrl('', Buffer.from('hi'))),
+    `its content is of no format that is known here, and ${IMAGES}`,
+  ],
   ['SVG', url(dataUrl('image/svg+xml', SAMPLES.svg())), `its media type is 'image/svg+xml', and ${IMAGES}`],
   ['SVG that lies', url(dataUrl('image/png', SAMPLES.svg())), `its content is SVG, and ${IMAGES}`],
   [

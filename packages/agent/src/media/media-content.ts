@@ -9,6 +9,7 @@ import type { Attachment } from './attachment.ts';
 import { base64Bytes, base64BytesWithoutBlanks, decodeBase64 } from './base64.ts';
 import { parseDataUrl } from './data-url.ts';
 import { invalidMedia, quoted, tooLarge, wrongFormat } from './media-errors.ts';
+import { urlScheme } from './url-scheme.ts';
 
 /** Base64 in a request, with what the request says that it is. */
 interface InlineContent {
@@ -83,7 +84,8 @@ export function refuseContent(
 }
 
 function inline(kind: Media['kind'], param: string, base64: string, mediaType: string | null): InlineContent {
-  if (mediaType === null) return { kind: 'inline', base64, declared: null };
+  // A data URL may leave it out.
+  if (mediaType === null || mediaType === '') return { kind: 'inline', base64, declared: null };
   const declared = formatOfType(mediaType);
   if (declared === null || MEDIA_FORMATS[declared].kind !== kind) {
     throw wrongFormat(param, kind, declared, `its media type is ${quoted(mediaType)}`);
@@ -104,8 +106,8 @@ function webUrl(param: string, text: string): URL {
 
 /** What a text is that is neither a data URL nor an http(s) URL, though it may begin like one. */
 function foundInstead(text: string): string {
-  const scheme = /^\s*([a-z][a-z\d+.-]*):/i.exec(text.slice(0, 64))?.[1];
-  if (scheme === undefined) return 'found a text without a scheme';
+  const scheme = urlScheme(text);
+  if (scheme === null) return 'found a text without a scheme';
   if (!/^(data|https?)$/i.test(scheme)) return `found the scheme ${quoted(scheme)}`;
   if (/^data$/i.test(scheme) || text.length <= LONGEST_URL) return 'found one that is not complete';
   return `found one of more than ${String(LONGEST_URL)} characters`;

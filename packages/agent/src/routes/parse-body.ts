@@ -1,6 +1,7 @@
 import { ApiError } from '../api-error.ts';
 import { API_ERRORS } from '../errors.ts';
 import { type Issue, issueText } from './issue-text.ts';
+import { nameHere } from './part-names.ts';
 
 interface Schema<Output> {
   safeParse(
@@ -28,7 +29,7 @@ export function parseBody<Output>(schema: Schema<Output>, body: unknown): Output
     throw new ApiError(API_ERRORS.MISSING_REQUIRED_PARAMETER, `'${param}' is required.`, { param });
   }
   const definition = isOfType(issue) ? API_ERRORS.INVALID_TYPE : API_ERRORS.INVALID_VALUE;
-  throw new ApiError(definition, `'${param}': ${issueText(issue)}.`, { param });
+  throw new ApiError(definition, `'${param}': ${issueText(issue)}${namingAdvice(body, issue)}.`, { param });
 }
 
 /** A union that a field tells apart complains of that field's value. */
@@ -54,14 +55,30 @@ function distance(issue: Issue): number {
   return 2 * issue.path.length + (isOfType(issue) ? 0 : 1);
 }
 
+/** For the part of a message that is named as another API has it; empty for everything else. */
+function namingAdvice(body: unknown, { path, options = [] }: Issue): string {
+  const type = fieldAt(body, path)?.value;
+  const name = nameHere(type, options);
+  return name === null ? '' : `; what other APIs call '${String(type)}' is '${name}' here`;
+}
+
 /** A field that is null counts as left out; null in a list is an item like others. */
-function isMissing(body: unknown, issue: Issue): boolean {
+function isMissing(body: unknown, { path }: Issue): boolean {
+  const field = fieldAt(body, path);
+  return field !== null && (field.value === undefined || (field.value === null && !field.isItem));
+}
+
+/** What a path leads to, and whether that is in a list; null where there is nothing that could have such a field. */
+function fieldAt(
+  body: unknown,
+  path: readonly PropertyKey[],
+): { readonly value: unknown; readonly isItem: boolean } | null {
   let value: unknown = body;
   let isItem = false;
-  for (const part of issue.path) {
-    if (typeof value !== 'object' || value === null) return false;
+  for (const part of path) {
+    if (typeof value !== 'object' || value === null) return null;
     isItem = Array.isArray(value);
     value = new Map<PropertyKey, unknown>(Object.entries(value)).get(String(part));
   }
-  return value === undefined || (value === null && !isItem);
+  return { value, isItem };
 }

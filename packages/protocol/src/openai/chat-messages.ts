@@ -8,7 +8,8 @@ export const imageDetailSchema = z.enum(['auto', 'low', 'high']);
 const textPart = z.looseObject({ type: z.literal('text'), text: z.string() });
 const imagePart = z.looseObject({
   type: z.literal('image_url'),
-  image_url: z.looseObject({ url: z.string(), detail: imageDetailSchema.nullish() }),
+  /** OpenAI's API takes an object alone; several clients send the URL by itself. */
+  image_url: z.union([z.string(), z.looseObject({ url: z.string(), detail: imageDetailSchema.nullish() })]),
 });
 /** A document. `file_id` of OpenAI's is refused by name. */
 const filePart = z.looseObject({

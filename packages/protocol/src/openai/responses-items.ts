@@ -5,11 +5,14 @@ import { imageDetailSchema } from './chat-messages.ts';
 
 /** What goes into `/v1/responses`, and what comes out of it: both can be the input of the next request. */
 
+/** Chat completions has an object there. */
+const URL_ITSELF = 'must be a text, the URL itself; detail stands beside it';
+
 const inputText = z.looseObject({ type: z.literal('input_text'), text: z.string() });
 /** `file_id` is refused by name, here and of files, and so is `file_url`. */
 const inputImage = z.looseObject({
   type: z.literal('input_image'),
-  image_url: z.string().nullish(),
+  image_url: z.string({ error: URL_ITSELF }).nullish(),
   detail: imageDetailSchema.nullish(),
 });
 const inputFile = z.looseObject({

@@ -1,6 +1,11 @@
 import type { ContentPart } from '@mlxfleet/protocol';
 import type { Attachments } from '../../../answering/attachments.ts';
-import { misplacedMedia, refuseReferences } from '../../../answering/media-refusals.ts';
+import {
+  misplacedMedia,
+  PAGELESS_IMAGE,
+  refusePages,
+  refuseReferences,
+} from '../../../answering/media-refusals.ts';
 import type { MessageContent } from '../../../answering/message-content.ts';
 import { fileSource } from '../file-source.ts';
 import { joinParts } from '../join-parts.ts';
@@ -34,11 +39,15 @@ export function textContent(content: Content, place: string, role: string): stri
 function partContent(part: ContentPart, param: string, attachments: Attachments): MessageContent {
   if (part.type === 'text') return part.text;
   if (part.type === 'image_url') {
-    const { url, detail } = part.image_url;
+    const image = typeof part.image_url === 'string' ? { url: part.image_url } : part.image_url;
+    const { url, detail } = image;
+    refusePages(part, param, PAGELESS_IMAGE);
+    refusePages(image, `${param}.image_url`, PAGELESS_IMAGE);
     return attachments.add({ kind: 'image', source: { kind: 'url', url }, param, detail: detail ?? 'auto' });
   }
   const { file_data: data, pages, dpi } = part.file;
-  refuseReferences(part.file, ['file_id'], `${param}.file`);
+  refuseReferences(part.file, ['file_id', 'file_url'], `${param}.file`, 'file_data');
+  refusePages(part, param, 'is not supported here: it stands beside file_data');
   const source = fileSource(data, `${param}.file.file_data`);
   return attachments.addDocument({ source, param, pages, dpi });
 }

@@ -1,7 +1,12 @@
 import type { ResponseInputPart } from '@mlxfleet/protocol';
 import { ApiError } from '../../../api-error.ts';
 import type { Attachments } from '../../../answering/attachments.ts';
-import { misplacedMedia, refuseReferences } from '../../../answering/media-refusals.ts';
+import {
+  misplacedMedia,
+  PAGELESS_IMAGE,
+  refusePages,
+  refuseReferences,
+} from '../../../answering/media-refusals.ts';
 import type { MessageContent } from '../../../answering/message-content.ts';
 import { API_ERRORS } from '../../../errors.ts';
 import { fileSource } from '../file-source.ts';
@@ -37,7 +42,8 @@ export function textContent(content: Content, place: string, role: string): stri
 function partContent(part: ResponseInputPart, param: string, attachments: Attachments): MessageContent {
   switch (part.type) {
     case 'input_image': {
-      refuseReferences(part, ['file_id'], param);
+      refuseReferences(part, ['file_id'], param, 'image_url');
+      refusePages(part, param, PAGELESS_IMAGE);
       const { image_url: url, detail } = part;
       if (url == null) {
         const field = `${param}.image_url`;
@@ -53,7 +59,7 @@ function partContent(part: ResponseInputPart, param: string, attachments: Attach
       });
     }
     case 'input_file': {
-      refuseReferences(part, ['file_id', 'file_url'], param);
+      refuseReferences(part, ['file_id', 'file_url'], param, 'file_data');
       const { file_data: data, pages, dpi } = part;
       const source = fileSource(data, `${param}.file_data`);
       return attachments.addDocument({ source, param, pages, dpi });
