@@ -83,7 +83,7 @@ function applyScript(deploy: HostDeploy): RemoteScript {
   const blobs = required(deploy.blobs, 'blobs');
   const imports = (kind: string): string =>
     desired.environments.find((one) => one.kind === kind)?.imports ?? '';
-  return script([...hostScriptParts(settings), 'apply'], {
+  return script([...hostScriptParts(settings), 'pruning', 'apply'], {
     ...changeVariables(shared.settings, settings, 'deploy'),
     RELEASE: releaseId,
     VERSION: release?.manifest.version ?? shared.payload.version,

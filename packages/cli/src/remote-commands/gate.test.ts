@@ -27,7 +27,7 @@ async function gateWith(node: string, body = GATE): Promise<readonly unknown[]> 
 
 async function messagesOf(node: string, body: string): Promise<ScriptMessage[]> {
   await writeFile(join(root, 'releases/r/runtime/node'), `#!/bin/sh\n${node}\n`, { mode: 0o755 });
-  const remote = script(['lib', 'lock', 'releases'], { ROOT: root, GATE_SECONDS: '1' });
+  const remote = script(['lib', 'lock', 'releases', 'gate', 'undo'], { ROOT: root, GATE_SECONDS: '1' });
   const main = `main() {\nscript_begin\nGATE_MARGIN_SECONDS=0\n${body}\n}`;
   const told: ScriptMessage[] = [];
   await runJsonScript(
