@@ -87,6 +87,7 @@ export {
 } from './json-output.ts';
 export { isLoopbackAddress } from './loopback-address.ts';
 export { formatOfType, MEDIA_FORMATS, type MediaFormat } from './media-format.ts';
+export { mediaSizeText } from './media-size.ts';
 export { memoryTier } from './memory-tier.ts';
 export { modelIdSchema } from './model-id.ts';
 export { modelProblems } from './model-problems.ts';
@@ -121,7 +122,7 @@ export {
   type ResponseTimings,
   type Usage,
 } from './openai/generation-options.ts';
-export { type Model, type ModelList } from './openai/models.ts';
+export { type Model, type ModelList, modelListSchema } from './openai/models.ts';
 export { type ResponseFormat } from './openai/response-format.ts';
 export { type ResponseEvent, responseEventSchema } from './openai/responses-events.ts';
 export {

@@ -1,4 +1,4 @@
-import { type Media, MEDIA_FORMATS, type MediaFormat } from '@mlxfleet/protocol';
+import { type Media, MEDIA_FORMATS, type MediaFormat, mediaSizeText } from '@mlxfleet/protocol';
 import { ApiError } from '../api-error.ts';
 import { API_ERRORS } from '../errors.ts';
 
@@ -39,7 +39,7 @@ export function tooLarge(param: string, kind: Media['kind'], size: number, most:
   const setting = kind === 'image' ? 'images.max_bytes' : 'images.max_pdf_bytes';
   return new ApiError(
     API_ERRORS.MEDIA_TOO_LARGE,
-    `'${param}': the ${NOUNS[kind]} has ${megabytes(size)}, and this host takes ${megabytes(most)} (${setting}).`,
+    `'${param}': the ${NOUNS[kind]} has ${mediaSizeText(size)}, and this host takes ${mediaSizeText(most)} (${setting}).`,
     { param },
   );
 }
@@ -74,10 +74,4 @@ export function urlNotAllowed(param: string): ApiError {
 export function quoted(text: string): string {
   const clean = text.replaceAll(/[^\x20-\x7e]/g, '?');
   return `'${clean.length > LONGEST_QUOTE ? `${clean.slice(0, LONGEST_QUOTE)}…` : clean}'`;
-}
-
-function megabytes(bytes: number): string {
-  if (bytes < 1e5) return `${String(bytes)} bytes`;
-  // Rounded up: what is a little too large must not look as large as the limit.
-  return `${String(Math.ceil(bytes / 1e4) / 100)} MB`;
 }

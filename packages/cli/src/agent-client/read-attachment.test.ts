@@ -48,8 +48,8 @@ describe('a file for a prompt', () => {
     await write('photo.heic', '\0\0\0\u0018ftypheic\0\0\0\0mif1heic');
     await mkdir(path.join(folder, 'folder'));
     const refusals = {
-      'large.png': /^large.png: it has 1.1 MB, and the host takes images of up to 1 MB$/,
-      'large.pdf': /it has 2.1 MB, and the host takes documents of up to 2 MB/,
+      'large.png': /^large.png: it has 1.01 MB, and the host takes images of up to 1 MB$/,
+      'large.pdf': /it has 2.01 MB, and the host takes documents of up to 2 MB/,
       'empty.png': /it is empty/,
       'notes.png': /neither a PNG, JPEG, WebP, GIF or AVIF image nor a PDF/,
       'photo.heic': /HEIC photo/,

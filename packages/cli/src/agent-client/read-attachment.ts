@@ -5,6 +5,7 @@ import {
   CodedError,
   MEDIA_FORMATS,
   type MediaFormat,
+  mediaSizeText,
   sniffMediaFormat,
   TELLING_BYTES,
 } from '@mlxfleet/protocol';
@@ -67,6 +68,22 @@ export async function readAttachment(
   }
 }
 
+/** Whether there is a file of this name, relative to `folder`, that is an image or a PDF by its content. */
+export async function isAttachment(file: string, folder: string): Promise<boolean> {
+  const handle = await open(path.resolve(folder, file), OPEN_FLAGS).catch(() => null);
+  if (handle === null) return false;
+  try {
+    return (await handle.stat()).isFile() && sniffMediaFormat(await readHead(handle)) !== null;
+  } finally {
+    await handle.close();
+  }
+}
+
+async function readHead(handle: FileHandle): Promise<Uint8Array> {
+  const { buffer, bytesRead } = await handle.read(Buffer.alloc(TELLING_BYTES), 0, TELLING_BYTES, 0);
+  return buffer.subarray(0, bytesRead);
+}
+
 async function readOpen(
   file: string,
   handle: FileHandle,
@@ -75,8 +92,7 @@ async function readOpen(
   const found = await handle.stat();
   if (found.isDirectory()) throw unusable(file, 'it is a folder');
   if (!found.isFile()) throw unusable(file, 'it is no file');
-  const { buffer, bytesRead } = await handle.read(Buffer.alloc(TELLING_BYTES), 0, TELLING_BYTES, 0);
-  const head = buffer.subarray(0, bytesRead);
+  const head = await readHead(handle);
   const format = sniffMediaFormat(head);
   if (format === null || MEDIA_FORMATS[format].kind === null) throw unusableKind(file, head, format);
   const {
@@ -88,7 +104,7 @@ async function readOpen(
   if (found.size > limit) {
     throw unusable(
       file,
-      `it has ${megabytes(found.size)}, and the host takes ${isPdf ? 'documents' : 'images'} of up to ${megabytes(limit)}`,
+      `it has ${mediaSizeText(found.size)}, and the host takes ${isPdf ? 'documents' : 'images'} of up to ${mediaSizeText(limit)}`,
       `Send a smaller one, or raise \`images.${isPdf ? 'max_pdf_bytes' : 'max_bytes'}\` in the inventory and deploy.`,
     );
   }
@@ -108,11 +124,6 @@ function unusableKind(file: string, head: Uint8Array, format: MediaFormat | null
     );
   }
   return unusable(file, 'it is neither a PNG, JPEG, WebP, GIF or AVIF image nor a PDF');
-}
-
-/** Decimal, as limits are written, and rounded up, so that a file just beyond a limit does not seem to be within: 10.1 MB. */
-function megabytes(bytes: number): string {
-  return `${Math.ceil(bytes / 1e5) / 10} MB`;
 }
 
 function unusable(file: string, reason: string, hint?: string, cause?: unknown): CodedError {

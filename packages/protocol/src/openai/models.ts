@@ -14,5 +14,5 @@ const modelSchema = z.object({
 });
 export type Model = z.infer<typeof modelSchema>;
 
-const modelListSchema = z.object({ object: z.literal('list'), data: z.array(modelSchema) });
+export const modelListSchema = z.object({ object: z.literal('list'), data: z.array(modelSchema) });
 export type ModelList = z.infer<typeof modelListSchema>;
