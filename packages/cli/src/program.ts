@@ -242,7 +242,10 @@ export function buildProgram(argv: readonly string[], setRun: (run: Run) => void
     )
     .argument('[host]', 'host to ask')
     .argument('[prompt...]', 'what to ask')
-    .option('-m, --model <id>', 'default: a loaded model, else the first in the inventory')
+    .option(
+      '-m, --model <id>',
+      'default: a loaded model, else the first in the inventory; with --image one that is shown images',
+    )
     .addOption(
       new Option('--image <file>', 'image or PDF to show with the prompt; give it again for more').argParser(
         (file: string, others: readonly string[] | undefined) => [...(others ?? []), file],

@@ -208,6 +208,21 @@ describe('chat', () => {
     expect(await contentOf(client.stream(question, signal))).toBe('é!');
   });
 
+  test('models are told with what they take, and an answer that is not understood tells of none', async () => {
+    await using client = await listen();
+    const architecture = { input_modalities: ['text', 'image'], output_modalities: ['text'] };
+    const eye = { id: 'eye', object: 'model', created: 1, owned_by: 'a', architecture };
+    answer = (request, response) => {
+      expect([request.url, request.headers['x-admin-token']]).toEqual(['/v1/models', 'token']);
+      response.end(JSON.stringify({ object: 'list', data: [eye] }));
+    };
+    expect(await client.models(signal)).toEqual([eye]);
+    for (const broken of ['{}', '<html>']) {
+      answer = (_request, response) => response.end(broken);
+      expect(await client.models(signal)).toEqual([]);
+    }
+  });
+
   test('a model that is shown no images is advice', async () => {
     await using client = await listen();
     const error = {
@@ -220,7 +235,7 @@ describe('chat', () => {
     await expect(contentOf(client.stream(question, signal))).rejects.toMatchObject({
       code: 'AGENT_REFUSED',
       message: 'air: This model takes text only.',
-      hint: expect.stringContaining('Name a vision model'),
+      hint: 'Name a vision model with `--model ID`; `GET /v1/models` tells which ones take images. Without one: set `vision: true` for air and list one under `models` in the inventory, such as mlx-community/SmolVLM-500M-Instruct-bf16, then: mlxfleet deploy air. docs/vision.md tells more.',
     });
   });
 

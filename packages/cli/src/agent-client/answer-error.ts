@@ -32,8 +32,6 @@ function ofFile(message: string, param: string, file: string | null): string {
 
 /** What to do about refusals that are the same on every host. */
 const REFUSAL_HINTS: Readonly<Record<string, string>> = {
-  images_not_supported:
-    'Name a vision model with `--model ID`; `GET /v1/models` tells which ones take images.',
   invalid_media:
     'Images are PNG, JPEG, WebP, GIF or AVIF, documents are PDF. Try whether another program opens the file.',
   media_too_large: 'Send a smaller one, or raise the limit under `images` in the inventory and deploy.',
@@ -53,6 +51,9 @@ function refusalHint(host: string, code: string | null): string {
   }
   if (code === 'vision_environment_missing') {
     return `Set \`vision: true\` for ${host} in the inventory, then: mlxfleet deploy ${host}`;
+  }
+  if (code === 'images_not_supported') {
+    return `Name a vision model with \`--model ID\`; \`GET /v1/models\` tells which ones take images. Without one: set \`vision: true\` for ${host} and list one under \`models\` in the inventory, such as mlx-community/SmolVLM-500M-Instruct-bf16, then: mlxfleet deploy ${host}. docs/vision.md tells more.`;
   }
   return REFUSAL_HINTS[code] ?? `The agent calls this ${code}.`;
 }

@@ -2,6 +2,8 @@ import {
   type ChatCompletionChunk,
   chatCompletionChunkSchema,
   CodedError,
+  type Model,
+  modelListSchema,
   openAiErrorSchema,
 } from '@mlxfleet/protocol';
 import type { Client } from 'undici';
@@ -44,6 +46,21 @@ export class ChatClient implements AsyncDisposable {
       ...(options.adminToken === null ? {} : { 'x-admin-token': options.adminToken }),
     };
     this.#client = clientOver(host.name, async () => host.openLoopbackPort(options.port));
+  }
+
+  /** What the host has; nothing where the agent does not tell in a way that is understood. Rejects as `stream` does. */
+  async models(signal: AbortSignal): Promise<readonly Model[]> {
+    try {
+      const { body } = await this.#client.request({
+        method: 'GET',
+        path: '/v1/models',
+        headers: this.#headers,
+        signal,
+      });
+      return modelListSchema.safeParse(await body.json().catch(() => null)).data?.data ?? [];
+    } catch (error) {
+      throw exchangeError(this.#host, error, signal);
+    }
   }
 
   /**

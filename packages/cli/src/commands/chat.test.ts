@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
 import { parseInventory } from '../config/parse-inventory.ts';
 import { resolveHosts } from '../config/resolve-hosts.ts';
-import { chooseModel, splitWords } from './chat.ts';
+import { splitWords } from './chat.ts';
 import { chosenNumbers } from './init.ts';
 
 const hosts = resolveHosts(
@@ -20,17 +20,7 @@ test.each([
 ])('the words %j', (words, names, prompt) => {
   const split = splitWords(words, hosts);
   expect(split.hosts.map(({ name }) => name)).toEqual(names);
-  expect(split.prompt).toBe(prompt);
-});
-
-test('the model is the one named, or the first listed for the host, or there is none', () => {
-  const [air, mini] = hosts;
-  if (air === undefined || mini === undefined) throw new Error('two hosts are expected');
-  expect(chooseModel('named', null, air)).toBe('named');
-  expect(chooseModel(undefined, null, air)).toBe('listed');
-  expect(() => chooseModel(undefined, null, mini)).toThrow(
-    expect.objectContaining({ code: 'NOTHING_TO_CHAT_WITH' }),
-  );
+  expect(split.words.join(' ')).toBe(prompt);
 });
 
 test.each([

@@ -1,4 +1,4 @@
-import { type AdminStatus, type ChatDocument, CodedError, JSON_SCHEMA_VERSION } from '@mlxfleet/protocol';
+import { type ChatDocument, CodedError, JSON_SCHEMA_VERSION } from '@mlxfleet/protocol';
 import type { Target } from '../deploy-types/target.ts';
 import { ChatClient } from '../agent-client/chat-client.ts';
 import { type Answer, Conversation } from '../agent-client/conversation.ts';
@@ -11,7 +11,8 @@ import type { Output } from '../output/output.ts';
 import { plainText } from '../output/plain-text.ts';
 import { type AgentAccess, findAgent, readAdminToken } from './agent-access.ts';
 import { canAsk } from './ask.ts';
-import { fileReader } from './chat-files.ts';
+import { fileReader, refuseStrayFiles } from './chat-files.ts';
+import { chooseModel, chooseSeeingModel } from './choose-model.ts';
 import { type CommandContext, selectionOf } from './command-context.ts';
 import { converse } from './converse.ts';
 import { withTargets } from './with-targets.ts';
@@ -27,30 +28,15 @@ export interface ChatOptions {
   readonly temperature?: number;
 }
 
-/** Splits the words of `chat` into the hosts to try and the prompt: the first word is a host when it names one. */
+/** Splits the words of `chat` into the hosts to try and those of the prompt: the first word is a host when it names one. */
 export function splitWords(
   words: readonly string[],
   hosts: readonly ResolvedHost[],
-): { hosts: readonly ResolvedHost[]; prompt: string } {
+): { hosts: readonly ResolvedHost[]; words: readonly string[] } {
   const [first, ...rest] = words;
   const names = new Set([...hosts.map(({ name }) => name), ...hosts.flatMap(({ labels }) => labels)]);
-  if (first === undefined || !names.has(first)) return { hosts, prompt: words.join(' ') };
-  return { hosts: selectHosts(hosts, [first]), prompt: rest.join(' ') };
-}
-
-/** The model to ask: the one named, else a loaded one, else the first that the inventory has for the host. */
-export function chooseModel(
-  named: string | undefined,
-  status: AdminStatus | null,
-  settings: ResolvedHost,
-): string {
-  if (named !== undefined) return named;
-  if (status?.model.loaded === true && status.model.name !== null) return status.model.name;
-  const ready = status?.models.find((model) => model.state === 'ready');
-  const model =
-    ready?.id ?? settings.smokeTestModel ?? settings.agentConfig.models[0]?.id ?? status?.models[0]?.id;
-  if (model !== undefined) return model;
-  throw new CodedError(ERRORS.NOTHING_TO_CHAT_WITH, `${settings.name} has no model loaded or listed`);
+  if (first === undefined || !names.has(first)) return { hosts, words };
+  return { hosts: selectHosts(hosts, [first]), words: rest };
 }
 
 async function readAll(stream: CommandContext['stdin']): Promise<string> {
@@ -124,7 +110,9 @@ export async function runChat(
 ): Promise<number> {
   const { output, signal } = context;
   const { all } = await selectionOf(context, []);
-  const { hosts, prompt: spoken } = splitWords(words, all);
+  const { hosts, words: asked } = splitWords(words, all);
+  await refuseStrayFiles(context, asked, options.image ?? []);
+  const spoken = asked.join(' ');
   const read = fileReader(context, hosts);
   const attachments = await Promise.all((options.image ?? []).map(read));
   const isConversation = spoken === '' && canAsk(context);
@@ -144,10 +132,16 @@ export async function runChat(
   return withTargets(context, { selected: hosts, all }, { acceptNew: false }, async (targets) => {
     const { target, access } = await firstAgent(targets, signal);
     const { settings, host } = target;
-    const model = chooseModel(options.model, access.status, settings);
+    const usual = chooseModel(options.model, access.status, settings);
     const port = access.status?.ports.main ?? settings.agentConfig.api.port;
     const adminToken = await readAdminToken(target, access.root, signal);
     await using client = new ChatClient(host, { port, adminToken });
+    const isFree = options.model === undefined && attachments.length > 0;
+    const model = isFree
+      ? chooseSeeingModel(usual, await client.models(signal), access.status, settings)
+      : usual;
+    if (model !== usual)
+      output.notice(`${plainText(usual)} is shown no images; ${plainText(model)} is asked.`);
     const question = {
       model,
       ...(options.maxTokens === undefined ? {} : { max_tokens: options.maxTokens }),

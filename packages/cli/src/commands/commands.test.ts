@@ -73,6 +73,10 @@ hosts:
   away: { labels: [far] }
 `,
   );
+  for (const name of ['a.png', 'b.png']) {
+    await writeFile(path.join(folder, name), Buffer.from('89504e470d0a1a0a0000', 'hex'));
+  }
+  await writeFile(path.join(folder, 'c.pdf'), '%PDF-1.7');
 });
 afterEach(async () => {
   await rm(folder, { recursive: true });
@@ -239,8 +243,29 @@ test.each([
   [['chat', '--image', 'none.png', 'What is this?'], 'none.png: there is no such file'],
   [['chat', '--image', 'inventory.yaml', 'What is this?'], 'neither a PNG, JPEG'],
   [['chat', '--pages', '1-3', 'What is this?'], '--image report.pdf --pages'],
+  [['chat', '--image', 'a.png', 'b.png'], 'mlxfleet chat --image a.png --image b.png "What is this?"'],
+  [
+    ['chat', '--image', 'a.png', 'b.png', 'c.pdf', 'What is this?'],
+    'mlxfleet chat --image a.png --image b.png --image c.pdf "What is this?"',
+  ],
+  [['chat', 'here', 'b.png'], 'b.png is a file, and would be the prompt'],
+  [['chat', './b.png', 'c.pdf'], 'mlxfleet chat --image ./b.png --image c.pdf "What is this?"'],
 ])('%j is wrong usage', async (argv, hint) => {
   expect(await mlxfleet(...argv)).toMatchObject({ exitCode: 2, stderr: expect.stringContaining(hint) });
+});
+
+test.each([
+  [['chat', 'here', 'What is b.png?']],
+  [['chat', 'here', 'what', 'is', 'b.png']],
+  [['chat', 'here', 'b.png', 'is', 'what?']],
+  [['chat', 'here', '--image', 'b.png', 'b.png', 'is', 'what?']],
+  [['chat', 'here', 'inventory.yaml']],
+  [['chat', 'here', 'none.png']],
+])('%j is a prompt', async (argv) => {
+  expect(await mlxfleet(...argv)).toMatchObject({
+    exitCode: 1,
+    stderr: expect.stringContaining('mlxfleet deploy here'),
+  });
 });
 
 test('an agent that is not installed is advice', async () => {
