@@ -35,7 +35,7 @@ export interface SshdSettings {
   readonly folder: string;
   /** Lines of authorized_keys. */
   readonly authorizedKeys: readonly string[];
-  /** More lines of sshd_config. */
+  /** More lines of sshd_config, which go before those that every test has. */
   readonly config?: readonly string[];
   readonly hostKeyTypes?: readonly string[];
   /** A port that was free a moment ago, unless one is named. */
@@ -81,6 +81,8 @@ export class LoopbackSshd {
       [
         `Port ${String(port)}`,
         'ListenAddress 127.0.0.1',
+        // Of most settings sshd takes the first.
+        ...config,
         ...keys,
         `AuthorizedKeysFile ${authorized}`,
         'PidFile none',
@@ -91,7 +93,6 @@ export class LoopbackSshd {
         'LogLevel VERBOSE',
         // Login shells read their start-up files from the account's home, which is nothing a test depends on.
         `SetEnv HOME=${home}`,
-        ...config,
         '',
       ].join('\n'),
     );

@@ -15,9 +15,13 @@ import { lookUpHost } from './verify-host-key.ts';
 
 const DEFAULT_LIMIT_MS = 10_000;
 
-/** How often a server that is busy with other logins (MaxStartups) is tried again. */
-const RETRIES = 2;
-const RETRY_BASE_MS = 150;
+/**
+ * How long a server that is busy with other logins (MaxStartups) is tried again: time for a fleet of dozens to get
+ * through a jump host that takes a few at a time. The pauses grow from the first number to the second.
+ */
+const RETRY_FOR_MS = 8000;
+const FIRST_PAUSE_MS = 150;
+const LONGEST_PAUSE_MS = 1000;
 
 /** The logins of a route: that of the host last, the jumps before it. */
 export type Clients = readonly [Client, ...Client[]];
@@ -47,9 +51,7 @@ async function connectHop(route: Route, context: SshContext, deadline: Deadline)
   } catch (error) {
     for (const client of before.toReversed()) client.destroy();
     if (error instanceof DeadlinePassed) throw unreachable(hop.name, placeOf(hop), error);
-    if (error instanceof ClosedBeforeIdentification) {
-      throw unreachable(hop.name, placeOf(hop), new Error('the connection was closed during the handshake'));
-    }
+    if (error instanceof ClosedBeforeIdentification) throw dropped(hop, error);
     throw error;
   }
 }
@@ -68,14 +70,17 @@ async function logIn(
     const [opened, [acquaintance, gathered]] = await deadline.race(Promise.all([opening, prepared]));
     stream = opened;
     const settings = { hop, place: placeOf(hop), acquaintance, gathered, context, deadline };
+    const begun = performance.now();
     for (let retry = 0; ; retry += 1) {
+      // Hosts of a fleet behind one jump would otherwise all come back at the same moment.
+      const pause = Math.min(FIRST_PAUSE_MS * 2 ** retry, LONGEST_PAUSE_MS) * (0.5 + Math.random());
       try {
         return await openClient(stream, settings);
       } catch (error) {
-        if (!(error instanceof ClosedBeforeIdentification) || retry >= RETRIES) throw error;
+        const isBusy = error instanceof ClosedBeforeIdentification;
+        const isLate = performance.now() + pause - begun > RETRY_FOR_MS || pause > deadline.leftMs;
+        if (!isBusy || isLate) throw error;
       }
-      // Hosts of a fleet behind one jump would otherwise all come back at the same moment.
-      const pause = RETRY_BASE_MS * 2 ** retry * (1 + Math.random());
       await sleep(pause, undefined, { signal: deadline.signal }).catch(() =>
         deadline.signal.throwIfAborted(),
       );
@@ -123,6 +128,19 @@ async function throughJump(hop: Hop, jump: Client, deadline: Deadline): Promise<
       { cause: error },
     );
   }
+}
+
+/** HOST_UNREACHABLE for a server that let nobody in until the retries were over. */
+function dropped(hop: Hop, error: ClosedBeforeIdentification): CodedError {
+  const said = error.message === '' ? '' : ` (it says: ${error.message})`;
+  return new CodedError(
+    ERRORS.HOST_UNREACHABLE,
+    `${hop.name}: ${placeOf(hop)}: the server closes every connection before it says who it is${said}`,
+    {
+      hint: 'Too many others are logging in (MaxStartups in sshd_config), or the server does not let this machine in.',
+      cause: error,
+    },
+  );
 }
 
 /** `name:port` as people write it. */

@@ -14,7 +14,13 @@ import { type AcceptedKey, type Acquaintance, verifyHostKey } from './verify-hos
 const KEEPALIVE_MS = 5000;
 const KEEPALIVES_UNANSWERED = 3;
 
-/** The server closed the connection before it said which ssh it speaks: too many others are logging in. */
+/** More than a busy server says before it closes. */
+const OPENING_BYTES = 200;
+
+/**
+ * The server closed the connection before it said which ssh it speaks: too many others are logging in. The message is
+ * what it said instead, or empty.
+ */
 export class ClosedBeforeIdentification extends Error {
   override readonly name: string = 'ClosedBeforeIdentification';
 }
@@ -53,6 +59,10 @@ export async function openClient(stream: Duplex, settings: ClientSettings): Prom
       reject(asError(login.explain(failure)));
     });
   });
+  // ssh2 tells of it only together with the identification.
+  const hear = (chunk: Buffer): void => login.hear(chunk);
+  stream.on('data', hear);
+  client.once('handshake', () => stream.off('data', hear));
   try {
     client.connect({
       sock: stream,
@@ -88,6 +98,8 @@ export async function openClient(stream: Duplex, settings: ClientSettings): Prom
 class Login {
   readonly #settings: ClientSettings;
   readonly #ring: KeyRing;
+  /** The first bytes of the server. */
+  #opening = '';
   #verdict: unknown = null;
   #accepted: AcceptedKey | null = null;
   #isEncrypted = false;
@@ -98,6 +110,10 @@ class Login {
   constructor(settings: ClientSettings) {
     this.#settings = settings;
     this.#ring = new KeyRing(settings.gathered.keys);
+  }
+
+  hear(chunk: Buffer): void {
+    if (this.#opening.length < OPENING_BYTES) this.#opening += chunk.toString('latin1', 0, OPENING_BYTES);
   }
 
   handshakeDone(): void {
@@ -140,8 +156,8 @@ class Login {
   explain(failure: unknown): unknown {
     if (this.#verdict !== null) return this.#verdict;
     const message = failure instanceof Error ? failure.message : '';
-    if (!this.#isEncrypted && message === 'Connection lost before handshake') {
-      return new ClosedBeforeIdentification(message);
+    if (this.#accepted === null && !this.#isEncrypted && isClosing(failure)) {
+      return new ClosedBeforeIdentification(saidInstead(this.#opening));
     }
     const { hop, place } = this.#settings;
     const locked = this.#ring.failures.find((reason) => reason instanceof CodedError && isPassphrase(reason));
@@ -173,6 +189,19 @@ class Login {
     const what = this.#isPartial ? 'wants more than a key after' : 'accepts none of';
     return new CodedError(ERRORS.AUTH_FAILED, `${who}: the host ${what} ${offered}${wants}${left}`);
   }
+}
+
+/** Also a reset: a server that closes without reading what the client said about itself makes the system send one. */
+function isClosing(failure: unknown): boolean {
+  if (!(failure instanceof Error)) return false;
+  if (failure.message === 'Connection lost before handshake') return true;
+  return 'code' in failure && (failure.code === 'ECONNRESET' || failure.code === 'EPIPE');
+}
+
+/** The first line that a server said before who it is; empty when it said nothing else. */
+function saidInstead(opening: string): string {
+  const [line = ''] = opening.split(/[\r\n]+/).filter((part) => part.trim() !== '');
+  return line.startsWith('SSH-') ? '' : line.replaceAll(/[^\x20-\x7e]/g, '?').trim();
 }
 
 function isPassphrase(error: CodedError): boolean {
