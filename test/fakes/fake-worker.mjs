@@ -301,8 +301,8 @@ function handle(frame) {
       answer(frame);
       break;
     case 'shrink':
-      console.error(`shrink to ${frame.prefix_cache_bytes}`);
-      prefixBytes = Math.min(prefixBytes, frame.prefix_cache_bytes);
+      console.error(`shrink to ${frame.kept_bytes}`);
+      prefixBytes = Math.min(prefixBytes, frame.kept_bytes);
       break;
     case 'cancel':
       console.error(`cancelled ${frame.id}`);

@@ -146,8 +146,8 @@ class Worker:
 
     def _shrink(self, frame: ShrinkFrame) -> None:
         # Here and now: the thread that decodes may be at a slow image, and the engine at a long prefill.
-        if self._decoder is not None:
-            self._decoder.shrink(frame.prefix_cache_bytes)
+        if self._decoder is not None and isinstance(self._engine, Engine):
+            self._decoder.shrink(max(0, frame.kept_bytes - self._engine.kept_bytes))
         self._engine.submit(frame)
 
     def _refuse(self, line: bytes, error: FrameError) -> None:

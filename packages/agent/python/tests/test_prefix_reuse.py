@@ -75,7 +75,7 @@ def test_shrinking_drops_prefixes(caching: WorkerProcess) -> None:
     prompt = tokens(300)
     caching.complete(prompt, max_tokens=2)
     assert caching.ping()["prefix_cache_bytes"] > 0
-    caching.send({"type": "shrink", "prefix_cache_bytes": 0})
+    caching.send({"type": "shrink", "kept_bytes": 0})
     assert cached(caching.complete(prompt, max_tokens=2)) == 0
 
 

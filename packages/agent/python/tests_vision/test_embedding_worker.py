@@ -142,7 +142,7 @@ def test_a_cancelled_request_is_never_answered(worker: WorkerProcess) -> None:
 def test_pings_are_answered_during_a_pass_and_stdin_ends_it(minilm: Path) -> None:
     with WorkerProcess.loaded(minilm, task="embed") as worker:
         worker.send(embed_frame("long", *["zebra " * 200] * 50))
-        worker.send({"type": "shrink", "prefix_cache_bytes": 0})
+        worker.send({"type": "shrink", "kept_bytes": 0})
         assert worker.ping(2)["nonce"] > 0
         worker.close_stdin()
         assert worker.wait_exit(2) == 0

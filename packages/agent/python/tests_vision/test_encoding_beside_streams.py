@@ -58,7 +58,7 @@ def test_streams_go_on_while_an_image_is_encoded(seeing: WorkerProcess, spool: P
 
 
 def test_a_request_is_cancelled_while_its_image_is_encoded(seeing: WorkerProcess, spool: Path) -> None:
-    seeing.send({"type": "shrink", "prefix_cache_bytes": 0})
+    seeing.send({"type": "shrink", "kept_bytes": 0})
     seeing.send(image_frame(spool, 4, "gone"))
     deadline = time.monotonic() + 10
     begun = seeing.ping()["steps"]

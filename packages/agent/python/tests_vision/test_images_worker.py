@@ -35,20 +35,36 @@ def kept_bytes(worker: WorkerProcess) -> int:
     return worker.ping()["image_cache_bytes"]
 
 
+def kept(worker: WorkerProcess) -> tuple[int, int]:
+    """Bytes of pictures and of features."""
+    pong = worker.ping()
+    return pong["image_cache_bytes"], pong["feature_cache_bytes"]
+
+
 def shrink(worker: WorkerProcess, size: int) -> None:
-    worker.send({"type": "shrink", "prefix_cache_bytes": size})
+    """Returns when it has: the next piece of work of an idle engine comes after it."""
+    worker.send({"type": "shrink", "kept_bytes": size})
+    frame = generate_frame(worker.new_id(), "x", max_tokens=1)
+    worker.complete_all([frame])
 
 
 def test_a_host_short_of_memory_gets_that_of_images_back(seeing: WorkerProcess, spool: Path) -> None:
     images = [put_image(spool, seed) for seed in range(3)]
     ask(seeing, *images)
-    assert kept_bytes(seeing) == 3 * BYTES
-    shrink(seeing, 2 * BYTES)
-    assert kept_bytes(seeing) == 2 * BYTES
+    before = seeing.ping()
+    features = before["feature_cache_bytes"]
+    assert (before["image_cache_bytes"], features > 0) == (3 * BYTES, True)
+    # Pictures first, which are the quickest to make again, then no more of the features than it takes.
+    shrink(seeing, features + 2 * BYTES)
+    assert kept(seeing) == (2 * BYTES, features)
+    shrink(seeing, features)
+    assert kept(seeing) == (0, features)
+    shrink(seeing, features - 1)
+    assert kept(seeing) == (0, features * 2 // 3)
     shrink(seeing, 0)
-    assert kept_bytes(seeing) == 0
+    assert kept(seeing) == (0, 0)
     ask(seeing, *images)
-    assert kept_bytes(seeing) == 3 * BYTES
+    assert kept(seeing) == (3 * BYTES, features)
 
 
 def test_one_client_uses_nothing_that_another_has_shown(seeing: WorkerProcess, spool: Path) -> None:

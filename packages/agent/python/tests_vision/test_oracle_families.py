@@ -54,7 +54,7 @@ class Family:
 
     def forget(self) -> None:
         """Have the worker keep nothing of prompts and images."""
-        self.worker.send({"type": "shrink", "prefix_cache_bytes": 0})
+        self.worker.send({"type": "shrink", "kept_bytes": 0})
 
     def ask(self, *names: str) -> dict[str, list[int]]:
         """The answers to these conversations, all asked at once."""

@@ -12,7 +12,8 @@ const MODEL: Resident = {
   floorBytes: GB,
   heldBytes: 3 * GB,
   cacheBytes: 2 * GB,
-  prefixBytes: 2 * GB,
+  imageBytes: 0,
+  keptBytes: 2 * GB,
   loading: false,
   busy: false,
   pinned: false,
@@ -58,7 +59,7 @@ test('acts, refuses when nothing is left to do, and takes in again when it has e
   const scene = new Scene();
   await scene.look('critical', 0);
   expect(scene.actions).toEqual([{ kind: 'shrink', id: 'm', keepBytes: 0 }]);
-  scene.residents = [{ ...MODEL, cacheBytes: 0, prefixBytes: 0, busy: true }];
+  scene.residents = [{ ...MODEL, cacheBytes: 0, keptBytes: 0, busy: true }];
   expect(() => scene.verdict.refuseWhenShort()).not.toThrow();
   await scene.look('critical', 2000);
   expect([scene.verdict.pressure, scene.verdict.refusal]).toEqual([

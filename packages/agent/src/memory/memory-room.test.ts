@@ -3,7 +3,7 @@ import { describe, expect, test } from 'vitest';
 import { planRoom, type Resident, type Room } from './memory-room.ts';
 
 function idle(id: string, bytes: number, lastUsed: number, more: Partial<Resident> = {}): Resident {
-  const sizes = { floorBytes: bytes, heldBytes: bytes, cacheBytes: 0, prefixBytes: 0 };
+  const sizes = { floorBytes: bytes, heldBytes: bytes, cacheBytes: 0, imageBytes: 0, keptBytes: 0 };
   return { id, ...sizes, lastUsed, loading: false, busy: false, pinned: false, ...more };
 }
 
@@ -59,6 +59,15 @@ describe('room in memory', () => {
     });
   });
 
+  test('decoded images are what the system can have, and nothing that the limit counts', () => {
+    const seeing = idle('seeing', 4, 1, { imageBytes: 3, busy: true });
+    expect(planRoom(6, room(100, 4), [seeing])).toEqual({ kind: 'fits', evict: [], shrink: ['seeing'] });
+    expect(planRoom(8, room(100, 4), [seeing]).kind).toBe('refused');
+    expect(planRoom(7, room(10, 100), [seeing]).kind).toBe('refused');
+    const resting = { ...seeing, busy: false };
+    expect(planRoom(11, room(100, 4), [resting])).toEqual({ kind: 'fits', evict: ['seeing'], shrink: [] });
+  });
+
   test('counts what a model that is loading will take from the system', () => {
     const loading = idle('a', 4e9, 1, { heldBytes: 0, loading: true, busy: true });
     expect(planRoom(3e9, room(100e9, 8e9), [loading]).kind).toBe('fits');
@@ -92,7 +101,12 @@ describe('room in memory', () => {
       })
       .map(({ cacheShare, ...rest }): Resident => {
         const cacheBytes = Math.floor(rest.heldBytes * cacheShare);
-        return Object.assign(rest, { busy: rest.busy || rest.loading, cacheBytes, prefixBytes: 0 });
+        return Object.assign(rest, {
+          busy: rest.busy || rest.loading,
+          cacheBytes,
+          imageBytes: 0,
+          keptBytes: 0,
+        });
       });
     fc.assert(
       fc.property(

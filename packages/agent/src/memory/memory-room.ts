@@ -5,12 +5,17 @@ export interface Resident {
   readonly id: string;
   /** What it may count on: its weights and its working set. */
   readonly floorBytes: number;
-  /** What it really holds, by its worker's last word. */
+  /** What MLX really holds for it, by its worker's last word. */
   readonly heldBytes: number;
-  /** Of that, kept prefixes and unused buffers, which can be dropped at once. */
+  /** Of that, kept prefixes, features of images and unused buffers, which can be dropped at once. */
   readonly cacheBytes: number;
-  /** Of that, kept prefixes. */
-  readonly prefixBytes: number;
+  /**
+   * Decoded images, which can be dropped at once too. The system has them to give, and the limit for models does not count
+   * them: they are outside of MLX, in the reserve.
+   */
+  readonly imageBytes: number;
+  /** Of both, what is kept for further requests: all but unused buffers. */
+  readonly keptBytes: number;
   /** Its weights are still being read: what it may count on is not yet missing in what the system has. */
   readonly loading: boolean;
   /** Requests running or waiting, or on its way up or down. */
@@ -83,7 +88,7 @@ function withoutSuperfluous(
 
 function possibleSteps(residents: readonly Resident[]): Step[] {
   const oldestFirst = residents.toSorted((left, right) => left.lastUsed - right.lastUsed);
-  const shrinkable = oldestFirst.filter(({ cacheBytes }) => cacheBytes > 0);
+  const shrinkable = oldestFirst.filter(({ cacheBytes, imageBytes }) => cacheBytes + imageBytes > 0);
   const shrink = ({ id }: Resident): Step => ({ kind: 'shrink', id });
   return [
     ...shrinkable.filter(({ busy }) => !busy).map(shrink),
@@ -106,10 +111,11 @@ function after(steps: readonly Step[], room: Room, residents: readonly Resident[
     steps.some((step) => step.kind === kind && step.id === id);
   let used = 0;
   let available = room.availableBytes;
-  for (const { id, floorBytes, heldBytes, cacheBytes, loading } of residents) {
+  for (const { id, floorBytes, heldBytes, cacheBytes, imageBytes, loading } of residents) {
     const gone = has('evict', id);
-    const dropped = gone ? heldBytes : has('shrink', id) ? cacheBytes : 0;
-    available += dropped;
+    const shrunk = has('shrink', id);
+    const dropped = gone ? heldBytes : shrunk ? cacheBytes : 0;
+    available += dropped + (gone || shrunk ? imageBytes : 0);
     if (loading && !gone) available -= Math.max(0, floorBytes - heldBytes);
     if (!gone) used += Math.max(floorBytes, heldBytes - dropped);
   }

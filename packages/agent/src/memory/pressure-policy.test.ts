@@ -24,7 +24,8 @@ function model(id: string, more: Partial<Resident> = {}): Resident {
     floorBytes: 2 * GB,
     heldBytes: 2 * GB,
     cacheBytes: 0,
-    prefixBytes: 0,
+    imageBytes: 0,
+    keptBytes: 0,
     loading: false,
     busy: false,
     pinned: false,
@@ -58,7 +59,7 @@ class Story {
       else {
         this.residents = this.residents.map((each) => {
           return each.id === action.id
-            ? { ...each, cacheBytes: action.keepBytes, prefixBytes: action.keepBytes }
+            ? { ...each, cacheBytes: action.keepBytes, imageBytes: 0, keptBytes: action.keepBytes }
             : each;
         });
       }
@@ -67,7 +68,7 @@ class Story {
   }
 }
 
-const CACHED = { cacheBytes: GB, prefixBytes: GB };
+const CACHED = { cacheBytes: GB, keptBytes: GB };
 
 describe('the guard of memory', () => {
   test('does nothing while there is enough', () => {
@@ -131,6 +132,12 @@ describe('the guard of memory', () => {
     expect(story.look('normal', SETTLE_MS.warn)).toEqual([{ kind: 'unload', id: 'b' }]);
   });
 
+  test('images are kept memory as prefixes are', () => {
+    const story = new Story(model('seeing', { imageBytes: GB, keptBytes: GB, busy: true }));
+    expect(story.look('warn')).toEqual([{ kind: 'shrink', id: 'seeing', keepBytes: GB / 2 }]);
+    expect(story.look('critical')).toEqual([{ kind: 'shrink', id: 'seeing', keepBytes: 0 }]);
+  });
+
   test('a state that turns critical does not wait for the last step', () => {
     const story = new Story(model('a', CACHED));
     story.look('warn');
@@ -162,7 +169,7 @@ describe('the guard of memory', () => {
       fc.property(residents, looks, (models, seen) => {
         const story = new Story(
           ...models.map(({ cache, ...rest }) =>
-            model(rest.id, { ...rest, cacheBytes: cache, prefixBytes: cache }),
+            model(rest.id, { ...rest, cacheBytes: cache, keptBytes: cache }),
           ),
         );
         const stay = models.filter(({ busy, pinned }) => busy || pinned).map(({ id }) => id);

@@ -4,11 +4,11 @@ import type { Resident } from './memory-room.ts';
 
 /**
  * What to do when the machine runs short of memory, as a pure function of what is seen. In this order, one step at a time,
- * each with time to work: kept prefixes go, then idle models, and then nothing new is taken in until it eases. Running
+ * each with time to work: kept prefixes and images go, then idle models, and then nothing new is taken in until it eases. Running
  * requests are never touched.
  *
- * A warning is everyday life on a small machine. It costs prefixes, half of them at a time, and models that nobody has used
- * for a while, but no request. Only a critical state, in which the system is about to swap or to kill, costs all of them
+ * A warning is everyday life on a small machine. It costs what is kept, half of it at a time, and models that nobody has used
+ * for a while, but no request. Only a critical state, in which the system is about to swap or to kill, costs all of it
  * and makes the agent refuse.
  */
 export interface GuardState {
@@ -17,7 +17,7 @@ export interface GuardState {
   readonly easedSince: number | null;
   /** When the last step was taken; null when there was none since the pressure began. */
   readonly actedAt: number | null;
-  /** Models that were told to drop all prefixes since the pressure began, and when. */
+  /** Models that were told to drop all that they keep since the pressure began, and when. */
   readonly emptied: ReadonlyMap<string, number>;
   /** Why nothing new is taken in; null while it is. */
   readonly refusal: string | null;
@@ -79,9 +79,9 @@ export function guard(state: GuardState, observed: Observed): GuardDecision {
   if (!isSettled && !isWorse) return { state: next, actions: [] };
 
   const shrinks = residents
-    .filter(({ id, cacheBytes }) => {
+    .filter(({ id, cacheBytes, imageBytes }) => {
       const isEmptied = now - (state.emptied.get(id) ?? -Infinity) < EMPTIED_LASTS_MS;
-      return cacheBytes >= SMALL_CACHE_BYTES && !isEmptied;
+      return cacheBytes + imageBytes >= SMALL_CACHE_BYTES && !isEmptied;
     })
     .map((resident) => shrink(resident, pressure));
   if (shrinks.length > 0) {
@@ -99,8 +99,8 @@ export function guard(state: GuardState, observed: Observed): GuardDecision {
   return { state: pressure === 'critical' ? { ...next, refusal: reason(reading) } : next, actions: [] };
 }
 
-function shrink({ id, prefixBytes }: Resident, pressure: Pressure): GuardAction & { kind: 'shrink' } {
-  const half = Math.floor(prefixBytes / 2);
+function shrink({ id, keptBytes }: Resident, pressure: Pressure): GuardAction & { kind: 'shrink' } {
+  const half = Math.floor(keptBytes / 2);
   const keepBytes = pressure === 'critical' || half < SMALL_CACHE_BYTES ? 0 : half;
   return { kind: 'shrink', id, keepBytes };
 }

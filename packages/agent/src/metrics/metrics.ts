@@ -115,7 +115,7 @@ export function createMetrics() {
     }),
     prefixShrinks: counter(
       'mlxfleet_prefix_cache_shrinks_total',
-      'Times that kept prefixes were dropped to make room, or for want of memory.',
+      'Times that kept prefixes and images were dropped to make room, or for want of memory.',
     ),
     rateLimited: new Counter({
       name: 'mlxfleet_rate_limited_total',

@@ -148,7 +148,7 @@ export class ModelPool {
     return this.runtimes.map((runtime) => runtime.resident()).filter((resident) => resident !== null);
   }
 
-  /** Has a model drop kept prefixes beyond so many bytes. */
+  /** Has a model drop what it keeps for further requests, prefixes and images, beyond so many bytes. */
   shrink(id: string, keepBytes: number): void {
     this.#options.metrics.prefixShrinks.inc({ model_name: id });
     this.#runtimes.get(id)?.shrink(keepBytes);

@@ -80,8 +80,12 @@ const cancelFrameSchema = z.object({ type: z.literal('cancel'), id: z.string() }
 /** Answered by `pong` with the same nonce and the current counters. */
 const pingFrameSchema = z.object({ type: z.literal('ping'), nonce: z.int() });
 
-/** The host is short of memory: prefixes and images beyond so many bytes are dropped, and unused buffers given back. */
-const shrinkFrameSchema = z.object({ type: z.literal('shrink'), prefix_cache_bytes: z.int().min(0) });
+/**
+ * The host is short of memory: of what is kept in it for further requests only so many bytes stay, and unused buffers are
+ * given back. Decoded images go first, then what the vision tower made of images, then prefixes: as they are quicker to
+ * make again. Of each the least recently used goes first.
+ */
+const shrinkFrameSchema = z.object({ type: z.literal('shrink'), kept_bytes: z.int().min(0) });
 
 /** Answered by `tokenized` with the same id, or by `failed`. */
 const tokenizeFrameSchema = z.object({

@@ -261,10 +261,13 @@ class Batch:
         """Whether prefixes that wait for the disk have to wait for its writer first."""
         return self._prefixes.is_held_up
 
-    def shrink(self, prefix_bytes: int) -> None:
-        """Keep at most so many bytes of prefixes, and give memory that nothing uses back to the system."""
-        self._prefixes.shrink(prefix_bytes)
-        self._encodings.forget()
+    def shrink(self, kept_bytes: int) -> None:
+        """Keep at most so many bytes for further requests, and give memory that nothing uses back to the system.
+
+        What images were made into goes before prefixes.
+        """
+        self._encodings.shrink(max(0, kept_bytes - self._prefixes.memory_bytes))
+        self._prefixes.shrink(kept_bytes)
         release_buffers()
 
     def release_buffers(self) -> None:

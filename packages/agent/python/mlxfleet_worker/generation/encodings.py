@@ -81,9 +81,9 @@ class Encodings:
     def end(self, request: Request) -> None:
         """Give up what only the prefill of a prompt needs."""
         if request.images is not None and self._seeing is not None:
-            self._seeing.forget_images(request.images)
+            self._seeing.forget_embeddings(request.images)
 
-    def forget(self) -> None:
-        """Give up all that is kept of images."""
+    def shrink(self, limit: int) -> None:
+        """Keep at most so many bytes of what was made of images for now."""
         if self._seeing is not None:
-            self._seeing.forget_images()
+            self._seeing.shrink_features(limit)

@@ -114,6 +114,12 @@ class Engine:
             "feature_cache_bytes": self._seeing.feature_bytes if self._seeing else 0,
         }
 
+    @property
+    def kept_bytes(self) -> int:
+        """Bytes kept in MLX's memory for further requests. Safe from any thread."""
+        counters = self.counters()
+        return counters["prefix_cache_bytes"] + counters["feature_cache_bytes"]
+
     def use(self, model: "TextModel", batch: "Batch") -> None:
         """Serve with this model and batch."""
         self._model = model
@@ -165,7 +171,7 @@ class Engine:
 
     def _take(self, message: Request | ShrinkFrame) -> None:
         if isinstance(message, ShrinkFrame):
-            self._batch.shrink(message.prefix_cache_bytes)
+            self._batch.shrink(message.kept_bytes)
             return
         if not message.cancelled:
             self._waiting.append(message)

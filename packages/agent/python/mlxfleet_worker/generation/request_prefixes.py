@@ -24,6 +24,11 @@ class RequestPrefixes:
         return self._cache is not None and self._cache.needs_checkpoints
 
     @property
+    def memory_bytes(self) -> int:
+        """Bytes kept in memory."""
+        return self._cache.memory_bytes if self._cache is not None else 0
+
+    @property
     def is_held_up(self) -> bool:
         """Whether what waits for the disk has to wait for its writer first."""
         return self._cache is not None and self._cache.is_held_up
@@ -69,7 +74,7 @@ class RequestPrefixes:
 
     def fit(self, left: int | None) -> None:
         """Make way for completions that leave so many bytes; None is no bound."""
-        if self._cache is not None and left is not None and self._cache.memory_bytes > left:
+        if self._cache is not None and left is not None and self.memory_bytes > left:
             self._cache.shrink(left)
 
     def shrink(self, limit: int) -> None:

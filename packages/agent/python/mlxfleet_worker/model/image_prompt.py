@@ -26,8 +26,11 @@ class SeeingModel(Protocol):
     def place(self, caches: list[Any], prompt: "ImagePrompt") -> None:
         """Tell the caches of one sequence what its prompt holds."""
 
-    def forget_images(self, prompt: "ImagePrompt | None" = None) -> None:
-        """Give up what is kept of a prompt that has been computed, or of all images."""
+    def forget_embeddings(self, prompt: "ImagePrompt") -> None:
+        """Give up what only the prefill of a prompt needs."""
+
+    def shrink_features(self, limit: int) -> None:
+        """Keep at most so many bytes of images for now: those that were shown last."""
 
     @property
     def feature_bytes(self) -> int:

@@ -92,7 +92,7 @@ class VisionModel(TextModel):
             return
         for parts in self.encode_images(composed, 0):
             mx.eval(parts)
-        self.forget_images()
+        self.shrink_features(0)
 
     def tokens(self, prompt: Prompt, tool_choice: ToolChoice = NO_TOOLS) -> list[int]:
         """The tokens of a prompt of any length. Raises RequestError for one that is invalid."""
@@ -209,12 +209,14 @@ class VisionModel(TextModel):
         caches[-1].contents = prompt.contents
         self._waiting_room.leave(prompt)
 
-    def forget_images(self, prompt: ImagePrompt | None = None) -> None:
-        """Give up what is kept of a prompt that has been computed, or of all images."""
-        if prompt is None:
-            self._features.shrink(0)
-        elif prompt.contents is not None:
+    def forget_embeddings(self, prompt: ImagePrompt) -> None:
+        """Give up what only the prefill of a prompt needs."""
+        if prompt.contents is not None:
             prompt.contents.forget_embeddings()
+
+    def shrink_features(self, limit: int) -> None:
+        """Keep at most so many bytes of images for now: those that were shown last."""
+        self._features.shrink(limit)
 
     @property
     def feature_bytes(self) -> int:

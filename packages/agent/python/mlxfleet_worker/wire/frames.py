@@ -109,9 +109,12 @@ class PingFrame:
 
 @dataclass(frozen=True, slots=True)
 class ShrinkFrame:
-    """Keep at most so many bytes of prefixes in memory, as many of decoded images, and give unused buffers back."""
+    """Keep at most so many bytes in memory for further requests, and give unused buffers back.
 
-    prefix_cache_bytes: int
+    Decoded images go first, then their features, then prefixes: as they are quicker to make again.
+    """
+
+    kept_bytes: int
 
 
 @dataclass(frozen=True, slots=True)

@@ -80,7 +80,7 @@ def _parse(frame: dict[str, Any]) -> RequestFrame:
         case "ping":
             return PingFrame(nonce=whole_field(frame, "nonce", least=None))
         case "shrink":
-            return ShrinkFrame(whole_field(frame, "prefix_cache_bytes", least=0))
+            return ShrinkFrame(whole_field(frame, "kept_bytes", least=0))
         case "tokenize":
             return TokenizeFrame(
                 id=text_field(frame, "id"),

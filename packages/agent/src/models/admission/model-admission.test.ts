@@ -98,7 +98,7 @@ class Host {
   }
 
   resident(id: string, bytes: number, more: Partial<Resident> = {}): Resident {
-    const sizes = { floorBytes: bytes, heldBytes: bytes, cacheBytes: 0, prefixBytes: 0 };
+    const sizes = { floorBytes: bytes, heldBytes: bytes, cacheBytes: 0, imageBytes: 0, keptBytes: 0 };
     return { id, ...sizes, loading: false, busy: false, pinned: false, lastUsed: 0, ...more };
   }
 }

@@ -26,13 +26,15 @@ export interface ModelSpeculation {
 export function modelResident({ id, life, isPinned, lastUsed, requests }: ModelView): Resident | null {
   if (!life.isActive || life.isGivenUp) return null;
   const { counters, memoryBytes } = life.worker;
-  const prefixBytes = counters?.prefix_cache_bytes ?? 0;
+  const imageBytes = counters?.image_cache_bytes ?? 0;
+  const inMlxBytes = counters === null ? 0 : counters.prefix_cache_bytes + counters.feature_cache_bytes;
   return {
     id,
     floorBytes: life.floorBytes,
     heldBytes: memoryBytes ?? 0,
-    cacheBytes: prefixBytes + (counters?.cache_memory_bytes ?? 0),
-    prefixBytes,
+    cacheBytes: inMlxBytes + (counters?.cache_memory_bytes ?? 0),
+    imageBytes,
+    keptBytes: inMlxBytes + imageBytes,
     loading: life.isLoading,
     busy: !life.takesWork || requests.running + requests.waiting > 0,
     pinned: isPinned,

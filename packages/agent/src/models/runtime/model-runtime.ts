@@ -148,9 +148,9 @@ export class ModelRuntime {
     return await answer;
   }
 
-  /** Has the worker drop kept prefixes beyond so many bytes, and give unused memory back. */
-  shrink(prefixCacheBytes: number): void {
-    if (this.isReady) this.#life.send({ type: 'shrink', prefix_cache_bytes: prefixCacheBytes });
+  /** Has the worker drop what it keeps for further requests beyond so many bytes, and give unused memory back. */
+  shrink(keptBytes: number): void {
+    if (this.isReady) this.#life.send({ type: 'shrink', kept_bytes: keptBytes });
   }
 
   /** Resolves when the model is ready. A failed load is tried again at once. */
