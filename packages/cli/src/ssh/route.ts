@@ -33,6 +33,8 @@ interface Destination {
   readonly user?: string;
   readonly port?: number;
   readonly identity?: string;
+  /** Name in the inventory of the host that the way leads to. */
+  readonly wayTo: string;
   /** Hosts to go through, instead of what ssh_config says. */
   readonly jumps?: readonly string[];
 }
@@ -54,7 +56,7 @@ export async function findRoute(host: ResolvedHost, settings: RouteSettings): Pr
 
 async function routeTo(destination: Destination, settings: RouteSettings, depth: number): Promise<Route> {
   if (depth >= LONGEST_ROUTE) {
-    throw new CodedError(ERRORS.SSH_CONFIG_UNSUPPORTED, `the jumps to ${destination.name} go in a circle`, {
+    throw new CodedError(ERRORS.SSH_CONFIG_UNSUPPORTED, `the jumps to ${destination.wayTo} go in a circle`, {
       hint: 'Look at `jump` in the inventory and at ProxyJump in ssh_config.',
     });
   }
@@ -75,13 +77,14 @@ async function routeTo(destination: Destination, settings: RouteSettings, depth:
   const jumps = destination.jumps ?? config.jumps;
   const last = jumps.at(-1);
   if (last === undefined) return { hop, via: null };
-  const jump = jumpDestination(last, jumps.slice(0, -1), destination.name, settings.inventory);
+  const jump = jumpDestination(last, jumps.slice(0, -1), destination.wayTo, settings.inventory);
   return { hop, via: await routeTo(jump, settings, depth + 1) };
 }
 
 function inventoryDestination(host: ResolvedHost): Destination {
   return {
     name: host.name,
+    wayTo: host.name,
     address: (host.address ?? host.name).replace(/^\[(.*)\]$/, '$1'),
     ...(host.user === undefined ? {} : { user: host.user }),
     ...(host.sshPort === undefined ? {} : { port: host.sshPort }),
@@ -99,8 +102,8 @@ function jumpDestination(
   const name = `${wayTo} (jump ${jump})`;
   const explicit = before.length === 0 ? {} : { jumps: before };
   const host = inventory.find((candidate) => candidate.name === jump && candidate.connection === 'ssh');
-  if (host !== undefined) return { ...inventoryDestination(host), ...explicit, name };
-  return { ...parseJump(jump), ...explicit, name };
+  if (host !== undefined) return { ...inventoryDestination(host), ...explicit, name, wayTo };
+  return { ...parseJump(jump), ...explicit, name, wayTo };
 }
 
 /** Takes `[ssh://][user@]host[:port]` apart; an IPv6 address with a port stands in brackets. */
