@@ -45,3 +45,21 @@ test('the log says why a request was refused, and nothing that its client wrote'
   expect(lines.join('\n')).not.toContain(PROMPT);
   expect(lines.join('\n')).not.toContain(KEY);
 });
+
+test('that the agent is not ready is no trouble of a request, and only told to who looks closely', async () => {
+  const lines: string[] = [];
+  const log = pino({ level: 'debug' }, { write: (line: string) => lines.push(line) });
+  const started = await startTestAgent({ overrides: { log } });
+  agent = started;
+  const logged = async (url: string): Promise<unknown> => {
+    const { length } = lines;
+    const answer = await fetch(started.url + url);
+    await answer.text();
+    const refusals = (): string[] => lines.slice(length).filter((line) => line.includes('refused'));
+    await eventually(() => refusals().length > 0, 'the refusal is logged');
+    return JSON.parse(refusals()[0] ?? '');
+  };
+  started.services.lifecycle.pause();
+  expect(await logged('/ready')).toMatchObject({ level: pino.levels.values['debug'], status: 503 });
+  expect(await logged('/v1/none')).toMatchObject({ level: pino.levels.values['warn'], status: 404 });
+});

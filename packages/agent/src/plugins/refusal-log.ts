@@ -13,13 +13,16 @@ export function noteRefusal(request: FastifyRequest, error: ApiError): void {
 
 /**
  * One line for each request that is refused or fails, by the id that its client was told. It has the code and the field,
- * and not the message, which may repeat what the client wrote: neither prompts nor keys get into the log.
+ * and not the message, which may repeat what the client wrote: neither prompts nor keys get into the log. What probes hear
+ * while the agent starts would fill the log: that is for debugging.
  */
 export function installRefusalLog(app: FastifyInstance): void {
   app.addHook('onResponse', async (request, reply) => {
     if (reply.statusCode < 400) return;
     const error = refusals.get(request);
-    request.log.warn(
+    const { probe } = request.routeOptions.config;
+    const level = probe === true && reply.statusCode === 503 ? 'debug' : 'warn';
+    request.log[level](
       {
         method: request.method,
         route: request.routeOptions.url ?? 'unknown',

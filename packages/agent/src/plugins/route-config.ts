@@ -12,6 +12,8 @@ declare module 'fastify' {
     readonly tokenLists?: boolean;
     /** Whether it is open without an API key, as monitoring needs it. */
     readonly withoutKey?: boolean;
+    /** Whether probes ask it all the time: its 503 is an ordinary answer while the agent starts, and no trouble. */
+    readonly probe?: boolean;
   }
 }
 

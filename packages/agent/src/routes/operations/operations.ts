@@ -8,7 +8,7 @@ export function operations(app: FastifyInstance, services: AgentServices): void 
 
   app.get('/health', open, async () => ({ status: 'ok' }));
 
-  app.get('/ready', open, async () => {
+  app.get('/ready', { config: { ...open.config, probe: true } }, async () => {
     services.lifecycle.refuseUnlessReady();
     services.verdict.refuseWhenShort();
     return { status: 'ready' };
