@@ -1,11 +1,11 @@
 """Make the vision model of the benchmarks: it sees at a price, writes only printable ASCII and never ends by itself.
 
-Usage: python make_plain_vision.py FOLDER. Needs mlx, mlx-vlm and tokenizers. Its shape is that of Qwen2-VL. In the real
+Needs mlx, mlx-vlm and tokenizers. Its shape is that of Qwen2-VL. In the real
 model of two billion parameters one image costs as much time as dozens of tokens do; here, a tower that is larger than
 the text part keeps that relation: a quarter of a second for an image on two processor cores.
 """
 
-import sys
+import argparse
 from dataclasses import replace
 from pathlib import Path
 
@@ -57,4 +57,6 @@ def main(folder: Path) -> None:
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]))
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("folder", type=Path, help="where the model is written")
+    main(parser.parse_args().folder)
