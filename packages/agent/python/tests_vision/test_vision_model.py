@@ -43,7 +43,7 @@ def test_what_a_prefix_holds_need_not_be_encoded(model: VisionModel, tmp_path: P
     whole = compose(model, conversation)
     encode(model, whole)
     expected = last_logits(model, whole)
-    model.forget_images()
+    model.shrink_features(0)
     known = whole.images[0].end
     caches = model.model.make_cache()
     model.place(caches, whole)
@@ -57,7 +57,7 @@ def test_what_a_prefix_holds_need_not_be_encoded(model: VisionModel, tmp_path: P
 
 
 def test_a_second_question_about_an_image_skips_the_tower(model: VisionModel, tmp_path: Path) -> None:
-    model.forget_images()
+    model.shrink_features(0)
     image, other = put_image(tmp_path, 3), put_image(tmp_path, 4)
     assert encode(model, compose(model, chat(("user", [image, "What is this?"])))) > 5
     assert encode(model, compose(model, chat(("user", ["And where is it?", image])))) == 0
@@ -201,7 +201,7 @@ def test_pixels_that_could_not_wait_are_processed_again(qwen: VisionModel, tmp_p
     prompt = compose(qwen, conversation)
     encode(qwen, prompt)
     expected = last_logits(qwen, prompt)
-    qwen.forget_images()
+    qwen.shrink_features(0)
     again = compose(qwen, conversation)
     assert encode(qwen, again) > 5
     assert mx.allclose(last_logits(qwen, again), expected, atol=1e-4).item()
