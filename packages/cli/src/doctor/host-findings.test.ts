@@ -3,6 +3,7 @@ import { expect, test } from 'vitest';
 import { parseInventory } from '../config/parse-inventory.ts';
 import { resolveHosts } from '../config/resolve-hosts.ts';
 import type { ResolvedHost } from '../config/resolved-host.ts';
+import { IDLE_AGENT } from '../agent-client/testing/idle-agent.ts';
 import { ERRORS } from '../errors.ts';
 import { connectionFinding, hostFindings } from './host-findings.ts';
 import { parseObservations } from './observations.ts';
@@ -114,6 +115,34 @@ test('an installed host whose service is stopped, runs without an answer, or spe
   const found = findings(mac, current, running, newer, taken);
   expect(found['service']).toMatch(/^fail: Upgrade this mlxfleet/);
   expect(found['port 11440']).toBe('ok');
+});
+
+test('models of the inventory that cannot be served are told as the agent tells it', () => {
+  const error = "The model 'eye' is shown images: set vision: true in the inventory and deploy again.";
+  const failed = {
+    id: 'eye',
+    state: 'failed',
+    memory_bytes: null,
+    context_length: null,
+    pinned: false,
+    idle_timeout_seconds: null,
+    last_used_at: null,
+    requests: { running: 0, waiting: 0 },
+    error,
+    wanted: true,
+  };
+  const models = [failed, { ...failed, id: 'stray', wanted: false }, { ...failed, id: 'm', state: 'ready' }];
+  const admin = { fact: 'admin', status: JSON.stringify({ ...IDLE_AGENT, models }) };
+  const seen = parseObservations([...healthy, admin]);
+  const found = hostFindings(settings(), seen, visit).filter(({ check }) => check === 'model');
+  expect(found).toEqual([
+    {
+      check: 'model',
+      result: 'warn',
+      detail: `eye: ${error}`,
+      advice: 'See all of them: mlxfleet status air; the log of its worker: mlxfleet logs air --worker eye',
+    },
+  ]);
 });
 
 test.each([

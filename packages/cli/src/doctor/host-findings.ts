@@ -162,6 +162,21 @@ function serviceFindings(name: string, { facts }: HostObservations): Finding[] {
   return findings;
 }
 
+/** What the running agent says of models of the inventory: which ones need `vision: true` is known by their files alone. */
+function modelFindings(name: string, { admin }: HostFacts): Finding[] {
+  return (admin?.models ?? []).flatMap(({ id, state, error, wanted }) =>
+    state === 'failed' && wanted === true && error !== null
+      ? [
+          warn(
+            'model',
+            `${id}: ${error}`,
+            `See all of them: mlxfleet status ${name}; the log of its worker: mlxfleet logs ${name} --worker ${id}`,
+          ),
+        ]
+      : [],
+  );
+}
+
 function sleepFindings(sleep: HostObservations['sleep']): Finding[] {
   if (sleep === null || sleep.minutes === null) return [];
   if (sleep.disabled === 1 || sleep.minutes === 0) return [ok('sleep', 'does not sleep by itself')];
@@ -214,6 +229,7 @@ export function hostFindings(settings: ResolvedHost, seen: HostObservations, vis
     ...clockFindings(seen.clock, visit),
     ...portFindings(settings, seen),
     ...serviceFindings(name, seen),
+    ...modelFindings(name, seen.facts),
     ...sleepFindings(seen.sleep),
     ...compilerFindings(seen.compiler),
     ...wheelsFindings(seen.wheels),
