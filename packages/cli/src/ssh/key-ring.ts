@@ -26,6 +26,8 @@ export class KeyRing extends BaseAgent<ParsedKey> {
   readonly keys: readonly RingKey[];
   /** Reasons why accepted keys did not sign, in their order. */
   readonly failures: unknown[] = [];
+  /** Whether the host took a key and got a signature. */
+  hasSigned = false;
 
   constructor(keys: readonly RingKey[]) {
     super();
@@ -56,7 +58,9 @@ export class KeyRing extends BaseAgent<ParsedKey> {
     const key = this.keys.find((candidate) => candidate.publicKey.getPublicSSH().equals(wire));
     if (key === undefined) throw new Error('no such key');
     try {
-      return await key.sign(data, hash);
+      const signature = await key.sign(data, hash);
+      this.hasSigned = true;
+      return signature;
     } catch (error) {
       this.failures.push(error);
       throw error;

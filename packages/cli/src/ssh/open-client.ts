@@ -77,8 +77,8 @@ export async function openClient(stream: Duplex, settings: ClientSettings): Prom
           () => verify(false),
         );
       },
-      authHandler: (methods, partial, next) => {
-        const method = login.nextMethod(methods, partial);
+      authHandler: (methods, _partial, next) => {
+        const method = login.nextMethod(methods);
         // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- the types of ssh2 lack `false`, its way to say "no more"
         next(method as AnyAuthMethod);
       },
@@ -103,9 +103,9 @@ class Login {
   #verdict: unknown = null;
   #accepted: AcceptedKey | null = null;
   #isEncrypted = false;
+  #hasOffered = false;
   #hasAsked = false;
   #methods: readonly string[] | null = null;
-  #isPartial = false;
 
   constructor(settings: ClientSettings) {
     this.#settings = settings;
@@ -141,15 +141,19 @@ class Login {
   }
 
   /** The next way to log in, or false when there is none left. */
-  nextMethod(methods: readonly string[] | null, partial: boolean | null): AnyAuthMethod | false {
-    this.#methods = methods ?? this.#methods;
-    this.#isPartial ||= partial === true;
-    if (this.#hasAsked) return false;
-    this.#hasAsked = true;
+  nextMethod(methods: readonly string[] | null): AnyAuthMethod | false {
     const username = this.#settings.hop.config.user;
-    // Without keys, `none` makes the host tell what it wants.
-    if (this.#ring.keys.length === 0) return { type: 'none', username };
-    return { type: 'agent', username, agent: this.#ring };
+    if (!this.#hasOffered) {
+      this.#hasOffered = true;
+      if (this.#ring.keys.length > 0) return { type: 'agent', username, agent: this.#ring };
+    }
+    if (!this.#hasAsked) {
+      this.#hasAsked = true;
+      // Makes the host tell what it wants, which ssh2 drops of its answers to keys.
+      return { type: 'none', username };
+    }
+    this.#methods = methods ?? this.#methods;
+    return false;
   }
 
   /** The error of a connection that closed before the user was logged in. */
@@ -162,34 +166,52 @@ class Login {
     const { hop, place } = this.#settings;
     const locked = this.#ring.failures.find((reason) => reason instanceof CodedError && isPassphrase(reason));
     if (locked !== undefined) return locked;
-    const tooMany = /too many authentication failures/i.test(message);
-    if (this.#hasAsked && (tooMany || levelOf(failure) === 'client-authentication')) {
-      return this.#refused(tooMany);
+    const hasGivenUp = /too many authentication failures/i.test(message);
+    if (this.#hasOffered && (hasGivenUp || levelOf(failure) === 'client-authentication')) {
+      return this.#refused(hasGivenUp && !this.#hasAsked);
     }
     const reason = failure ?? new Error('the connection was closed during the handshake');
     return unreachable(hop.name, place, reason);
   }
 
+  /** @param tooMany the host closed the connection before it had seen every key. */
   #refused(tooMany: boolean): CodedError {
     const { hop, place, gathered } = this.#settings;
     const { keys, skipped } = gathered;
     const left = skipped.length === 0 ? '' : `; not offered: ${skipped.join('; ')}`;
     const who = `${hop.name}: ${hop.config.user} at ${place}`;
+    const offered = keys.map(describeKey).join(', ');
+    const failed = (what: string, hint?: string): CodedError =>
+      new CodedError(ERRORS.AUTH_FAILED, `${who}: ${what}${left}`, hint === undefined ? {} : { hint });
+    if (tooMany) return failed(`the host gave up after some of ${offered}`, HINTS.tooMany);
+    const methods = this.#methods?.join(', ') ?? '';
+    if (this.#ring.hasSigned) {
+      return failed(`the host takes one of ${offered} and then wants ${methods || 'more'}`, HINTS.notAlone);
+    }
+    if (this.#methods?.includes('publickey') === false) {
+      const tried = keys.length === 0 ? '' : `; tried ${offered}`;
+      return failed(
+        `the host lets nobody in with a key, only with ${methods || 'nothing'}${tried}`,
+        HINTS.noKeys,
+      );
+    }
     if (keys.length === 0 && skipped.length > 0) {
       return new CodedError(ERRORS.KEY_UNUSABLE, `${who}: no key to offer${left}`);
     }
-    if (keys.length === 0) return new CodedError(ERRORS.AUTH_FAILED, `${who}: there is no key to offer`);
-    const offered = keys.map(describeKey).join(', ');
-    if (tooMany) {
-      return new CodedError(ERRORS.AUTH_FAILED, `${who}: the host gave up after some of ${offered}${left}`, {
-        hint: 'Name the right key as `identity` in the inventory, or with IdentityFile and IdentitiesOnly in ssh_config.',
-      });
-    }
-    const wants = this.#methods === null ? '' : `; it takes ${this.#methods.join(', ')}`;
-    const what = this.#isPartial ? 'wants more than a key after' : 'accepts none of';
-    return new CodedError(ERRORS.AUTH_FAILED, `${who}: the host ${what} ${offered}${wants}${left}`);
+    if (keys.length === 0) return failed('there is no key to offer');
+    return failed(`the host accepts none of ${offered}`);
   }
 }
+
+/** What to do about the ways in which a host refuses a login. */
+const HINTS = {
+  tooMany:
+    'Name the right key as `identity` in the inventory, or with IdentityFile and IdentitiesOnly in ssh_config.',
+  notAlone:
+    'mlxfleet logs in with a key alone. Let sshd on the host accept it alone for this user: `AuthenticationMethods publickey`.',
+  noKeys:
+    'mlxfleet logs in with ssh keys only. Set `PubkeyAuthentication yes` in sshd_config on the host and add your public key to ~/.ssh/authorized_keys there.',
+} as const;
 
 /** Also a reset: a server that closes without reading what the client said about itself makes the system send one. */
 function isClosing(failure: unknown): boolean {
