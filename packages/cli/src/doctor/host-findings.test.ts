@@ -139,7 +139,7 @@ test('models of the inventory that cannot be served are told as the agent tells 
     {
       check: 'model',
       result: 'warn',
-      detail: `eye: ${error}`,
+      detail: error,
       advice: 'See all of them: mlxfleet status air; the log of its worker: mlxfleet logs air --worker eye',
     },
   ]);

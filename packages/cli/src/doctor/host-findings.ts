@@ -169,7 +169,7 @@ function modelFindings(name: string, { admin }: HostFacts): Finding[] {
       ? [
           warn(
             'model',
-            `${id}: ${error}`,
+            error.includes(id) ? error : `${id}: ${error}`,
             `See all of them: mlxfleet status ${name}; the log of its worker: mlxfleet logs ${name} --worker ${id}`,
           ),
         ]
