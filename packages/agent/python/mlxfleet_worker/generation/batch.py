@@ -194,10 +194,11 @@ class Batch:
         seconds = self._pacer.pause(len(requests)) if self._requests else ENCODING_SECONDS_ALONE
         return self._encodings.go_on(requests, time.perf_counter() + seconds)
 
-    def add(self, request: Request) -> int:
+    def add(self, request: Request) -> int | None:
         """Begin a request; returns how many of its prompt's tokens need not be computed again.
 
-        Raises RequestError for its own faults; whatever is raised, the batch stays whole.
+        None where its images are to be encoded first. Raises RequestError for its own faults; whatever is raised, the
+        batch stays whole.
         """
         sampling = request.frame.sampling
         processors = logits_processors(sampling, len(request.prompt), self._model.vocabulary_size)
@@ -207,7 +208,8 @@ class Batch:
         prompt = request.prompt
         hit = self._prefixes.fetch(request)
         caches, known = (hit.caches, hit.length) if hit else (make_cache(self._model.model, self._kv_bits), 0)
-        self._encodings.show(request, caches, known)
+        if not self._encodings.show(request, caches, known):
+            return None
         boundaries = self._prefixes.boundaries(request, known)
         places = [known, *(boundary.length for boundary in boundaries), len(prompt)]
         segments = [prompt[start:end] for start, end in pairwise(places)]

@@ -67,16 +67,18 @@ class Encodings:
             failures.append(Failure(request, error))
         return []
 
-    def show(self, request: Request, caches: list[Any], known: int) -> None:
+    def show(self, request: Request, caches: list[Any], known: int) -> bool:
         """Give the caches of a prompt its images behind the first `known` tokens.
 
-        Those too that were known when they were encoded, and have been given up meanwhile.
+        False where they are to be encoded once more: a prefix that held them then has been given up meanwhile.
         """
         if request.images is None or self._seeing is None:
-            return
-        for parts in self._seeing.encode_images(request.images, known, waits=False):
-            mx.eval(parts)
+            return True
+        if not self._seeing.has_encoded(request.images, known):
+            request.encoding, request.is_encoded = None, False
+            return False
         self._seeing.place(caches, request.images)
+        return True
 
     def end(self, request: Request) -> None:
         """Give up what only the prefill of a prompt needs."""

@@ -237,6 +237,9 @@ class Engine:
             log_exception("a request could not be begun")
             self._fail(request, RequestError(f"The request could not be begun: {error}", None, "internal"))
             return
+        if cached_tokens is None:
+            self._waiting.appendleft(request)
+            return
         request.started_at = time.perf_counter()
         self.running = len(self._batch)
         self._replies.send(

@@ -34,10 +34,14 @@ class RequestPrefixes:
         return self._cache is not None and self._cache.is_held_up
 
     def known_length(self, request: Request) -> int:
-        """How many tokens of a prompt would come from memory. No image is cut."""
+        """How many tokens of a prompt `fetch` would give. No image is cut."""
         if self._cache is None:
             return 0
-        return request.whole_images(self._cache.known_length(request.key, request.cache_scope))
+        length = self._cache.known_length(request.key, request.cache_scope)
+        while (whole := request.whole_images(length)) < length:
+            # Not every sequence can be continued where an image begins.
+            length = self._cache.known_length(_for(request, whole), request.cache_scope)
+        return length
 
     def read(self, request: Request, prefill_tokens_per_second: float | None) -> Iterator[None]:
         """Take into memory what the disk has of a prompt; between two yields one file."""
@@ -49,10 +53,8 @@ class RequestPrefixes:
         """The longest beginning of a prompt in memory that cuts no image."""
         if self._cache is None:
             return None
-        # One token more than is wanted: the last is always left to be computed.
-        key = request.key if request.images is None else request.key[: self.known_length(request) + 1]
-        hit = self._cache.fetch(key, scope=request.cache_scope)
-        return None if hit is None or request.whole_images(hit.length) < hit.length else hit
+        key = request.key if request.images is None else _for(request, self.known_length(request))
+        return self._cache.fetch(key, scope=request.cache_scope)
 
     def boundaries(self, request: Request, fetched: int) -> list[Boundary]:
         """Where prefill of a prompt, of which `fetched` tokens came from here, should stop for an insert, in order."""
@@ -86,3 +88,8 @@ class RequestPrefixes:
         """Bring them to the disk before the end, for about so many seconds at most."""
         if self._cache is not None:
             self._cache.close(seconds)
+
+
+def _for(request: Request, length: int) -> list[int]:
+    """What to ask for to be given so many tokens at most: the last one is always left to be computed."""
+    return request.key[: length + 1]

@@ -16,12 +16,15 @@ class SeeingModel(Protocol):
     lanes: int
     """How many images it is worth encoding side by side."""
 
-    def encode_images(self, prompt: "ImagePrompt", known: int, *, waits: bool = True) -> Iterator[list[Any]]:
+    def encode_images(self, prompt: "ImagePrompt", known: int) -> Iterator[list[Any]]:
         """Have `prompt.contents` hold what the model is given for the tokens from `known` on, bit by bit.
 
-        Each bit is arrays of MLX that are to be evaluated before the next is asked for. With `waits` it is empty while
-        nothing but images that other prompts are at is left.
+        Each bit is arrays of MLX that are to be evaluated before the next is asked for. It is empty while nothing but
+        images that other prompts are at is left.
         """
+
+    def has_encoded(self, prompt: "ImagePrompt", known: int) -> bool:
+        """Whether `prompt.contents` holds that."""
 
     def place(self, caches: list[Any], prompt: "ImagePrompt") -> None:
         """Tell the caches of one sequence what its prompt holds."""

@@ -151,13 +151,17 @@ class VisionModel(TextModel):
         """How many images it is worth encoding side by side: a GPU works on one with all that it has."""
         return len(self._streams)
 
-    def encode_images(self, prompt: ImagePrompt, known: int, *, waits: bool = True) -> Iterator[list[mx.array]]:
+    def has_encoded(self, prompt: ImagePrompt, known: int) -> bool:
+        """Whether `prompt.contents` holds what the model is given for the tokens from `known` on."""
+        return prompt.contents is not None and prompt.contents.known <= known
+
+    def encode_images(self, prompt: ImagePrompt, known: int) -> Iterator[list[mx.array]]:
         """Have `prompt.contents` hold what the model is given for the tokens from `known` on, bit by bit.
 
-        Each bit is to be evaluated before the next is asked for. With `waits` it is empty while nothing but images that
-        other prompts are at is left. Nothing is yielded where the images are known already.
+        Each bit is to be evaluated before the next is asked for. It is empty while nothing but images that other
+        prompts are at is left. Nothing is yielded where the images are known already.
         """
-        if prompt.contents is not None and prompt.contents.known <= known:
+        if self.has_encoded(prompt, known):
             return
         found: dict[str, Features] = {}
         left = deque({image.key: image for image in prompt.images if image.end > known}.values())
@@ -168,7 +172,7 @@ class VisionModel(TextModel):
                 image = left.popleft()
                 if (features := self._features.get(image.key)) is not None:
                     found[image.key] = features
-                elif waits and image.key in self._at_work:
+                elif image.key in self._at_work:
                     of_others.append(image)
                 else:
                     running[image.key] = self._encode(image)
