@@ -56,7 +56,7 @@ def test_pages_of_all_documents_are_counted_before_the_first_is_drawn(files: Spo
     error = files.refusal(*media)
     assert error.kind == "media_too_large"
     assert "9 pages" in error.message
-    assert "20, of which other documents take 12" in error.message
+    assert "20 (`images.max_pdf_pages`), of which other documents take 12" in error.message
     assert "`pages`" in error.message
     eight = files.medium(nine, kind="pdf", pages=((2, 9),))
     assert [len(each) for each in files.decode(media[0], files.medium(GOOD), eight)] == [12, 1, 8]
@@ -72,9 +72,19 @@ def test_a_document_of_ten_thousand_pages(files: Spool) -> None:
     error = files.refusal(content, kind="pdf")
     assert error.kind == "media_too_large"
     assert "10,000 pages" in error.message
+    assert "`images.max_pdf_pages`" in error.message
+    assert "`pages`" in error.message
     begun = time.monotonic()
     assert names(files.pages(content, pages=((1, 2), (10_000, 10_000)))) == ["red", "green", "green"]
     assert time.monotonic() - begun < 2
+
+
+def test_pages_know_their_numbers(files: Spool) -> None:
+    medium = files.medium(pages_of([RED, GREEN, BLUE]), kind="pdf", pages=((2, 3), (1, 1)))
+    assert [[image.page for image in images] for images in files.decode(medium, files.medium(GOOD))] == [
+        [2, 3, 1],
+        [None],
+    ]
 
 
 def test_a_count_of_pages_that_is_not_true(files: Spool) -> None:
@@ -86,7 +96,11 @@ def test_a_count_of_pages_that_is_not_true(files: Spool) -> None:
 
 def test_a_document_without_pages(files: Spool) -> None:
     content = file_of([b"<</Type/Catalog/Pages 2 0 R>>", b"<</Type/Pages/Kids[]/Count 0>>"])
-    assert files.refusal(content, kind="pdf").kind == "media"
+    for before in (GOOD, encrypted(RED, b"secret"), b"nothing"):
+        # PDFium still knows what was wrong with the last one.
+        files.refusal(before, kind="pdf")
+        error = files.refusal(content, kind="pdf")
+        assert (error.kind, error.message) == ("media", "The document has no pages.")
 
 
 @pytest.mark.parametrize(

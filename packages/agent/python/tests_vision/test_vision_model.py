@@ -10,9 +10,11 @@ import pytest
 from media_support import TestImage, chat, put_image
 from mlx_vlm_oracle import Oracle
 from mlxfleet_worker.caches.fingerprint import model_fingerprint
+from mlxfleet_worker.images.decoder import DecodedImage
 from mlxfleet_worker.vision.vision_model import VisionModel
 from mlxfleet_worker.wire.errors import RequestError
 from mlxfleet_worker.wire.frames import NO_TOOLS
+from mlxfleet_worker.wire.media import Media
 from mlxfleet_worker.wire.prompts import ChatPrompt, parse_prompt
 from vision_support import compose, decoded, encode, last_logits, load_model
 
@@ -140,6 +142,9 @@ def test_small_and_narrow_images_are_shown(model: VisionModel, tmp_path: Path, w
     assert mx.isfinite(last_logits(model, prompt)).all().item()
 
 
+SIZES_OF_PAGES = {4: (60, 80), 7: (1, 700), 9: (80, 60)}
+
+
 @pytest.mark.parametrize("images", [1, 2])
 def test_what_a_processor_does_not_take_is_refused_by_its_place(qwen: VisionModel, tmp_path: Path, images: int) -> None:
     narrow = put_image(tmp_path, 1, 700, 1)
@@ -148,6 +153,17 @@ def test_what_a_processor_does_not_take_is_refused_by_its_place(qwen: VisionMode
     with pytest.raises(RequestError, match="700 x 1") as caught:
         compose(qwen, conversation)
     assert (caught.value.kind, caught.value.param) == ("media", "messages.0.content.7")
+
+
+def test_a_page_that_a_processor_does_not_take_is_named(qwen: VisionModel) -> None:
+    pages = [
+        DecodedImage(*size, bytes(3 * size[0] * size[1]), str(page), page) for page, size in SIZES_OF_PAGES.items()
+    ]
+    medium = Media("pdf", "", "document", "messages.0.content.0")
+    prompt = ChatPrompt([{"role": "user", "content": [{"type": "media", "media": 0}]}], {}, media=[medium])
+    with pytest.raises(RequestError, match=r"does not take page 7 of the document at 1 x 700 pixels") as caught:
+        qwen.compose(prompt, NO_TOOLS, [pages])
+    assert (caught.value.kind, caught.value.param) == ("media", "messages.0.content.0")
 
 
 def test_a_prompt_beyond_the_context_is_refused(qwen: VisionModel, tmp_path: Path) -> None:

@@ -166,7 +166,7 @@ const attacks: readonly Attack[] = [
   one(
     '10,000 pages',
     () => pdf(file('10000-pages.pdf')),
-    /10,000 pages.*may have: 20.*Choose fewer with `pages`/,
+    /10,000 pages.*may have: 20 \(`images\.max_pdf_pages`\).*Choose fewer with `pages`/,
     PIXELS,
   ),
   one('an encrypted PDF', () => pdf(file('secret.pdf')), /is encrypted\. Send it without a password/),

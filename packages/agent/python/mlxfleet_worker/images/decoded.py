@@ -22,6 +22,8 @@ class DecodedImage:
     """Rows from the top, three bytes a pixel."""
     key: str
     """Equal keys are equal pixels of one scope: who keeps anything by them keeps clients apart."""
+    page: int | None = None
+    """Of a document, counted from 1; None for an image."""
 
     def to_pil(self) -> "Image.Image":
         """As Pillow's, of mode RGB."""

@@ -107,7 +107,7 @@ class _Work:
         image = self._done.get(key) or self._cache.image(key)
         if image is None:
             answer = self._ask(medium, request)
-            image = DecodedImage(answer.fields["width"], answer.fields["height"], answer.rgb, key)
+            image = DecodedImage(answer.fields["width"], answer.fields["height"], answer.rgb, key, page or None)
             self._cache.keep(image)
         self._done[key] = image
         return image

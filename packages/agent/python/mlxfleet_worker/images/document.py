@@ -24,18 +24,22 @@ class Document:
         self._content = file.read()
         if not self._content:
             raise RefusalError("The document is empty.")
-        try:
-            self._document = pypdfium2.PdfDocument(self._content)
-        except pypdfium2.PdfiumError as error:
-            if error.err_code in (pdfium.FPDF_ERR_PASSWORD, pdfium.FPDF_ERR_SECURITY):
-                raise RefusalError("The document is encrypted. Send it without a password.") from error
-            raise RefusalError("The document is not a PDF, or is damaged.") from error
+        # pypdfium2's own way tells of a document without pages what was wrong with another one.
+        opened = pdfium.FPDF_LoadMemDocument64(self._content, len(self._content), None)
+        if not opened:
+            if pdfium.FPDF_GetLastError() in (pdfium.FPDF_ERR_PASSWORD, pdfium.FPDF_ERR_SECURITY):
+                raise RefusalError("The document is encrypted. Send it without a password.")
+            raise RefusalError("The document is not a PDF, or is damaged.")
+        self._document = pypdfium2.PdfDocument(opened)
+        if not self.page_count:
+            self.close()
+            raise RefusalError("The document has no pages.")
         if not {"V8", "XFA"} & set(pypdfium2.PDFIUM_INFO.flags):
             self._document.init_forms()
 
     @property
     def page_count(self) -> int:
-        """How many pages it says to have: at least one, or PDFium would not have opened it."""
+        """How many pages it says to have, at least one."""
         return len(self._document)
 
     def draw(self, number: int, dpi: int, side: int, max_pixels: int) -> tuple[int, int, bytes]:

@@ -28,7 +28,7 @@ def _too_many(count: int, left: int, max_pages: int) -> str:
     others = "" if left == max_pages else f", of which other documents take {max_pages - left:,}"
     return (
         f"The document has {count:,} {_pages(count)}, and more are asked for than a request may have: "
-        f"{max_pages:,}{others}. Choose fewer with `pages`."
+        f"{max_pages:,} (`images.max_pdf_pages`){others}. Choose fewer with `pages`."
     )
 
 

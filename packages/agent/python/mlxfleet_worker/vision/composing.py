@@ -144,7 +144,7 @@ class Composer:
         if known is not None:
             self._remembered.move_to_end(key)
             return known
-        inputs = self._processing.inputs(place.text, [shown.image.to_pil()], shown.param)
+        inputs = self._processing.inputs(place.text, [shown.image], shown.param)
         tokens = inputs["input_ids"][0].tolist()
         own = tokens[place.before : len(tokens) - place.behind]
         alone = _Alone(own, len(self._processing.places(inputs["input_ids"][0])), inputs.get(GRID))
@@ -178,7 +178,7 @@ class Composer:
 
     def _processed_whole(self, text: str, place: _Place, shown: list[_Shown], alone: list[_Alone]) -> ImagePrompt:
         """As the processor makes the tokens of the whole text."""
-        inputs = self._processing.inputs(text, [each.image.to_pil() for each in shown], shown[0].param)
+        inputs = self._processing.inputs(text, [each.image for each in shown], shown[0].param)
         return self._prompt(inputs["input_ids"][0].tolist(), place, shown, alone)
 
     def _prompt(self, tokens: list[int], place: _Place, shown: list[_Shown], alone: list[_Alone]) -> ImagePrompt:

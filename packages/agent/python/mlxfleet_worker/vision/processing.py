@@ -8,6 +8,7 @@ from mlx import nn
 from mlx_vlm.utils import prepare_inputs
 from PIL import Image
 
+from ..images.decoder import DecodedImage
 from ..log import log
 from ..model.image_prompt import Inputs
 from ..wire.errors import RequestError
@@ -31,21 +32,20 @@ class Processing:
         """Tokens that no text beside them changes."""
         self._token_index = getattr(model.config, "image_token_index", None)
 
-    def inputs(self, text: str, images: list[Image.Image], param: str) -> Inputs:
+    def inputs(self, text: str, images: list[DecodedImage], param: str) -> Inputs:
         """What the processor makes of a text that has a place for each image, in their order.
 
         Raises RequestError that names `param` for images that it does not take.
         """
         try:
-            made = self._prepared(text, images)
+            made = self._prepared(text, [image.to_pil() for image in images])
         except Exception as error:  # mlx-vlm makes a ValueError of whatever a processor raises
             log(f"the model's processor refuses images: {error}")
             if not self._takes_any(text, len(images)):
                 raise RequestError("The model's processor fails over any image.", param, "internal") from error
-            sizes = " or ".join(f"{image.width} x {image.height}" for image in images)
             message = (
-                f"The model does not take an image of {sizes} pixels, which it has once it is made smaller. Sides of "
-                "very different lengths are the usual reason."
+                f"The model does not take {' or '.join(_named(image) for image in images)}, which it has once it is "
+                "made smaller. Sides of very different lengths are the usual reason."
             )
             raise RequestError(message, param, "media") from error
         return {name: _plain(value) for name, value in made.items() if value is not None}
@@ -97,6 +97,11 @@ def repaired(processor: Any) -> Any:
     if hasattr(image_processor, "valid_kwargs"):
         processor.image_processor = _ImagesAlone(image_processor)
     return processor
+
+
+def _named(image: DecodedImage) -> str:
+    size = f"{image.width} x {image.height} pixels"
+    return f"an image of {size}" if image.page is None else f"page {image.page:,} of the document at {size}"
 
 
 def _plain(value: Any) -> Any:

@@ -197,7 +197,7 @@ class VisionModel(TextModel):
             self._streams.rotate()
             inputs = self._pixels.take(image.key)
             if inputs is None:
-                inputs = self._processing.inputs(image.text, [image.picture.to_pil()], image.param)
+                inputs = self._processing.inputs(image.text, [image.picture], image.param)
             with mx.stream(self._streams[0]):
                 features, slices = self._tower.encode(inputs, self._processing.places(inputs["input_ids"][0]))
             yield from slices
