@@ -40,18 +40,40 @@ export interface SshdSettings {
   readonly hostKeyTypes?: readonly string[];
   /** A port that was free a moment ago, unless one is named. */
   readonly port?: number;
+  /** Gives those who log in another login shell or home. Takes a mount namespace: see accountObstacle. */
+  readonly account?: SshdAccount;
+}
+
+export interface SshdAccount {
+  /** Absolute path; `/bin/bash` when unset. */
+  readonly shell?: string;
+  /** Name of the home folder; `home` when unset. */
+  readonly homeName?: string;
+}
+
+/** Why an sshd cannot have accounts of its own here; null when it can. */
+export async function accountObstacle(): Promise<string | null> {
+  const obstacle = sshdObstacle();
+  if (obstacle !== null) return obstacle;
+  return execute('unshare', ['--mount', 'mount', '--bind', '/etc/passwd', '/etc/passwd']).then(
+    () => null,
+    () => 'needs to be allowed to make mount namespaces',
+  );
 }
 
 /** A real sshd on a free port of loopback. */
 export class LoopbackSshd {
   readonly port: number;
+  /** Home folder of those who log in. */
+  readonly home: string;
   readonly #folder: string;
   readonly #process: ChildProcess;
   #log = '';
 
-  private constructor(port: number, folder: string, child: ChildProcess) {
+  private constructor(port: number, folder: string, home: string, child: ChildProcess) {
     this.port = port;
     this.#folder = folder;
+    this.home = home;
     this.#process = child;
     child.stderr?.setEncoding('utf8').on('data', (text: string) => {
       this.#log += text;
@@ -59,12 +81,12 @@ export class LoopbackSshd {
   }
 
   static async start(settings: SshdSettings): Promise<LoopbackSshd> {
-    const { folder, authorizedKeys, config = [], hostKeyTypes = ['ed25519'] } = settings;
+    const { folder, authorizedKeys, config = [], hostKeyTypes = ['ed25519'], account } = settings;
     const [free = 0] = await freePorts(1);
     const { port = free } = settings;
     await mkdir('/run/sshd', { recursive: true });
     await mkdir(folder, { recursive: true });
-    const home = path.join(folder, 'home');
+    const home = path.join(folder, account?.homeName ?? 'home');
     await mkdir(home);
     const keys: string[] = [];
     for (const type of hostKeyTypes) {
@@ -92,19 +114,17 @@ export class LoopbackSshd {
         'PasswordAuthentication no',
         'LogLevel VERBOSE',
         // Login shells read their start-up files from the account's home, which is nothing a test depends on.
-        `SetEnv HOME=${home}`,
+        ...(account === undefined ? [`SetEnv HOME=${home}`] : []),
         '',
       ].join('\n'),
     );
-    const child = spawn(SSHD, ['-D', '-e', '-f', configFile], { stdio: ['ignore', 'ignore', 'pipe'] });
-    const sshd = new LoopbackSshd(port, folder, child);
+    const words = [SSHD, '-D', '-e', '-f', configFile];
+    const command = account === undefined ? words : await withAccount(account, folder, home, words);
+    const [program = SSHD, ...rest] = command;
+    const child = spawn(program, rest, { stdio: ['ignore', 'ignore', 'pipe'] });
+    const sshd = new LoopbackSshd(port, folder, home, child);
     await sshd.#waitUntilItListens();
     return sshd;
-  }
-
-  /** Home folder of those who log in. */
-  get home(): string {
-    return path.join(this.#folder, 'home');
   }
 
   /** What sshd wrote about its connections. */
@@ -151,6 +171,24 @@ export class LoopbackSshd {
       await sleep(20);
     }
   }
+}
+
+/** The command line that runs another where root has this account. It becomes that other process. */
+async function withAccount(
+  account: SshdAccount,
+  folder: string,
+  home: string,
+  words: readonly string[],
+): Promise<string[]> {
+  const accounts = await readFile('/etc/passwd', 'utf8');
+  const passwd = path.join(folder, 'passwd');
+  const root = `root:x:0:0:root:${home}:${account.shell ?? '/bin/bash'}`;
+  await writeFile(
+    passwd,
+    accounts.replace(/^root:.*$/m, () => root),
+  );
+  const enter = 'mount --bind "$0" /etc/passwd && exec "$@"';
+  return ['unshare', '--mount', '/bin/sh', '-c', enter, passwd, ...words];
 }
 
 /** Child processes with theirs: sshd serves a connection with a process that drops its rights in another. */

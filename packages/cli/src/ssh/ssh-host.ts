@@ -9,6 +9,7 @@ import { ChannelStream } from './channel-stream.ts';
 import { raceWithSignal } from './deadline.ts';
 import { findRoute } from './route.ts';
 import { sessionProcess } from './session-process.ts';
+import { SHELL_COMMAND, startedShell } from './shell-start.ts';
 import { SshConnection } from './ssh-connection.ts';
 import type { SshContext } from './ssh-context.ts';
 import { sendFile, uploadCommand } from './ssh-upload.ts';
@@ -35,8 +36,9 @@ export class SshHost implements Host {
 
   async run(script: string, options: RunOptions = {}): Promise<ScriptResult> {
     const connection = await this.#connect(options.signal);
-    const channel = await this.#open(connection.exec('/bin/sh -s'), options.signal);
-    return runScriptSession(sessionProcess(channel, connection), script, options);
+    const channel = await this.#open(connection.exec(SHELL_COMMAND), options.signal);
+    const shell = startedShell(sessionProcess(channel, connection), this.name);
+    return runScriptSession(shell, script, options);
   }
 
   async upload(localPath: string, remotePath: string, options: UploadOptions = {}): Promise<void> {

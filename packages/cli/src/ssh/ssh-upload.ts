@@ -8,6 +8,7 @@ import { CountingStream } from '../hosts/counting-stream.ts';
 import type { UploadOptions } from '../hosts/host.ts';
 import { quote, shellIndependentCommand } from '../remote-commands/quote.ts';
 import type { ScriptProcess } from '../hosts/script-session.ts';
+import { INPUT_PREFACE, INPUT_TAKEN, INPUT_TAKEN_HINT, SKIP_TO_INPUT } from './shell-start.ts';
 
 /** Exit code of the upload's command when the host holds another number of bytes than the caller thinks. */
 const WRONG_OFFSET = 75;
@@ -18,6 +19,7 @@ const CHUNK_BYTES = 256 * 1024;
 /** The command that appends its input to a part file which holds `offset` bytes. */
 export function uploadCommand(part: string, offset: number): string {
   const script = [
+    SKIP_TO_INPUT,
     'umask 077; LC_ALL=C; export LC_ALL',
     `mkdir -p ${quote(dirname(part))} || exit 1`,
     `held=0; if [ -e ${quote(part)} ]; then held=$(wc -c <${quote(part)}) || exit 1; fi`,
@@ -52,6 +54,7 @@ export async function sendFile(
   });
   // Output that nobody reads would hold the session open.
   channel.resume();
+  channel.write(INPUT_PREFACE);
   const ended = new AbortController();
   const exit = process.ended.finally(() => ended.abort());
   exit.catch(() => undefined);
@@ -85,6 +88,11 @@ export function uploadFailure(upload: Upload, code: number | null, said: string)
       ERRORS.UPLOAD_FAILED,
       `${host}: ${part} holds ${held} bytes, not ${String(options.offset ?? 0)}`,
     );
+  }
+  if (code === INPUT_TAKEN) {
+    return new CodedError(ERRORS.UPLOAD_FAILED, `${host}: the login shell has read the file`, {
+      hint: INPUT_TAKEN_HINT,
+    });
   }
   const full = /no space left|quota exceeded/i.test(said);
   return new CodedError(

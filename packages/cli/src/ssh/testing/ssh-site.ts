@@ -88,7 +88,7 @@ export class SshSite {
   /** Another sshd with a folder of that name, which lets `id` log in and stops after the test. */
   async startSshd(
     name: string,
-    settings: Pick<SshdSettings, 'config' | 'hostKeyTypes'> = {},
+    settings: Pick<SshdSettings, 'config' | 'hostKeyTypes' | 'account'> = {},
   ): Promise<LoopbackSshd> {
     const started = await LoopbackSshd.start({
       folder: this.at(name),
