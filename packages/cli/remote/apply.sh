@@ -2,6 +2,8 @@
 # shellcheck disable=SC2154,SC2034,SC2153 # values of the caller; variables of other parts
 # One deploy on one host: everything is prepared beside the running release, then switched to, judged and recorded.
 # SWITCHED tells what an interruption has to undo: empty (nothing), yes (the switch), recorded (nothing any more).
+# Two words of the operator are waited for: `go`, in this session, before anything that serves is touched; and a
+# confirmation over a new connection, once the new release has passed its gate. Without them the old release serves.
 
 apply_fail() {
   report_failure "$1" "$2"
@@ -175,7 +177,40 @@ apply_check() {
   step_done
 }
 
-# Everything that a failure from here on has to put back is put back by undo_switch.
+# How long the operator may take to say that the switch may begin, in seconds: a network that was cut is told by silence.
+OPERATOR_SECONDS=20
+
+# Waits for a word of the operator: $1 go or confirmed, $2 seconds. Fails when there is none, or a refusal.
+apply_hear() {
+  hear_left=$(($2 * 10))
+  until operator_said "$1"; do
+    if operator_said refuse || [ "$hear_left" -le 0 ]; then return 1; fi
+    sleep 0.1
+    hear_left=$((hear_left - 1))
+  done
+}
+
+# What was staged has to be on the disk before `current` is: a power cut may take everything else.
+apply_flush() {
+  step_begin flush
+  run_child sync || apply_fail STAGE_FAILED 'could not write everything to the disk'
+  step_done
+}
+
+apply_ready() {
+  step_begin ready
+  apply_hear go "$OPERATOR_SECONDS" || apply_fail OPERATOR_LOST 'the command line did not answer before the switch'
+  step_done
+}
+
+apply_confirm() {
+  step_begin confirm
+  apply_hear confirmed "$CONFIRM_SECONDS" ||
+    apply_fail SWITCH_NOT_CONFIRMED "release $RELEASE was not confirmed over a new connection"
+  step_done
+}
+
+# Everything that a failure from here on has to put back is put back by undo_switch, and by the guard when this script dies.
 apply_switch() {
   step_begin switch "$RELEASE"
   lock_is_mine || apply_fail LOCK_LOST 'another command took the lock over'
@@ -186,6 +221,11 @@ apply_switch() {
   fi
   remember_service
   SWITCHED=yes
+  if ! pending_arm "$RELEASE"; then
+    SWITCHED=
+    pending_clear
+    apply_fail SWITCH_FAILED 'could not prepare the way back'
+  fi
   apply_link_environments
   mkdir -p "$ROOT/shared/models/hub" "$ROOT/shared/state" "$ROOT/shared/spool" "$ROOT/run" "$ROOT/logs" ||
     apply_fail SWITCH_FAILED 'could not make folders'
@@ -200,15 +240,10 @@ apply_switch() {
 
 apply_record() {
   step_begin record
-  config_keep "$RELEASE" || apply_fail SWITCH_FAILED 'could not keep the configuration'
-  record_order=$(record_last_order)
-  record_read "$RELEASE"
-  RECORD_STATE=good
-  RECORD_DEPLOYED_AT=$(now_iso)
-  RECORD_DEPLOYED_BY=$OPERATOR
-  RECORD_ORDER=$((record_order + 1))
-  record_write "$RELEASE" || apply_fail SWITCH_FAILED "could not record release $RELEASE"
+  pending_confirm "$RELEASE"
+  release_keep "$RELEASE" "$OPERATOR" || apply_fail SWITCH_FAILED "could not record release $RELEASE"
   SWITCHED=recorded
+  pending_clear
   audit "$RELEASE" good
   step_done
 }
@@ -225,6 +260,7 @@ main() {
     apply_fail ROOT_NOT_WRITABLE "cannot write to $ROOT"
   if : 2>/dev/null >"$ROOT/deploy/output"; then STEP_LOG=$ROOT/deploy/output; fi
   step_begin lock
+  pending_resolve
   if [ "$(current_id)" != "$EXPECTED_CURRENT" ]; then
     apply_fail HOST_CHANGED "the current release became '$(current_id)' since it was looked at"
   fi
@@ -243,6 +279,8 @@ main() {
     lock_release
     exit 0
   fi
+  apply_flush
+  apply_ready
   apply_switch
   step_begin service
   restart_agent || apply_fail SERVICE_FAILED 'the service did not start'
@@ -250,6 +288,7 @@ main() {
   step_begin gate
   gate_completion "$RELEASE" || apply_fail GATE_FAILED "release $RELEASE did not pass the health gate"
   step_done
+  apply_confirm
   apply_record
   step_begin prune
   prune_host

@@ -145,6 +145,42 @@ boot_id() {
   cat /proc/sys/kernel/random/boot_id 2>/dev/null || sysctl -n kern.bootsessionuuid 2>/dev/null || echo unknown
 }
 
+# When a process started, in a form that no change of the clock alters: an id alone may have been given away again. Linux
+# counts ticks since boot (proc(5), field 22 of stat), macOS keeps the time as it was then.
+process_mark() {
+  if { read -r process_stat <"/proc/$1/stat"; } 2>/dev/null; then
+    # shellcheck disable=SC2086 # one field a word; the name before the last bracket may hold anything
+    set -- ${process_stat##*) }
+    printf '%s\n' "${20}"
+  else
+    ps -o lstart= -p "$1" 2>/dev/null
+  fi
+}
+
+# Whether the process of an id is still the one that had this mark.
+process_is() {
+  kill -0 "$1" 2>/dev/null && [ "$(process_mark "$1")" = "$2" ]
+}
+
+# Group of processes that this script and what it starts belong to: sshd and the command line make one for each script.
+process_group() {
+  process_group_id=$(ps -o pgid= -p "$$" 2>/dev/null) || return 0
+  printf '%s\n' "$((process_group_id))"
+}
+
+# Ends what a script that was killed has left behind: the members of its group that work on ROOT.
+end_group() {
+  [ -n "$1" ] || return 0
+  for end_signal in TERM TERM TERM KILL; do
+    end_members=$(ps -axww -o pid= -o pgid= -o args= 2>/dev/null | END_ROOT=$ROOT awk -v group="$1" '
+      $2 == group && index($0, ENVIRON["END_ROOT"] "/") { print $1 }')
+    [ -n "$end_members" ] || return 0
+    # shellcheck disable=SC2086 # one id a word
+    kill "-$end_signal" $end_members 2>/dev/null
+    sleep 0.5
+  done
+}
+
 # Writes the text to a file through a neighbour and a rename, so that a reader sees the old or the new one.
 write_file() {
   printf '%s' "$2" >"$1.new.$$" 2>/dev/null && mv -f "$1.new.$$" "$1" 2>/dev/null && return 0
@@ -190,15 +226,23 @@ end_child() {
 }
 
 # Sends this script TERM when the operator's end of stdin closes: the operator was interrupted or lost. The operator
-# therefore holds stdin open (`holdStdin`) for scripts that call this.
+# therefore holds stdin open (`holdStdin`) for scripts that call this. Each line that the operator says becomes an empty
+# file beside the lock, which a full disk has room for: operator_said looks for it.
 watch_operator() {
   exec 3<&0 </dev/null
   {
-    while IFS= read -r watch_line <&3; do :; done
+    while IFS= read -r watch_line <&3; do
+      case $watch_line in go | refuse) : >"$ROOT/deploy/lock/$watch_line.$CHANGE_ID" ;; esac
+    done
     kill -TERM "$$"
   } >/dev/null 2>&1 &
   WATCHER=$!
   exec 3<&-
+}
+
+# Whether the operator said a word in this session.
+operator_said() {
+  [ -e "$ROOT/deploy/lock/$1.$CHANGE_ID" ]
 }
 
 # --- steps ---

@@ -13,6 +13,8 @@ lock_read_holder() {
   HOLDER_COMMAND=
   HOLDER_STARTED=
   HOLDER_OPERATOR_PID=
+  HOLDER_MARK=
+  HOLDER_GROUP=
   while IFS='=' read -r lock_key lock_value; do
     case $lock_key in
       id) HOLDER_ID=$lock_value ;;
@@ -22,6 +24,8 @@ lock_read_holder() {
       command) HOLDER_COMMAND=$lock_value ;;
       started) HOLDER_STARTED=$lock_value ;;
       operator_pid) HOLDER_OPERATOR_PID=$lock_value ;;
+      mark) HOLDER_MARK=$lock_value ;;
+      group) HOLDER_GROUP=$lock_value ;;
     esac
   done 2>/dev/null <"$ROOT/deploy/lock/holder"
   [ -n "$HOLDER_ID" ]
@@ -33,6 +37,18 @@ lock_renewed() {
   LEASE_TIME=
   { read -r LEASE_ID LEASE_TIME <"$ROOT/deploy/lock/lease"; } 2>/dev/null
   if [ "$LEASE_ID" != "$HOLDER_ID" ] || [ -z "$LEASE_TIME" ]; then LEASE_TIME=$HOLDER_STARTED; fi
+}
+
+# Whether the holder's process is gone for certain: nothing of an earlier boot runs.
+lock_holder_ended() {
+  lock_boot=$(boot_id)
+  if [ "$lock_boot" = unknown ] || [ "$HOLDER_BOOT" = unknown ]; then return 1; fi
+  [ "$HOLDER_BOOT" = "$lock_boot" ] || return 0
+  if [ -n "$HOLDER_MARK" ]; then
+    ! process_is "$HOLDER_PID" "$HOLDER_MARK"
+  else
+    ! kill -0 "$HOLDER_PID" 2>/dev/null
+  fi
 }
 
 # Sets LOCK_STATE to free, held, dead (its process is gone) or expired (no renewal for the length of a lease).
@@ -48,7 +64,7 @@ lock_judge() {
     LOCK_STATE=dead
     return 0
   fi
-  if [ "$HOLDER_BOOT" = "$(boot_id)" ] && ! kill -0 "$HOLDER_PID" 2>/dev/null; then
+  if lock_holder_ended; then
     LOCK_STATE=dead
     return 0
   fi
@@ -104,8 +120,10 @@ lock_take_over() {
   lock_judge
   case $LOCK_STATE in
     dead | expired)
+      # It may have left programs that still write where this command is about to.
+      [ "$HOLDER_BOOT" != "$(boot_id)" ] || end_group "$HOLDER_GROUP"
       notice "took over the lock of $HOLDER_NAME ($HOLDER_COMMAND), which ended without releasing it"
-      rm -f "$ROOT/deploy/lock/holder" "$ROOT/deploy/lock/lease"
+      rm -f "$ROOT"/deploy/lock/*."${HOLDER_ID:-none}" "$ROOT/deploy/lock/holder" "$ROOT/deploy/lock/lease"
       ;;
   esac
   lock_leave_removal
@@ -150,6 +168,8 @@ boot=$(boot_id)
 command=$COMMAND
 started=$(now_seconds)
 operator_pid=$OPERATOR_PID
+mark=$(process_mark "$$")
+group=$(process_group)
 "
     if ! printf '%s' "$lock_text" 2>/dev/null >"$lock_candidate"; then
       rm -f "$lock_candidate"
@@ -181,7 +201,8 @@ operator_pid=$OPERATOR_PID
       expired) if lock_expired_for_good; then lock_take_over; fi ;;
       held)
         lock_refusals=0
-        if [ "$lock_waited" -ge "$WAIT_LOCK" ]; then
+        # A command that a hook of the holder runs: the holder waits for it, and would be waited for.
+        if [ "$lock_waited" -ge "$WAIT_LOCK" ] || [ "$HOLDER_ID" = "$PARENT_CHANGE" ]; then
           rm -f "$lock_candidate"
           lock_refuse
         fi
@@ -209,6 +230,7 @@ lock_release() {
   [ "${LOCKED:-}" = yes ] || return 0
   LOCKED=
   [ -z "$RENEWER" ] || kill "$RENEWER" 2>/dev/null
+  rm -f "$ROOT"/deploy/lock/*."$CHANGE_ID"
   lock_enter_removal || return 0
   if lock_is_mine; then rm -f "$ROOT/deploy/lock/holder" "$ROOT/deploy/lock/lease"; fi
   lock_leave_removal

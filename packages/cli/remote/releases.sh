@@ -218,3 +218,17 @@ config_keep() {
   done
   write_file "$ROOT/deploy/configs/$1/environments" "$config_environments"
 }
+
+# Records that a release passed the gate, with the configuration that it passed it with. $1 release, $2 who deployed it. May
+# be repeated.
+release_keep() {
+  config_keep "$1" || return 1
+  keep_order=$(record_last_order)
+  record_read "$1"
+  # Already the last one: a change of its configuration alone, or a repetition.
+  if [ "$RECORD_STATE" != good ] || [ "$RECORD_ORDER" != "$keep_order" ]; then RECORD_ORDER=$((keep_order + 1)); fi
+  RECORD_STATE=good
+  RECORD_DEPLOYED_AT=$(now_iso)
+  RECORD_DEPLOYED_BY=$2
+  record_write "$1"
+}

@@ -47,6 +47,7 @@ main() {
   if : 2>/dev/null >"$ROOT/deploy/output"; then STEP_LOG=$ROOT/deploy/output; fi
   step_begin check
   PREVIOUS=$(current_id)
+  pending_resolve
   json_new
   json_text event current
   json_text_or_null release "$PREVIOUS"
@@ -85,7 +86,9 @@ main() {
   step_begin switch "$TARGET"
   lock_is_mine || rollback_fail LOCK_LOST 'another command took the lock over'
   remember_service
+  # A full disk keeps nobody from going back: then only this script can undo it.
   SWITCHED=yes
+  pending_arm "$TARGET" || notice 'a rollback that is cut off now cannot be undone by the host: no room to prepare that'
   config_restore "$TARGET" || rollback_fail SWITCH_FAILED 'could not put the configuration back'
   switch_current "$TARGET" || rollback_fail SWITCH_FAILED "could not switch to $TARGET"
   step_done "$TARGET"
@@ -96,6 +99,7 @@ main() {
   gate_completion "$TARGET" || rollback_fail GATE_FAILED "release $TARGET did not pass the health gate"
   step_done
   SWITCHED=recorded
+  pending_clear
   audit "$TARGET" rolled-back
   lock_release
   exit 0

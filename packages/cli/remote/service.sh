@@ -73,6 +73,7 @@ main() {
   STEP=lock
   lock_take
   if : 2>/dev/null >"$ROOT/deploy/output"; then STEP_LOG=$ROOT/deploy/output; fi
+  pending_resolve
   STEP=service
   service_status
   service_before=$SERVICE_STATE

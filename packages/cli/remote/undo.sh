@@ -9,6 +9,24 @@ remember_service() {
   if [ -z "$SERVICE_PID$AGENT_PID" ]; then SERVICE_BEFORE=stopped; fi
 }
 
+# Puts the files of the last good release back: $1 release that failed, or nothing; $2 release to go back to, or nothing.
+# Sets UNDO_REASON when that cannot be done. Nothing is started or stopped.
+undo_files() {
+  UNDO_REASON=
+  if [ -n "$1" ] && [ "$1" != "$2" ] && record_read "$1" && [ "$RECORD_STATE" != good ]; then
+    RECORD_STATE=failed
+    record_write "$1"
+  fi
+  if [ -z "$2" ]; then
+    rm -f "$ROOT/current"
+  elif ! release_check "$2"; then
+    UNDO_REASON=$INCOMPLETE
+  elif ! config_restore "$2" || ! switch_current "$2"; then
+    UNDO_REASON="could not switch back to $2"
+  fi
+  [ -z "$UNDO_REASON" ]
+}
+
 # How long an agent has to say that it is ready after its model did not answer.
 UNDO_READY_SECONDS=5
 
@@ -23,20 +41,16 @@ undo_switch() {
   # From here on everything has to work on a full disk, where a program fails that writes a line to a file.
   STEP_LOG=/dev/null
   step_begin undo "$UNDO_TO"
-  if [ -n "$undo_failed" ] && [ "$undo_failed" != "$UNDO_TO" ] && record_read "$undo_failed" && [ "$RECORD_STATE" != good ]; then
-    RECORD_STATE=failed
-    record_write "$undo_failed"
-  fi
   undo_healthy=no
   undo_ready=no
-  undo_reason=
+  # Before anything else can fail: a host that loses its power now comes up with the release that served before.
+  undo_files "$undo_failed" "$UNDO_TO"
+  undo_reason=$UNDO_REASON
+  pending_clear
   if [ -z "$UNDO_TO" ]; then
     service_stop
-    rm -f "$ROOT/current"
-  elif ! release_check "$UNDO_TO"; then
-    undo_reason=$INCOMPLETE
-  elif ! config_restore "$UNDO_TO" || ! switch_current "$UNDO_TO"; then
-    undo_reason="could not switch back to $UNDO_TO"
+  elif [ -n "$undo_reason" ]; then
+    : # The agent stays as it is: there is nothing to start in its place.
   elif [ "$SERVICE_BEFORE" = stopped ]; then
     service_stop && undo_healthy=yes
   elif ! restart_agent || ! gate_completion "$UNDO_TO"; then

@@ -190,6 +190,18 @@ export const ERRORS = {
     when: 'A host changed between the look at it and the change.',
     hint: 'Run the command again.',
   },
+  OPERATOR_LOST: {
+    code: 'OPERATOR_LOST',
+    kind: 'failed',
+    when: 'The command line did not answer the host before the switch: the network was cut, or its machine sleeps.',
+    hint: 'Run it again: it goes on from what the host has.',
+  },
+  SWITCH_NOT_CONFIRMED: {
+    code: 'SWITCH_NOT_CONFIRMED',
+    kind: 'failed',
+    when: 'A new release passed its gate, and then nobody could log in to the host to confirm it.',
+    hint: 'Find out why no new connection can be made (`mlxfleet doctor HOST`); the host has gone back by itself.',
+  },
   ROOT_NOT_WRITABLE: {
     code: 'ROOT_NOT_WRITABLE',
     kind: 'failed',
@@ -249,6 +261,18 @@ export const ERRORS = {
     kind: 'failed',
     when: 'A release was started and did not answer as it must.',
     hint: 'Look at the lines shown and at `mlxfleet logs HOST`.',
+  },
+  HOOK_FAILED: {
+    code: 'HOOK_FAILED',
+    kind: 'failed',
+    when: 'A hook of the inventory ended with another exit code than 0, or took longer than 5 minutes.',
+    hint: 'Look at the lines shown, and mend the command in the inventory.',
+  },
+  ROLLED_BACK_WITH_OTHERS: {
+    code: 'ROLLED_BACK_WITH_OTHERS',
+    kind: 'failed',
+    when: 'A deploy with `rollout.on_failure: revert` failed on another host, so this one went back to its release before.',
+    hint: 'See what the host named reports; once it is mended, deploy again.',
   },
   INTERRUPTED: {
     code: 'INTERRUPTED',

@@ -1,4 +1,4 @@
-import { execFileSync, spawnSync } from 'node:child_process';
+import { execFileSync, spawn, spawnSync } from 'node:child_process';
 import { mkdir, readdir, readFile, rm } from 'node:fs/promises';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { describeUnless } from '../../../../test/support/skipping.ts';
@@ -58,23 +58,67 @@ describe('a deploy that is cut off', () => {
     expect((await deployStandIn(host, { version: '1.0.0' })).row.outcome).toBe('unchanged');
   });
 
-  test('by SIGKILL of the script after the switch converges when it is run again', async () => {
+  test('by SIGKILL of the script after the switch is undone by the host itself', async () => {
     const good = await deployStandIn(host, { version: '1.0.0' });
     const bad = deployStandIn(host, { version: '1.1.0', behaviour: 'never-ready' });
     await expect.poll(async () => host.currentRelease(), { timeout: 5000 }).not.toBe(good.row.release);
-    const holder = await readFile(host.path('deploy/lock/holder'), 'utf8');
-    process.kill(Number(/pid=(\d+)/.exec(holder)?.[1]), 'SIGKILL');
+    await killScript();
     expect((await bad).row).toMatchObject({ outcome: 'failed', error: { code: 'SCRIPT_BROKEN' } });
+    await expect.poll(async () => host.currentRelease(), { timeout: 10_000 }).toBe(good.row.release);
+    await expect.poll(settled, { timeout: 20_000 }).toEqual({ lock: [], pending: false });
+    expect(await readFile(host.path('deploy/audit.log'), 'utf8')).toContain(
+      `outcome=undone-to-${good.row.release ?? ''}`,
+    );
+    expect((await deployStandIn(host, { version: '1.0.0' })).row.outcome).toBe('unchanged');
+  });
+
+  test('by SIGKILL of the script and the guard, as by a power cut, is undone by the next command', async () => {
+    const good = await deployStandIn(host, { version: '1.0.0' });
+    const bad = deployStandIn(host, { version: '1.1.0', behaviour: 'never-ready' });
+    await expect.poll(async () => host.currentRelease(), { timeout: 5000 }).not.toBe(good.row.release);
+    killGuard();
+    await killScript();
+    await bad;
     expect(await host.currentRelease()).not.toBe(good.row.release);
-    // The dead holder's lock is taken over at once, the unconfirmed release is not what an undo would go back to.
     const next = await deployStandIn(host, { version: '1.2.0', behaviour: 'exits' });
     expect(next.row).toMatchObject({ outcome: 'rolled-back', release: good.row.release });
     expect(next.lines.join('\n')).toContain('took over the lock of tester@bench (deploy)');
+    expect(next.lines.join('\n')).toContain('settling what deploy of tester@bench left undecided');
     const last = await deployStandIn(host, { version: '1.3.0' });
     expect(last.row.outcome).toBe('changed');
-    expect(await readdir(host.path('deploy/lock'))).toEqual([]);
+    expect(await settled()).toEqual({ lock: [], pending: false });
+  });
+
+  test('by SIGKILL of everything, and a boot, starts with the old release', async () => {
+    const good = await deployStandIn(host, { version: '1.0.0' });
+    const bad = deployStandIn(host, { version: '1.1.0', behaviour: 'never-ready' });
+    await expect.poll(async () => host.currentRelease(), { timeout: 5000 }).not.toBe(good.row.release);
+    killGuard();
+    await killScript();
+    await bad;
+    spawnSync('pkill', ['-KILL', '-f', `${host.root}/(run|current)/`]);
+    const supervisor = spawn('/bin/sh', [host.path('run/supervisor.sh'), host.root], { stdio: 'ignore' });
+    await expect.poll(async () => host.currentRelease(), { timeout: 10_000 }).toBe(good.row.release);
+    await expect.poll(settled, { timeout: 10_000 }).toEqual({ lock: [], pending: false });
+    supervisor.kill();
   });
 });
+
+/** Ends the script that holds the lock, without a chance to undo anything. */
+async function killScript(): Promise<void> {
+  const holder = await readFile(host.path('deploy/lock/holder'), 'utf8');
+  process.kill(Number(/^pid=(\d+)/m.exec(holder)?.[1]), 'SIGKILL');
+}
+
+function killGuard(): void {
+  const { status } = spawnSync('pkill', ['-KILL', '-f', host.path('deploy/guard.sh')]);
+  expect(status).toBe(0);
+}
+
+async function settled(): Promise<{ lock: string[]; pending: boolean }> {
+  const pending = (await readdir(host.path('deploy'))).includes('pending');
+  return { lock: await readdir(host.path('deploy/lock')), pending };
+}
 
 describe('beside another command', () => {
   test('is refused while that one holds the lock, and waits when told to', async () => {

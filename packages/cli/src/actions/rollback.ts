@@ -5,6 +5,7 @@ import { failureError, failureHint, failureText } from '../phases/host-failure.t
 import { changeVariables } from '../remote-commands/change-variables.ts';
 import { runJsonScript } from '../remote-commands/run-script.ts';
 import { script } from '../remote-commands/script.ts';
+import { guardScript } from '../service/guard-script.ts';
 import { hostScriptParts } from '../service/host-script-parts.ts';
 import type { DeployObserver, HostOutcome } from '../deploy-types/deploy-observer.ts';
 import type { RollbackSettings } from '../deploy-types/deploy-settings.ts';
@@ -76,10 +77,13 @@ async function runRollback(
   const interrupted = (cause?: unknown): CodedError =>
     new CodedError(ERRORS.INTERRUPTED, `${name}: interrupted`, { cause });
   if (signal.aborted) throw interrupted();
+  const smokeModel = target.settings.smokeTestModel ?? '';
+  const change = changeVariables(settings, target.settings, 'rollback');
   const remote = script([...hostScriptParts(target.settings), 'rollback'], {
-    ...changeVariables(settings, target.settings, 'rollback'),
+    ...change,
     TO: settings.to ?? '',
-    SMOKE_MODEL: target.settings.smokeTestModel ?? '',
+    SMOKE_MODEL: smokeModel,
+    GUARD: guardScript(target.settings, change, smokeModel, 0),
   });
   const answer = await runJsonScript(target.host, remote, (message) => progress.take(message), {
     holdStdin: true,

@@ -89,19 +89,19 @@ describeUnless(sshdObstacle(), 'over ssh', () => {
     return { outcome: result.document.hosts[0]?.outcome, cost };
   }
 
-  test('a first deploy sends three files', async () => {
-    expect(await outcomeOf('1.0.0')).toEqual({ outcome: 'changed', cost: { connections: 1, sessions: 5 } });
+  test('a first deploy sends three files, and is confirmed over a connection of its own', async () => {
+    expect(await outcomeOf('1.0.0')).toEqual({ outcome: 'changed', cost: { connections: 2, sessions: 6 } });
   });
 
   test('a deploy that changes nothing is one session', async () => {
     expect(await outcomeOf('1.0.0')).toEqual({ outcome: 'unchanged', cost: { connections: 1, sessions: 1 } });
   });
 
-  test('a deploy of a new release is three sessions', async () => {
-    expect(await outcomeOf('1.1.0')).toEqual({ outcome: 'changed', cost: { connections: 1, sessions: 3 } });
+  test('a deploy of a new release is three sessions and the upload', async () => {
+    expect(await outcomeOf('1.1.0')).toEqual({ outcome: 'changed', cost: { connections: 2, sessions: 4 } });
   });
 
-  test('a deploy that goes back by itself is three sessions too', async () => {
+  test('a deploy that goes back by itself is not confirmed: two sessions and the upload', async () => {
     expect(await outcomeOf('1.2.0', 'exits')).toEqual({
       outcome: 'rolled-back',
       cost: { connections: 1, sessions: 3 },

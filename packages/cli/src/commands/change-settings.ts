@@ -10,7 +10,11 @@ function operatorOf(context: CommandContext): Operator {
   } catch {
     // An account without an entry in the user database keeps what the environment says.
   }
-  return { name: `${user}@${hostname()}`, pid: process.pid };
+  return {
+    name: `${user}@${hostname()}`,
+    pid: process.pid,
+    parentChange: context.env['MLXFLEET_CHANGE_ID'] ?? null,
+  };
 }
 
 /** How commands that change hosts sign and wait. */

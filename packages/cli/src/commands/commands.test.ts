@@ -47,6 +47,10 @@ class AwayHost implements Host {
     return this.#away();
   }
 
+  async runAnew(): Promise<never> {
+    return this.#away();
+  }
+
   async upload(): Promise<never> {
     return this.#away();
   }

@@ -1,9 +1,13 @@
+import type { Hooks } from '../hooks/hook.ts';
+
 /** Who runs the command, as the host's lock, records and audit log show it. */
 export interface Operator {
   /** `user@machine`. */
   readonly name: string;
   /** Process id of this command on the operator's machine. */
   readonly pid: number;
+  /** Change whose hook runs this command: the lock that it holds will not come free while this command waits. */
+  readonly parentChange: string | null;
 }
 
 /** What changes something on a host waits for its lock this long, and signs with this name. */
@@ -26,6 +30,10 @@ export interface DeploySettings extends ChangeSettings {
   readonly onlyStage: boolean;
   /** Replaces the inventory's smoke-test model. */
   readonly smokeTestModel?: string;
+  /** Commands around it; none when unset. */
+  readonly hooks?: Hooks;
+  /** What becomes of hosts that were changed when another one fails; `stop` leaves them, and is the default. */
+  readonly onFailure?: 'stop' | 'revert';
 }
 
 /** How a rollback goes about its hosts. */

@@ -8,8 +8,11 @@ export interface ScriptResult {
 }
 
 export interface RunOptions {
-  /** Called with each complete line of stdout as it arrives, without the line feed. */
-  readonly onLine?: (line: string) => void;
+  /**
+   * Called with each complete line of stdout as it arrives, without the line feed. `say` writes a line to the script's
+   * stdin, where that is held open.
+   */
+  readonly onLine?: (line: string, say: (line: string) => void) => void;
   /** Same for stderr. */
   readonly onErrorLine?: (line: string) => void;
   /**
@@ -39,6 +42,8 @@ export interface Host {
   readonly address: string | null;
   /** Sends the script to `/bin/sh -s` in one session, and answers when it has ended. */
   run(script: string, options?: RunOptions): Promise<ScriptResult>;
+  /** The same over a connection made for this call alone: that it answers shows that the host still lets one in. */
+  runAnew(script: string, options?: RunOptions): Promise<ScriptResult>;
   /** Appends a local file to `<remotePath>.part` in one session; checking and publishing is the caller's script. */
   upload(localPath: string, remotePath: string, options?: UploadOptions): Promise<void>;
   /** Opens a byte stream to a Unix socket on the host (absolute path). */

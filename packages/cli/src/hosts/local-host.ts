@@ -40,6 +40,11 @@ export class LocalHost implements Host {
     );
   }
 
+  /** Nothing connects to this machine, so there is nothing to make anew. */
+  async runAnew(script: string, options: RunOptions = {}): Promise<ScriptResult> {
+    return this.run(script, options);
+  }
+
   async upload(localPath: string, remotePath: string, options: UploadOptions = {}): Promise<void> {
     this.#assertOpen();
     const offset = options.offset ?? 0;

@@ -30,7 +30,10 @@ export async function runScriptSession(
   options: RunOptions,
 ): Promise<ScriptResult> {
   const { signal } = options;
-  const stdout = new Collector(options.onLine);
+  const say = (line: string): void => {
+    process.stdin.write(`${line}\n`);
+  };
+  const stdout = new Collector((line) => options.onLine?.(line, say));
   const stderr = new Collector(options.onErrorLine);
   process.stdout.on('data', (chunk: Buffer) => stdout.write(chunk));
   process.stderr.on('data', (chunk: Buffer) => stderr.write(chunk));

@@ -1,17 +1,15 @@
 import { CodedError } from '@mlxfleet/protocol';
 import { ERRORS } from '../errors.ts';
 import { formatBytes } from '../output/quantities.ts';
-import type { ResolvedHost } from '../config/resolved-host.ts';
-import { revealed } from '../config/secret.ts';
-import { changeVariables } from '../remote-commands/change-variables.ts';
-import { quote } from '../remote-commands/quote.ts';
-import { runJsonScript } from '../remote-commands/run-script.ts';
-import { type RemoteScript, script } from '../remote-commands/script.ts';
-import { hostScriptParts } from '../service/host-script-parts.ts';
+import { newChangeId } from '../remote-commands/change-variables.ts';
+import { runJsonScript, type Say } from '../remote-commands/run-script.ts';
+import { applyScript } from './apply-script.ts';
 import { ChangeProgress } from './change-progress.ts';
+import { confirmSwitch } from './confirm-switch.ts';
 import type { HostDeploy, HostPlan, Phase } from './deploy-state.ts';
 import { required } from './deploy-state.ts';
 import { failureError, failureHint, failureText } from './host-failure.ts';
+import type { ScriptMessage } from '../remote-commands/message-fields.ts';
 
 /** Everything that changes the host, in one session that undoes itself when it is cut off. */
 export const applyPhase: Phase = {
@@ -26,12 +24,18 @@ export const applyPhase: Phase = {
     const untouched =
       current === undefined ? 'Nothing is deployed on the host.' : `The old release ${current} is untouched.`;
     let interrupted: unknown;
+    const dialogue = new ApplyDialogue(deploy, newChangeId());
     const answer = await shared.gate.pass(async () => {
       try {
-        return await runJsonScript(target.host, applyScript(deploy), (message) => progress.take(message), {
-          holdStdin: true,
-          signal: shared.signal,
-        });
+        return await runJsonScript(
+          target.host,
+          applyScript(deploy, dialogue.changeId),
+          (message, say) => {
+            progress.take(message);
+            dialogue.take(message, say);
+          },
+          { holdStdin: true, signal: shared.signal },
+        );
       } catch (error) {
         if (!shared.signal.aborted) throw error;
         interrupted = error;
@@ -48,6 +52,7 @@ export const applyPhase: Phase = {
         progress.failure,
         failureText(progress.failure, progress.undone, untouched),
         failureHint(progress.undone),
+        dialogue.refusal,
       );
     }
     if (interrupted !== undefined) {
@@ -75,49 +80,31 @@ function reused({ desired, changes }: HostPlan): string[] {
     .map(({ kind }) => `${kind} env reused`);
 }
 
-function applyScript(deploy: HostDeploy): RemoteScript {
-  const { target, shared } = deploy;
-  const { settings } = target;
-  const { desired, releaseId, release, environments } = required(deploy.plan, 'plan');
-  const facts = required(deploy.facts, 'facts');
-  const blobs = required(deploy.blobs, 'blobs');
-  const imports = (kind: string): string =>
-    desired.environments.find((one) => one.kind === kind)?.imports ?? '';
-  return script([...hostScriptParts(settings), 'pruning', 'apply'], {
-    ...changeVariables(shared.settings, settings, 'deploy'),
-    RELEASE: releaseId,
-    VERSION: release?.manifest.version ?? shared.payload.version,
-    CONTENT_HASH: desired.contentHash,
-    CREATED_AT: release?.manifest.createdAt ?? '',
-    EXPECTED_CURRENT: facts.current?.id ?? '',
-    RELEASE_BLOB: blobs.get('release') ?? '',
-    NODE_VERSION: desired.runtime.node,
-    NODE_BLOB: blobs.get('node') ?? '',
-    UV_VERSION: desired.runtime.uv,
-    UV_BLOB: blobs.get('uv') ?? '',
-    PLATFORM: desired.platform,
-    TEXT_ENVIRONMENT: environments.get('text') ?? '',
-    TEXT_IMPORTS: imports('text'),
-    VISION_ENVIRONMENT: environments.get('vision') ?? '',
-    VISION_IMPORTS: imports('vision'),
-    PYTHON_PATH: desired.python.path ?? '',
-    PYTHON_VERSION: desired.python.version,
-    PYTHON_PREFERRED: settings.python.version,
-    FIND_LINKS: settings.python.findLinks ?? '',
-    CONFIG: desired.configText,
-    ENVIRONMENT: desired.environmentText,
-    BUILD_EXPORTS: exports(settings),
-    SMOKE_MODEL: shared.settings.smokeTestModel ?? settings.smokeTestModel ?? '',
-    KEEP_RELEASES: String(settings.keepReleases),
-    ONLY_STAGE: shared.settings.onlyStage ? 'yes' : 'no',
-  });
-}
+/** The operator's side of what apply.sh asks while it runs: may the switch begin, may the new release stay. */
+class ApplyDialogue {
+  /** Why the release was not confirmed; undefined as long as nothing spoke against it. */
+  refusal: unknown;
+  readonly changeId: string;
+  readonly #deploy: HostDeploy;
 
-/** Shell text that sets the environment in which packages are installed. An index's address may hold a password. */
-function exports({ env, python }: ResolvedHost): string {
-  const index = python.indexUrl === null ? {} : { UV_DEFAULT_INDEX: python.indexUrl };
-  const variables = { ...revealed(env), ...index };
-  return Object.entries(variables)
-    .map(([name, value]) => `${name}=${quote(value)}\nexport ${name}\n`)
-    .join('');
+  constructor(deploy: HostDeploy, changeId: string) {
+    this.#deploy = deploy;
+    this.changeId = changeId;
+  }
+
+  take(message: ScriptMessage, say: Say): void {
+    if (message['state'] !== 'begin') return;
+    if (message['step'] === 'ready') say('go');
+    if (message['step'] === 'confirm') void this.#confirm(say);
+  }
+
+  async #confirm(say: Say): Promise<void> {
+    const { target, shared } = this.#deploy;
+    try {
+      await confirmSwitch(target, this.changeId, shared.signal);
+    } catch (error) {
+      this.refusal = error;
+      say('refuse');
+    }
+  }
 }

@@ -17,9 +17,12 @@ const SHOWN_AS: ReadonlyMap<string, DeployStep> = new Map([
   ['release', 'stage'],
   ['environment', 'stage'],
   ['check', 'stage'],
+  ['flush', 'stage'],
+  ['ready', 'stage'],
   ['switch', 'switch'],
   ['service', 'switch'],
   ['gate', 'healthy'],
+  ['confirm', 'healthy'],
   ['undo', 'undo'],
 ]);
 
@@ -28,8 +31,10 @@ const DOING: ReadonlyMap<string, (detail: string) => string> = new Map<string, (
   ['release', () => 'unpacking the release'],
   ['environment', (detail) => `building the ${detail} env`],
   ['check', () => 'checking the release'],
+  ['flush', () => 'writing it to the disk'],
   ['service', () => 'restarting the agent'],
   ['gate', () => 'waiting for the agent'],
+  ['confirm', () => 'confirming over a new connection'],
 ]);
 
 /**

@@ -107,13 +107,20 @@ export function failureHint(undone: UndoneMessage | null): string | null {
   return reason === null ? null : hintOfReason(reason);
 }
 
-/** The error of a failed script, by the code that the script gave. A hint takes the place of that of the code. */
+/**
+ * The error of a failed script, by the code that the script gave. A hint takes the place of that of the code; a cause is
+ * what made the script fail.
+ */
 export function failureError(
   host: string,
   failure: FailureMessage,
   explanation: string,
   hint: string | null = null,
+  cause?: unknown,
 ): CodedError {
   const definition = Object.values(ERRORS).find(({ code }) => code === failure.code) ?? ERRORS.SCRIPT_BROKEN;
-  return new CodedError(definition, `${host}: ${explanation}`, hint === null ? {} : { hint });
+  return new CodedError(definition, `${host}: ${explanation}`, {
+    ...(hint === null ? {} : { hint }),
+    ...(cause === undefined ? {} : { cause }),
+  });
 }

@@ -10,6 +10,14 @@ export interface ScriptAnswer {
   readonly stderr: string;
 }
 
+/** Writes a line to the stdin of a script that is running. */
+export type Say = (line: string) => void;
+
+interface ScriptOptions extends Pick<RunOptions, 'holdStdin' | 'signal' | 'onErrorLine'> {
+  /** Runs it over a connection made for it alone. */
+  readonly anew?: boolean;
+}
+
 /**
  * Runs a script on a host and passes on the lines of its answer.
  * @throws CodedError SCRIPT_BROKEN when the script did not reach its end.
@@ -17,11 +25,19 @@ export interface ScriptAnswer {
 export async function runScript(
   host: Host,
   script: RemoteScript,
-  onLine: (line: string) => void,
-  options: Pick<RunOptions, 'holdStdin' | 'signal' | 'onErrorLine'> = {},
+  onLine: (line: string, say: Say) => void,
+  { anew = false, ...options }: ScriptOptions = {},
 ): Promise<ScriptAnswer> {
-  const reader = new AnswerReader(script, onLine);
-  const result = await host.run(script.text, { ...options, onLine: (line) => reader.take(line) });
+  let say: Say = () => undefined;
+  const reader = new AnswerReader(script, (line) => onLine(line, say));
+  const reading: RunOptions = {
+    ...options,
+    onLine: (line, sayToScript) => {
+      say = sayToScript;
+      reader.take(line);
+    },
+  };
+  const result = anew ? await host.runAnew(script.text, reading) : await host.run(script.text, reading);
   if (reader.exitCode === null) {
     const last = `${result.stdout}\n${result.stderr}`.split('\n').filter((line) => line.trim() !== '');
     throw new CodedError(
@@ -36,15 +52,15 @@ export async function runScript(
 export async function runJsonScript(
   host: Host,
   script: RemoteScript,
-  onMessage: (message: ScriptMessage) => void,
-  options: Pick<RunOptions, 'holdStdin' | 'signal'> = {},
+  onMessage: (message: ScriptMessage, say: Say) => void,
+  options: ScriptOptions = {},
 ): Promise<ScriptAnswer> {
   return runScript(
     host,
     script,
-    (line) => {
+    (line, say) => {
       const message = parseMessage(line);
-      if (message !== null) onMessage(message);
+      if (message !== null) onMessage(message, say);
     },
     options,
   );

@@ -11,6 +11,9 @@ export type ScriptPart =
   | 'releases'
   | 'gate'
   | 'undo'
+  | 'pending'
+  | 'guard'
+  | 'confirm'
   | 'pruning'
   | 'service-detached'
   | 'facts'
@@ -19,6 +22,8 @@ export type ScriptPart =
   | 'service'
   | 'logs'
   | 'exec'
+  | 'hook'
+  | 'prune'
   | 'unlock'
   | 'uninstall'
   | 'admin-token'
@@ -45,9 +50,9 @@ export function script(
   const beginSentinel = `=== mlxfleet ${nonce} begin`;
   const endSentinel = `=== mlxfleet ${nonce} end`;
   const assignments = Object.entries({
-    ...variables,
     SENTINEL_BEGIN: beginSentinel,
     SENTINEL_END: endSentinel,
+    ...variables,
   }).map(([name, value]) => {
     if (!VARIABLE.test(name)) throw new TypeError(`not a variable of a script: ${name}`);
     return `${name}=${quote(value)}`;

@@ -16,5 +16,5 @@ export function hostScriptParts({ name, service = DEFAULT_SERVICE_KIND }: Resolv
       { hint: `Remove hosts.${name}.service from the inventory, or set it to detached.` },
     );
   }
-  return ['lib', 'lock', 'releases', 'gate', 'undo', ...serviceParts(service)];
+  return ['lib', 'lock', 'releases', 'gate', 'undo', 'pending', ...serviceParts(service)];
 }

@@ -36,9 +36,18 @@ export class SshHost implements Host {
 
   async run(script: string, options: RunOptions = {}): Promise<ScriptResult> {
     const connection = await this.#connect(options.signal);
-    const channel = await this.#open(connection.exec(SHELL_COMMAND), options.signal);
-    const shell = startedShell(sessionProcess(channel, connection), this.name);
-    return runScriptSession(shell, script, options);
+    return this.#runIn(connection, script, options);
+  }
+
+  async runAnew(script: string, options: RunOptions = {}): Promise<ScriptResult> {
+    this.#assertOpen();
+    const opening = this.#openConnection(() => undefined);
+    const connection = await raceWithSignal(opening, options.signal);
+    try {
+      return await this.#runIn(connection, script, options);
+    } finally {
+      await connection.close();
+    }
   }
 
   async upload(localPath: string, remotePath: string, options: UploadOptions = {}): Promise<void> {
@@ -75,8 +84,14 @@ export class SshHost implements Host {
     }
   }
 
+  async #runIn(connection: SshConnection, script: string, options: RunOptions): Promise<ScriptResult> {
+    const channel = await this.#open(connection.exec(SHELL_COMMAND), options.signal);
+    const shell = startedShell(sessionProcess(channel, connection), this.name);
+    return runScriptSession(shell, script, options);
+  }
+
   async #connect(signal?: AbortSignal): Promise<SshConnection> {
-    if (this.#closing.signal.aborted) throw this.#closed();
+    this.#assertOpen();
     signal?.throwIfAborted();
     this.#connection ??= this.#makeConnection();
     return raceWithSignal(this.#connection, signal);
@@ -87,14 +102,18 @@ export class SshHost implements Host {
       this.#connection = null;
     };
     try {
-      const { env, signal } = this.#context;
-      const finding = findRoute(this.#settings, { inventory: this.#inventory, env });
-      const route = await raceWithSignal(finding, signal);
-      return await SshConnection.open(this.name, route, this.#context, forget);
+      return await this.#openConnection(forget);
     } catch (error) {
       forget();
       throw error;
     }
+  }
+
+  async #openConnection(onClose: () => void): Promise<SshConnection> {
+    const { env, signal } = this.#context;
+    const finding = findRoute(this.#settings, { inventory: this.#inventory, env });
+    const route = await raceWithSignal(finding, signal);
+    return SshConnection.open(this.name, route, this.#context, onClose);
   }
 
   /** A session that opens after its caller has gone is closed again. */
@@ -108,6 +127,10 @@ export class SshHost implements Host {
       );
       throw error;
     }
+  }
+
+  #assertOpen(): void {
+    if (this.#closing.signal.aborted) throw this.#closed();
   }
 
   #closed(): CodedError {

@@ -163,7 +163,7 @@ export class StandInHost {
 }
 
 export const standInSettings: DeploySettings = {
-  operator: { name: 'tester@bench', pid: 1 },
+  operator: { name: 'tester@bench', pid: 1, parentChange: null },
   waitLockSeconds: 0,
   canary: [],
   maxParallel: 4,

@@ -36,8 +36,12 @@ export class FakeHost implements Host {
       ...answer.messages.map((message) => JSON.stringify(message)),
       `${sentinel(script, 'END')} ${String(exitCode)}`,
     ];
-    for (const line of lines) options.onLine?.(line);
+    for (const line of lines) options.onLine?.(line, () => undefined);
     return { exitCode, stdout: `${lines.join('\n')}\n`, stderr: '' };
+  }
+
+  async runAnew(script: string, options: RunOptions = {}): Promise<ScriptResult> {
+    return this.run(script, options);
   }
 
   async upload(_localPath: string, remotePath: string): Promise<void> {
