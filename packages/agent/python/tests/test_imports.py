@@ -34,7 +34,7 @@ ARROWS: dict[str, set[str]] = {
     },
 }
 """Each folder names only folders above it, so there is no cycle."""
-SHARED = {"child_process", "log"}
+SHARED = {"bounded_cache", "child_process", "log"}
 """Files outside of all folders that any folder may import."""
 
 

@@ -2,18 +2,21 @@
 
 import time
 from collections.abc import Callable
-from typing import Any
+from typing import Any, NamedTuple, Self
 
+from ..bounded_cache import BoundedCache
 from ..log import log
 from ..wire.errors import RequestError
 from ..wire.frames import MediaSettings
 from ..wire.media import Media
-from .cache import ImageCache
 from .decoded import DecodedImage, document_key, image_key, page_key
 from .limits import LOW_DETAIL_SIDE, Limits
 from .pages import asked_pages
 from .refusal import RefusalError
 from .side_process import Answer, EndedError, SideProcess, UnavailableError
+
+MOST_PAGE_COUNTS = 1024
+"""Documents whose number of pages is remembered: 100 bytes each."""
 
 
 class ImageDecoder:
@@ -24,16 +27,16 @@ class ImageDecoder:
         self._settings = settings
         self._limits = limits or Limits()
         self._process = SideProcess(settings, self._limits)
-        self._cache = ImageCache(settings.image_cache_bytes)
+        self._kept = _Kept.within(settings.image_cache_bytes)
 
     @property
     def cache_bytes(self) -> int:
         """Bytes of the decoded images that are kept. Safe from any thread."""
-        return self._cache.bytes
+        return self._kept.images.size
 
     def shrink(self, limit: int) -> None:
         """Let go the images beyond so many bytes, this once. Safe from any thread."""
-        self._cache.shrink(limit)
+        self._kept.images.shrink(limit)
 
     def decode(
         self, media: list[Media], is_cancelled: Callable[[], bool], scope: str | None = None
@@ -48,7 +51,7 @@ class ImageDecoder:
         `internal` where the process cannot be had or the file is not there.
         """
         deadline = time.monotonic() + self._limits.wall_seconds
-        work = _Work(self._settings, self._process, self._cache, scope, deadline)
+        work = _Work(self._settings, self._process, self._kept, scope, deadline)
         pages = work.pages(media, is_cancelled)
         decoded: list[list[DecodedImage]] = []
         for medium, numbers in zip(media, pages, strict=False):
@@ -61,15 +64,29 @@ class ImageDecoder:
         return decoded if len(decoded) == len(media) else []
 
 
+class _Kept(NamedTuple):
+    """What later requests show again."""
+
+    images: BoundedCache[DecodedImage]
+    page_counts: BoundedCache[int]
+    """Of documents."""
+
+    @classmethod
+    def within(cls, limit_bytes: int) -> Self:
+        """Images of so many bytes; 0 keeps nothing."""
+        counts = BoundedCache[int](MOST_PAGE_COUNTS if limit_bytes else 0, lambda _: 1)
+        return cls(BoundedCache(limit_bytes, lambda image: len(image.rgb)), counts)
+
+
 class _Work:
     """One request's. An image that it shows twice is decoded once, kept or not."""
 
     def __init__(
-        self, settings: MediaSettings, process: SideProcess, cache: ImageCache, scope: str | None, deadline: float
+        self, settings: MediaSettings, process: SideProcess, kept: _Kept, scope: str | None, deadline: float
     ) -> None:
         self._settings = settings
         self._process = process
-        self._cache = cache
+        self._kept = kept
         self._scope = scope
         self._deadline = deadline
         self._done: dict[str, DecodedImage] = {}
@@ -104,21 +121,21 @@ class _Work:
             key = page_key(document, page, dpi, settings.max_side, settings.max_pixels)
             request = {"task": "page", "path": medium.path, "document": document, "page": page}
             request |= {"dpi": dpi, "side": settings.max_side}
-        image = self._done.get(key) or self._cache.image(key)
+        image = self._done.get(key) or self._kept.images.get(key)
         if image is None:
             answer = self._ask(medium, request)
             image = DecodedImage(answer.fields["width"], answer.fields["height"], answer.rgb, key, page or None)
-            self._cache.keep(image)
+            self._kept.images.put(key, image)
         self._done[key] = image
         return image
 
     def _page_count(self, medium: Media) -> int:
         key = document_key(self._scope, medium.sha256)
-        count = self._cache.page_count(key)
+        count = self._kept.page_counts.get(key)
         if count is None:
             answer = self._ask(medium, {"task": "count", "path": medium.path, "document": key})
             count = int(answer.fields["count"])
-            self._cache.keep_page_count(key, count)
+            self._kept.page_counts.put(key, count)
         return count
 
     def _ask(self, medium: Media, request: dict[str, Any]) -> Answer:

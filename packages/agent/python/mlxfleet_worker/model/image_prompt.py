@@ -44,6 +44,11 @@ Inputs = dict[str, np.ndarray]
 """What a model's processor makes of a text and its images: `input_ids`, `pixel_values` and more, by their names."""
 
 
+def inputs_bytes(inputs: Inputs) -> int:
+    """Bytes of all arrays."""
+    return sum(each.nbytes for each in inputs.values() if isinstance(each, np.ndarray))
+
+
 @dataclass(slots=True, eq=False)
 class PromptImage:
     """One image of a prompt."""

@@ -1,11 +1,11 @@
 """Conversations with images into a prompt: the template's text, its tokens, and which of them stand for which image."""
 
-from collections import OrderedDict
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import numpy as np
 
+from ..bounded_cache import BoundedCache
 from ..chat.format import ChatFormat
 from ..images.decoder import DecodedImage
 from ..model.image_prompt import ImagePrompt, Inputs, PromptImage
@@ -13,7 +13,6 @@ from ..wire.errors import RequestError
 from ..wire.frames import ToolChoice
 from ..wire.prompts import ChatPrompt
 from .processing import Processing
-from .waiting_pixels import WaitingPixels
 
 Part = dict[str, Any]
 IMAGE_PART: Part = {"type": "image"}
@@ -60,7 +59,7 @@ class Composer:
         chat: ChatFormat,
         processing: Processing,
         encode: Callable[[str], list[int]],
-        pixels: WaitingPixels,
+        pixels: BoundedCache[Inputs],
     ) -> None:
         """`encode` gives a rendered prompt's tokens; what is processed of images goes to `pixels`."""
         self._chat = chat
@@ -68,7 +67,7 @@ class Composer:
         self._encode = encode
         self._pixels = pixels
         self._known_place: _Place | None = None
-        self._remembered: OrderedDict[str, _Alone] = OrderedDict()
+        self._remembered = BoundedCache[_Alone](MOST_REMEMBERED, lambda _: 1)
 
     def compose(
         self,
@@ -142,7 +141,6 @@ class Composer:
         key = shown.image.key
         known = self._remembered.get(key)
         if known is not None:
-            self._remembered.move_to_end(key)
             return known
         inputs = self._processing.inputs(place.text, [shown.image], shown.param)
         tokens = inputs["input_ids"][0].tolist()
@@ -150,9 +148,7 @@ class Composer:
         alone = _Alone(own, len(self._processing.places(inputs["input_ids"][0])), inputs.get(GRID))
         if is_asked_again:
             self._pixels.put(key, inputs)
-            self._remembered[key] = alone
-            if len(self._remembered) > MOST_REMEMBERED:
-                self._remembered.popitem(last=False)
+            self._remembered.put(key, alone)
         return alone
 
     def _is_atomic(self, alone: _Alone, place: _Place) -> bool:

@@ -13,11 +13,12 @@ from mlx_lm.tokenizer_utils import TokenizerWrapper
 from mlx_lm.utils import load_config, load_tokenizer
 from mlx_vlm import load
 
+from ..bounded_cache import BoundedCache
 from ..caches.row_place import RowPlace
 from ..chat.template import check_options
 from ..images.decoder import DecodedImage
 from ..log import log
-from ..model.image_prompt import ImagePrompt, PromptImage
+from ..model.image_prompt import ImagePrompt, Inputs, PromptImage, inputs_bytes
 from ..model.text_model import Loaded, TextModel, require_model
 from ..wire.errors import RequestError
 from ..wire.frames import NO_TOOLS, LoadFrame, ToolChoice
@@ -25,11 +26,9 @@ from ..wire.media import Media
 from ..wire.prompts import ChatPrompt, Prompt, TextPrompt
 from .composing import Composer
 from .contents import Contents
-from .feature_cache import FeatureCache
 from .language_model import VisionLanguageModel
 from .processing import Processing
 from .tower import Features, Tower, not_served
-from .waiting_pixels import WaitingPixels
 from .waiting_room import WaitingRoom
 
 WAITING_PIXEL_BYTES = 128_000_000
@@ -50,9 +49,9 @@ class VisionModel(TextModel):
         self._whole = whole
         token = _image_token(whole)
         self._tower = Tower(whole)
-        self._features = FeatureCache(frame.media.feature_cache_bytes)
+        self._features = BoundedCache[Features](frame.media.feature_cache_bytes, lambda features: features.nbytes)
         self._processing = Processing(whole, processor, token)
-        self._pixels = WaitingPixels(WAITING_PIXEL_BYTES)
+        self._pixels = BoundedCache[Inputs](WAITING_PIXEL_BYTES, inputs_bytes)
         self._composer = Composer(self.chat, self._processing, self._encode_text, self._pixels)
         self._composing = threading.Lock()
         """Completions and questions are composed by a thread each."""
