@@ -1,5 +1,6 @@
 import { CodedError, type DeployDocument, type DeployOutcome, JSON_SCHEMA_VERSION } from '@mlxfleet/protocol';
 import { ERRORS } from '../errors.ts';
+import { describeHooks } from '../hooks/hook.ts';
 import { type Change, describeChange } from '../phases/change.ts';
 import { deployPhases } from '../phases/deploy-phases.ts';
 import type { DeployShared, HostDeploy } from '../phases/deploy-state.ts';
@@ -10,6 +11,8 @@ import { collectPayload, type Payload } from '../release/payload.ts';
 import type { DeployObserver, HostOutcome } from '../deploy-types/deploy-observer.ts';
 import type { DeploySettings } from '../deploy-types/deploy-settings.ts';
 import { type ErrorRow, errorRow, isUnreachable } from './error-row.ts';
+import { runHooksAfter } from './after-host.ts';
+import { type ChangedHost, revertChanged } from './revert-changed.ts';
 import { rollOut } from './roll-out.ts';
 import type { Target } from '../deploy-types/target.ts';
 
@@ -65,24 +68,32 @@ export async function deploy(
     observer.hostOutcome(row.name, row);
   };
   const isCanary = ({ settings: { name } }: Target): boolean => settings.canary.includes(name);
+  const changed: ChangedHost[] = [];
+  const failed: string[] = [];
   await rollOut(targets, {
     isCanary,
     maxParallel: settings.maxParallel,
     run: async (target) => {
       const { name } = target.settings;
-      const { row, changes } = await deployHost(target, shared);
-      if (changes !== undefined) {
-        plans.set(name, { host: name, changes, lines: changes.map((change) => describeChange(change)) });
+      const { row, state } = await deployHost(target, shared);
+      if (state.plan !== undefined) {
+        const { changes } = state.plan;
+        plans.set(name, { host: name, changes, lines: planLines(changes, settings) });
       }
-      const stops = stopsRollOut(row.outcome, isCanary(target));
-      const holdsBack = stops && row.outcome === 'unreachable' && targets.length > 1;
+      const fails = failsRollOut(row.outcome, isCanary(target));
+      const holdsBack = fails && row.outcome === 'unreachable' && targets.length > 1;
       report(holdsBack ? { ...row, error: explainCanary(row.error, targets, settings) } : row);
-      return stops ? 'stop' : 'go-on';
+      if (fails) failed.push(name);
+      else if (row.outcome === 'changed') changed.push({ deploy: state, row });
+      // A host whose post-deploy hook failed is deployed, and no other is begun.
+      return fails || (row.outcome === 'changed' && row.error !== null) ? 'stop' : 'go-on';
     },
     skip: ({ settings: { name } }) => {
       report({ name, outcome: 'skipped', release: null, previous: null, durationMs: 0, error: null });
     },
   });
+  const reverts = settings.onFailure === 'revert' && !settings.dryRun && !settings.onlyStage;
+  if (reverts && failed.length > 0 && !signal.aborted) await revertChanged(changed, failed, report);
   const inOrder = <Value>(map: ReadonlyMap<string, Value>): Value[] =>
     targets.flatMap(({ settings: { name } }) => {
       const value = map.get(name);
@@ -95,9 +106,17 @@ export async function deploy(
 }
 
 /** One host that is asleep must not keep the others from being deployed; but only a canary that serves vouches for them. */
-function stopsRollOut(outcome: DeployOutcome, isCanary: boolean): boolean {
+function failsRollOut(outcome: DeployOutcome, isCanary: boolean): boolean {
   if (outcome === 'changed' || outcome === 'unchanged') return false;
   return isCanary || outcome !== 'unreachable';
+}
+
+/** What a host's deploy would do, for people: its changes, and the hooks around them. */
+function planLines(changes: readonly Change[], { hooks, onlyStage }: DeploySettings): string[] {
+  const lines = changes.map((change) => describeChange(change));
+  if (hooks === undefined || lines.length === 0) return lines;
+  const after = onlyStage ? [] : describeHooks(hooks, ['post-switch', 'post-deploy', 'on-failure']);
+  return [...describeHooks(hooks, ['pre-deploy']), ...lines, ...after];
 }
 
 function explainCanary(
@@ -118,7 +137,7 @@ function explainCanary(
 async function deployHost(
   target: Target,
   shared: DeployShared,
-): Promise<{ row: HostOutcome; changes?: readonly Change[] }> {
+): Promise<{ row: HostOutcome; state: HostDeploy }> {
   const began = performance.now();
   const { state, error } = await runPhases(target, shared, LOOKS);
   const outcome = state.outcome ?? 'failed';
@@ -132,7 +151,7 @@ async function deployHost(
     durationMs: Math.round(performance.now() - began),
     error,
   };
-  return { row, ...(state.plan === undefined ? {} : { changes: state.plan.changes }) };
+  return { row: await runHooksAfter(state, row), state };
 }
 
 /** How often a deploy looks at a host that changes under its eyes: another deploy may have held the lock meanwhile. */
@@ -145,9 +164,10 @@ async function runPhases(
   target: Target,
   shared: DeployShared,
   looks: number,
+  preDeployRan = false,
 ): Promise<{ state: HostDeploy; error: ErrorRow | null }> {
   const { name } = target.settings;
-  const state: HostDeploy = { target, shared, sentBytes: 0 };
+  const state: HostDeploy = { target, shared, sentBytes: 0, preDeployRan };
   try {
     for (const phase of deployPhases) {
       if (shared.signal.aborted) throw interrupted(target);
@@ -159,7 +179,7 @@ async function runPhases(
     const known = shared.signal.aborted && !(cause instanceof CodedError) ? interrupted(target) : cause;
     if (known instanceof CodedError && LOOK_AGAIN.has(known.code) && looks > 1 && !shared.signal.aborted) {
       shared.observer.hostNotice(name, 'the host changed meanwhile; looking again');
-      return runPhases(target, shared, looks - 1);
+      return runPhases(target, shared, looks - 1, state.preDeployRan);
     }
     state.outcome ??= outcomeOf(known);
     return { state, error: errorRow(known, name) };

@@ -1,3 +1,4 @@
+import path from 'node:path';
 import { DEFAULTS } from '@mlxfleet/protocol';
 import { deploy } from '../actions/deploy.ts';
 import type { DeploySettings } from '../deploy-types/deploy-settings.ts';
@@ -6,6 +7,7 @@ import { formatProblem } from '../config/inventory-problem.ts';
 import { displayPath } from '../config/load-inventory.ts';
 import { resolveHosts, resolveHostsWithSecrets } from '../config/resolve-hosts.ts';
 import { selectHosts } from '../config/select-hosts.ts';
+import { hooksOf } from '../hooks/hook.ts';
 import { plainLine } from '../output/plain-text.ts';
 import { printWarning } from '../output/print-error.ts';
 import { type CommandContext, inventoryOf } from './command-context.ts';
@@ -44,6 +46,8 @@ export async function runDeploy(
     dryRun,
     clean: options.clean === true,
     onlyStage: options.onlyStage === true,
+    hooks: hooksOf(inventory, path.dirname(file)),
+    onFailure: inventory.rollout?.on_failure ?? 'stop',
     ...(options.model === undefined ? {} : { smokeTestModel: options.model }),
   };
   const acceptNew = options.acceptNew === true;

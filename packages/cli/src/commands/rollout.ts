@@ -43,7 +43,7 @@ export async function showRollout(
   if (output.json) output.document(document);
   return combinedExitCode(
     document.hosts.map(({ outcome, error }) => ({
-      failed: outcome !== 'changed' && outcome !== 'unchanged',
+      failed: error !== null || (outcome !== 'changed' && outcome !== 'unchanged'),
       unreachable: outcome === 'unreachable',
       code: error?.code ?? null,
     })),

@@ -1,7 +1,6 @@
 import { isIP } from 'node:net';
 import { DEFAULTS, type Inventory, isLoopbackAddress, modelProblems, nearestName } from '@mlxfleet/protocol';
 import { type EffectiveHost, effectiveHosts, hostsNamed } from './effective-host.ts';
-import { refusedInThisVersion } from './not-in-this-version.ts';
 import { sameMachine } from './same-machine.ts';
 import { settingPath } from './setting-path.ts';
 import type { Path } from './yaml-source.ts';
@@ -194,6 +193,5 @@ export function crossProblems(inventory: Inventory): CrossProblem[] {
     ...unknownNames(hosts, inventory.rollout?.canary, ['rollout', 'canary']),
     ...models(inventory, hosts),
     ...smokeTest(inventory),
-    ...refusedInThisVersion(inventory),
   ];
 }

@@ -262,16 +262,6 @@ test.each<[string, string, RegExp]>([
     'version: 1\ndefaults: {api: {bind: 127.0.0.256}}\nhosts: {a: {}}',
     /^inventory.yaml:2:24 {2}defaults.api.bind {2}expected an IP address[^\n]*$/,
   ],
-  [
-    'a hook',
-    'version: 1\nhosts: {a: {}}\nhooks: {pre-deploy: [{run: "true"}]}',
-    /:3:21 {2}hooks.pre-deploy {2}hooks are not in this version/,
-  ],
-  [
-    'a revert',
-    'version: 1\nhosts: {a: {}}\nrollout: {on_failure: revert}',
-    /:3:23 {2}rollout.on_failure {2}revert is not in this version/,
-  ],
 ])('%s is named with its place', (_what, text, expected) => {
   const problems = problemsOf(text);
   expect(problems.join('\n')).toMatch(expected);

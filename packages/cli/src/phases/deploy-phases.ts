@@ -3,6 +3,7 @@ import { checkDiskPhase } from './check-disk-phase.ts';
 import type { Phase } from './deploy-state.ts';
 import { gatherFactsPhase } from './gather-facts-phase.ts';
 import { planPhase } from './plan-phase.ts';
+import { preDeployPhase } from './pre-deploy-phase.ts';
 import { sendPhase } from './send-phase.ts';
 
 /** A deploy of one host, from top to bottom. */
@@ -10,6 +11,7 @@ export const deployPhases: readonly Phase[] = [
   gatherFactsPhase,
   planPhase,
   checkDiskPhase,
+  preDeployPhase,
   sendPhase,
   applyPhase,
 ];

@@ -42,6 +42,10 @@ export interface HostDeploy {
   blobs?: ReadonlyMap<'release' | 'node' | 'uv', string>;
   /** What was sent, for people. */
   sentBytes: number;
+  /** Whether the hooks before a deploy have run: a second look at the host does not run them again. */
+  preDeployRan: boolean;
+  /** Of the change on the host; unset before it begins. */
+  changeId?: string;
   /** Set by the phase that finds nothing left to do; later phases are skipped. */
   outcome?: DeployOutcome;
   /** The release that serves after a failure, where the host told it. */
