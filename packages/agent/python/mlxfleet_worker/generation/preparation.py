@@ -1,6 +1,5 @@
 """What happens to completions before the engine: templates, tokens and grammars."""
 
-import time
 from typing import TYPE_CHECKING
 
 from ..serving.preparing_thread import PreparingThread
@@ -19,10 +18,6 @@ if TYPE_CHECKING:
     from ..images.decoder import ImageDecoder
     from ..model.text_model import TextModel
     from ..vision.vision_model import VisionModel
-
-
-SECONDS_FOR_ROOM = 0.01
-"""Between two looks at whether there is room: less than an image takes."""
 
 
 class Preparation:
@@ -58,8 +53,8 @@ class Preparation:
 
     def _wait_for_room(self, model: "VisionModel") -> None:
         """Wait while the engine has as many prepared images as it can do with for a while: each takes memory."""
-        while self._decoder is not None and not model.has_room_for_images:
-            time.sleep(SECONDS_FOR_ROOM)
+        if self._decoder is not None:
+            model.wait_for_room()
 
     def _show(self, task: Request | Question, model: "VisionModel") -> None:
         """Decode a task's images; the prompt of a request is put together at once, before others are decoded."""

@@ -141,6 +141,10 @@ class VisionModel(TextModel):
         """Whether another prompt should be composed now: images wait in memory for the tower. Safe from any thread."""
         return self._waiting_room.has_room
 
+    def wait_for_room(self) -> None:
+        """Return when there is room for images. For any thread but the engine's, which makes it."""
+        self._waiting_room.wait()
+
     def _encode_text(self, text: str) -> list[int]:
         """The tokens of a rendered prompt."""
         return super().tokens(TextPrompt(text))
