@@ -1,4 +1,4 @@
-import { type ErrorDefinition, PYTHON_RANGE_TEXT } from '@mlxfleet/protocol';
+import { CodedError, type ErrorDefinition, PYTHON_RANGE_TEXT } from '@mlxfleet/protocol';
 
 /**
  * What an error means for the command that meets it: exit codes, outcomes and doctor's checks follow from it.
@@ -403,4 +403,16 @@ const KINDS: ReadonlyMap<string, ErrorKind> = new Map(
 /** The kind of the error with this code; `failed` for a code of another version. */
 export function errorKind(code: string): ErrorKind {
   return KINDS.get(code) ?? 'failed';
+}
+
+const UNREACHABLE: ReadonlySet<ErrorKind> = new Set(['unreachable', 'host-key', 'login']);
+
+/** Whether an error of this code means that nothing was begun on the host. */
+export function isUnreachableCode(code: string): boolean {
+  return UNREACHABLE.has(errorKind(code));
+}
+
+/** Same for whatever was thrown. */
+export function isUnreachable(error: unknown): boolean {
+  return error instanceof CodedError && isUnreachableCode(error.code);
 }

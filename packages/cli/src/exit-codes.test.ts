@@ -1,7 +1,6 @@
 import { CodedError } from '@mlxfleet/protocol';
 import { describe, expect, test } from 'vitest';
-import { isUnreachableCode } from './actions/error-row.ts';
-import { ERRORS } from './errors.ts';
+import { ERRORS, isUnreachableCode } from './errors.ts';
 import { combinedExitCode, exitCodeOf } from './exit-codes.ts';
 
 describe('the exit code follows from the kind of an error', () => {

@@ -1,5 +1,5 @@
 import { CodedError } from '@mlxfleet/protocol';
-import { isUnreachable } from './actions/error-row.ts';
+import { isUnreachable } from './errors.ts';
 import { errorKind } from './errors.ts';
 
 /** What the command line's exit code says; docs/cli.md lists them. */

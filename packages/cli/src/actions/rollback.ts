@@ -1,5 +1,5 @@
 import { CodedError, type DeployDocument, JSON_SCHEMA_VERSION } from '@mlxfleet/protocol';
-import { ERRORS } from '../errors.ts';
+import { ERRORS, isUnreachable } from '../errors.ts';
 import { ChangeProgress } from '../phases/change-progress.ts';
 import { failureError, failureHint, failureText } from '../phases/host-failure.ts';
 import { changeVariables } from '../remote-commands/change-variables.ts';
@@ -9,7 +9,7 @@ import { guardScript } from '../service/guard-script.ts';
 import { hostScriptParts } from '../service/host-script-parts.ts';
 import type { DeployObserver, HostOutcome } from '../deploy-types/deploy-observer.ts';
 import type { RollbackSettings } from '../deploy-types/deploy-settings.ts';
-import { errorRow, isUnreachable } from './error-row.ts';
+import { errorRow } from './error-row.ts';
 import { runParallel } from './run-parallel.ts';
 import type { Target } from '../deploy-types/target.ts';
 

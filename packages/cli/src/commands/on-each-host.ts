@@ -1,5 +1,6 @@
 import { CodedError, type HostActionDocument, JSON_SCHEMA_VERSION } from '@mlxfleet/protocol';
-import { type ErrorRow, errorRow, isUnreachable, isUnreachableCode } from '../actions/error-row.ts';
+import { type ErrorRow, errorRow } from '../actions/error-row.ts';
+import { isUnreachable, isUnreachableCode } from '../errors.ts';
 import type { HostAction } from '../actions/host-action.ts';
 import type { Target } from '../deploy-types/target.ts';
 import { combinedExitCode, type HostEnd } from '../exit-codes.ts';

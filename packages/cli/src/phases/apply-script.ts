@@ -5,11 +5,9 @@ import { quote } from '../remote-commands/quote.ts';
 import { type RemoteScript, script } from '../remote-commands/script.ts';
 import { guardScript } from '../service/guard-script.ts';
 import { hostScriptParts } from '../service/host-script-parts.ts';
+import { CONFIRM_SECONDS } from './confirm-switch.ts';
 import type { HostDeploy } from './deploy-state.ts';
 import { required } from './deploy-state.ts';
-
-/** How long a release that has passed its gate waits to be confirmed over a new connection, before it is undone. */
-const CONFIRM_SECONDS = 60;
 
 /** The script that makes all changes of a deploy. @param changeId names the change, for its confirmation */
 export function applyScript(deploy: HostDeploy, changeId: string): RemoteScript {
