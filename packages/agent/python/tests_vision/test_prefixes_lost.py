@@ -88,7 +88,7 @@ def test_the_images_are_encoded_in_slices_then(stepped: SteppedEngine, tmp_path:
     stepped.admit()
     assert request.is_encoded
     assert request.images is not None
-    assert request.images.contents.known > 0
+    assert request.images.embeddings.known > 0
     stepped.engine.submit(ShrinkFrame(0))
     stepped.engine._take_messages()
     assert stepped.model.feature_bytes == 0

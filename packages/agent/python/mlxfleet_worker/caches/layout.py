@@ -17,8 +17,8 @@ from mlx_lm.models.cache import CacheList, KVCache, QuantizedKVCache, RotatingKV
 
 from .errors import UnsupportedCacheError
 from .packing import Packed, Packing
+from .position_cache import PositionCache
 from .quantized import SequenceQuantizedKVCache
-from .row_place import RowPlace
 
 State = list[Any]
 """For each layer that has a state, what its cache's `state` gives: arrays, numbers and None in lists."""
@@ -124,8 +124,8 @@ class Layout:
         return [_nested(template, made) for template in self._templates]
 
     def _sort(self, leaf: Any) -> str:
-        if type(leaf) is RowPlace:
-            return "place"
+        if type(leaf) is PositionCache:
+            return "position"
         if type(leaf) in TOKEN_CACHES:
             return "unused" if leaf.keys is None else "tokens"
         if type(leaf) is RotatingKVCache and leaf.keep == 0 and leaf.max_size == self.window and leaf.keys is not None:
@@ -195,8 +195,8 @@ def _emptied(leaf: Any, sort: str) -> Any:
     """A cache to make others from, without arrays: those of the probe would keep its whole graph alive."""
     if sort == "state":
         return type(leaf).__new__(type(leaf))
-    if sort == "place":
-        return RowPlace()
+    if sort == "position":
+        return PositionCache()
     template = copy.copy(leaf)
     template.keys = template.values = None
     template.offset = 0
@@ -227,7 +227,7 @@ def _make(
         case "window":
             cache.keys, cache.values, cache.offset = next(window_arrays), next(window_arrays), length
             cache._idx = cache.keys.shape[2]
-        case "place":
+        case "position":
             cache.offset = length
         case "state":
             # A slice is another Python object: assigning to its items leaves the kept array alone.

@@ -17,14 +17,14 @@ class SeeingModel(Protocol):
     """How many images it is worth encoding side by side."""
 
     def encode_images(self, prompt: "ImagePrompt", known: int) -> Iterator[list[Any]]:
-        """Have `prompt.contents` hold what the model is given for the tokens from `known` on, bit by bit.
+        """Have `prompt.embeddings` hold what the model is given for the tokens from `known` on, bit by bit.
 
         Each bit is arrays of MLX that are to be evaluated before the next is asked for. It is empty while nothing but
         images that other prompts are at is left.
         """
 
     def has_encoded(self, prompt: "ImagePrompt", known: int) -> bool:
-        """Whether `prompt.contents` holds that."""
+        """Whether `prompt.embeddings` holds that."""
 
     def place(self, caches: list[Any], prompt: "ImagePrompt") -> None:
         """Tell the caches of one sequence what its prompt holds."""
@@ -86,7 +86,7 @@ class ImagePrompt:
     key: list[int] = field(init=False)
     """The tokens by which prefixes of the prompt are known. Those that stand for images are negative and depend on what
     the image shows: two images have the same tokens, and prefixes with different images must never match."""
-    contents: Any = None
+    embeddings: Any = None
     """What the model is given in place of tokens; the engine thread's own."""
 
     def __post_init__(self) -> None:

@@ -5,13 +5,13 @@ from typing import Any
 import mlx.core as mx
 from mlx import nn
 
-from ..caches.row_place import RowPlace
-from .contents import Contents
+from ..caches.position_cache import PositionCache
 from .library_caches import make_caches
+from .prompt_embeddings import PromptEmbeddings
 
 
 class VisionLanguageModel(nn.Module):
-    """Takes tokens of several sequences and their caches; returns logits. Images come by the sequences' places."""
+    """Takes tokens of several sequences and their caches; returns logits. Images come by the sequences' positions."""
 
     def __init__(self, model: nn.Module) -> None:
         super().__init__()
@@ -30,8 +30,8 @@ class VisionLanguageModel(nn.Module):
 
     def __call__(self, tokens: mx.array, cache: list[Any]) -> mx.array:
         """The logits (sequences, tokens, vocabulary) that follow each of the tokens (sequences, tokens)."""
-        *layers, places = cache
-        rows, count = places.rows(), tokens.shape[1]
+        *layers, positions = cache
+        rows, count = positions.rows(), tokens.shape[1]
         options: dict[str, Any] = {}
         if any(_has_images_from(row) for row in rows):
             options = self._embedded(tokens, rows)
@@ -40,47 +40,47 @@ class VisionLanguageModel(nn.Module):
         logits = self.whole.language_model(tokens, cache=layers, **options).logits
         # Qwen3.5 puts other caches into the list than it was given.
         cache[:-1] = layers
-        places.advance(count)
+        positions.advance(count)
         return logits
 
-    def _embedded(self, tokens: mx.array, rows: list[RowPlace]) -> dict[str, Any]:
+    def _embedded(self, tokens: mx.array, rows: list[PositionCache]) -> dict[str, Any]:
         """What stands in place of these tokens, of which some row's have images among them."""
         count = tokens.shape[1]
         features = self.whole.get_input_embeddings(tokens, None)
         plain = features.inputs_embeds
-        parts = [
-            row.contents.part(row.offset, count, plain[index]) if _has_images_from(row) else None
+        chunks = [
+            row.embeddings.chunk(row.offset, count, plain[index]) if _has_images_from(row) else None
             for index, row in enumerate(rows)
         ]
         options: dict[str, Any] = {
             "inputs_embeds": mx.stack(
-                [plain[index] if part is None else part.embeddings for index, part in enumerate(parts)]
+                [plain[index] if chunk is None else chunk.embeddings for index, chunk in enumerate(chunks)]
             )
         }
         if features.per_layer_inputs is not None:
             options["per_layer_inputs"] = features.per_layer_inputs
-        layers = [part.layers for part in parts if part is not None and part.layers is not None]
+        layers = [chunk.layers for chunk in chunks if chunk is not None and chunk.layers is not None]
         if layers:
             empty = mx.zeros((count,), dtype=mx.bool_)
-            options["visual_pos_masks"] = mx.stack([empty if part is None else part.mask for part in parts])
+            options["visual_pos_masks"] = mx.stack([empty if chunk is None else chunk.mask for chunk in chunks])
             options["deepstack_visual_embeds"] = [mx.concatenate(each) for each in zip(*layers, strict=True)]
         return options
 
 
-def _has_images_from(row: RowPlace) -> bool:
-    return isinstance(row.contents, Contents) and row.offset < row.contents.length
+def _has_images_from(row: PositionCache) -> bool:
+    return isinstance(row.embeddings, PromptEmbeddings) and row.offset < row.embeddings.length
 
 
-def _positions(rows: list[RowPlace], count: int) -> mx.array:
+def _positions(rows: list[PositionCache], count: int) -> mx.array:
     """Positions (3, sequences, tokens) of time, height and width."""
-    first = [row.offset + (row.contents.shift if isinstance(row.contents, Contents) else 0) for row in rows]
+    first = [row.offset + (row.embeddings.shift if isinstance(row.embeddings, PromptEmbeddings) else 0) for row in rows]
     plain = mx.array(first)[:, None] + mx.arange(count)
     positions = mx.broadcast_to(plain, (3, *plain.shape))
     if not any(_has_images_from(row) for row in rows):
         return positions
     return mx.stack(
         [
-            row.contents.positions_from(row.offset, count) if _has_images_from(row) else positions[:, index]
+            row.embeddings.positions_from(row.offset, count) if _has_images_from(row) else positions[:, index]
             for index, row in enumerate(rows)
         ],
         axis=1,

@@ -6,7 +6,7 @@ from mlx import nn
 from mlx_lm.models import cache as caches
 from mlx_vlm.models import cache as given
 
-from ..caches.row_place import RowPlace
+from ..caches.position_cache import PositionCache
 from ..wire.errors import ModelSettingsError
 
 
@@ -26,8 +26,8 @@ class StateCache(given.ArraysCache):
 
 
 def make_caches(language_model: nn.Module) -> list[Any]:
-    """Empty caches of one sequence, one for each layer, and its place. Raises ModelSettingsError for unknown sorts."""
-    return [*(_translated(cache) for cache in given.make_prompt_cache(language_model)), RowPlace()]
+    """Empty caches of one sequence, one for each layer, and its position. Raises ModelSettingsError for unknown sorts."""
+    return [*(_translated(cache) for cache in given.make_prompt_cache(language_model)), PositionCache()]
 
 
 def _translated(cache: Any) -> Any:

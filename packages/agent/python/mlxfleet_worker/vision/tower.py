@@ -9,7 +9,7 @@ import numpy as np
 from mlx import nn
 
 from ..model.image_prompt import Inputs
-from ..wire.errors import ModelSettingsError
+from .served import not_served
 from .slices import Slices
 
 SERVED_FIELDS = frozenset(
@@ -49,13 +49,6 @@ class Positions(NamedTuple):
     """(3, tokens); None where the numbers of the tokens do."""
     shift: int
     """How far positions behind the prompt are from their numbers."""
-
-
-def not_served(model: nn.Module, reason: str) -> ModelSettingsError:
-    """The error for a model whose images come in a way that the engine does not know."""
-    return ModelSettingsError(
-        f"Images of this model's family ({model.config.model_type}) are not served yet: {reason}."
-    )
 
 
 class Tower:

@@ -8,7 +8,7 @@ import numpy as np
 from .tower import Positions
 
 
-class Part(NamedTuple):
+class Chunk(NamedTuple):
     """A chunk of a prompt."""
 
     embeddings: mx.array
@@ -19,7 +19,7 @@ class Part(NamedTuple):
     """What is added at those tokens in each of the first layers, (such tokens, hidden size) each."""
 
 
-class Contents:
+class PromptEmbeddings:
     """One prompt's."""
 
     def __init__(
@@ -44,7 +44,7 @@ class Contents:
         self.length = len(is_image)
         """Tokens of the prompt."""
 
-    def part(self, start: int, count: int, plain: mx.array) -> Part:
+    def chunk(self, start: int, count: int, plain: mx.array) -> Chunk:
         """The tokens from `start`; behind the prompt, where a row has padding, of `plain` (tokens, hidden size)."""
         stop = min(start + count, self.length)
         known = self._embeddings[start:stop].astype(plain.dtype)
@@ -55,9 +55,9 @@ class Contents:
             before, inside = int(self._is_image[:start].sum()), int(mask.sum())
             layers = [each[before : before + inside] for each in self._layers]
         embeddings = known if stop - start == count else mx.concatenate([known, plain[stop - start :]])
-        return Part(embeddings, mx.array(mask), layers)
+        return Chunk(embeddings, mx.array(mask), layers)
 
-    def forget_embeddings(self) -> None:
+    def forget(self) -> None:
         """Give them up: the prompt has been computed. Its positions are still asked for."""
         self._embeddings, self._layers = mx.array([]), None
 

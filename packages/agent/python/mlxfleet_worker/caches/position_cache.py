@@ -1,4 +1,4 @@
-"""Where each sequence of a batch is in its prompt, for models that have to be told: a layer's cache without contents.
+"""Where each sequence of a batch is in its prompt, for models that have to be told: a layer's cache that holds nothing.
 
 Images enter a model as embeddings in place of tokens, and some models place tokens by more than their number. Both are
 known for a whole prompt and needed for a chunk of it. Kept as one more cache, they go wherever the sequence goes: into
@@ -8,12 +8,12 @@ a batch, out of it, and from one to another.
 from typing import Any, Self
 
 
-class RowPlace:
-    """The place of one sequence. `contents` is what its model knows of the prompt; None for plain text."""
+class PositionCache:
+    """The position of one sequence. `embeddings` is what its model is given for the prompt; None for plain text."""
 
-    def __init__(self, offset: int = 0, contents: Any = None) -> None:
+    def __init__(self, offset: int = 0, embeddings: Any = None) -> None:
         self.offset = offset
-        self.contents = contents
+        self.embeddings = embeddings
 
     @property
     def state(self) -> list[Any]:
@@ -26,7 +26,7 @@ class RowPlace:
         return 0
 
     def size(self) -> int:
-        """Tokens before the place."""
+        """Tokens before the position."""
         return self.offset
 
     def empty(self) -> bool:
@@ -42,8 +42,8 @@ class RowPlace:
         self.offset -= count
         return count
 
-    def rows(self) -> list["RowPlace"]:
-        """The places of all sequences: this one."""
+    def rows(self) -> list["PositionCache"]:
+        """The positions of all sequences: this one."""
         return [self]
 
     def advance(self, count: int) -> None:
@@ -51,28 +51,28 @@ class RowPlace:
         self.offset += count
 
     @classmethod
-    def merge(cls, places: list["RowPlace"]) -> "BatchPlaces":
-        """The places of several sequences."""
-        return BatchPlaces([RowPlace(each.offset, each.contents) for each in places])
+    def merge(cls, positions: list["PositionCache"]) -> "BatchPositionCache":
+        """The positions of several sequences."""
+        return BatchPositionCache([PositionCache(each.offset, each.embeddings) for each in positions])
 
-    def __deepcopy__(self, _memo: dict[int, Any]) -> "RowPlace":
-        # Contents are shared: they do not change with the place.
-        return RowPlace(self.offset, self.contents)
+    def __deepcopy__(self, _memo: dict[int, Any]) -> "PositionCache":
+        # Embeddings are shared: they do not change with the position.
+        return PositionCache(self.offset, self.embeddings)
 
 
-class BatchPlaces:
-    """The places of several sequences, in the order of their rows: the interface of mlx-lm's caches of batches."""
+class BatchPositionCache:
+    """The positions of several sequences, in the order of their rows: the interface of mlx-lm's caches of batches."""
 
-    def __init__(self, rows: list[RowPlace]) -> None:
+    def __init__(self, rows: list[PositionCache]) -> None:
         self._rows = rows
         self._right_padding: list[int] | None = None
 
-    state = RowPlace.state
-    nbytes = RowPlace.nbytes
-    is_trimmable = RowPlace.is_trimmable
+    state = PositionCache.state
+    nbytes = PositionCache.nbytes
+    is_trimmable = PositionCache.is_trimmable
 
-    def rows(self) -> list[RowPlace]:
-        """The places of all sequences."""
+    def rows(self) -> list[PositionCache]:
+        """The positions of all sequences."""
         return self._rows
 
     def advance(self, count: int) -> None:
@@ -98,10 +98,10 @@ class BatchPlaces:
         """Take over the rows of another batch."""
         self._rows = [*self._rows, *other._rows]
 
-    def extract(self, index: int) -> RowPlace:
-        """The place of one row."""
+    def extract(self, index: int) -> PositionCache:
+        """The position of one row."""
         row = self._rows[index]
-        return RowPlace(row.offset, row.contents)
+        return PositionCache(row.offset, row.embeddings)
 
     def trim(self, count: int) -> int:
         """Go back by so many tokens in every row; returns by how many."""
