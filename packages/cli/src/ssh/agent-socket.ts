@@ -1,7 +1,10 @@
+import { connect } from 'node:net';
 import { type BaseAgent, createAgent, type ParsedKey } from 'ssh2';
 import { CodedError } from '@mlxfleet/protocol';
 import { ERRORS } from '../errors.ts';
+import { type Certificate, parseCertificate } from './certificate.ts';
 import { expandPath, type PathTokens } from './expand-path.ts';
+import { WireReader, wireField } from './wire.ts';
 
 /** An agent that has been asked for its keys answers at once, or is stuck: 3 s. */
 const LIST_LIMIT_MS = 3000;
@@ -22,11 +25,13 @@ export function agentSocket(
   return variable === undefined ? expandPath(identityAgent, tokens) : fromEnvironment(variable);
 }
 
-/** The keys of an ssh agent. Security keys and certificates are left out: ssh2 knows neither. */
+/** The keys of an ssh agent. Security keys are left out: ssh2 does not know them. */
 export class KeyAgent {
   readonly #agent: BaseAgent;
+  readonly #socket: string;
 
   constructor(socket: string) {
+    this.#socket = socket;
     this.#agent = createAgent(socket);
   }
 
@@ -42,6 +47,20 @@ export class KeyAgent {
     });
   }
 
+  /** The certificates that the agent holds, which ssh2 leaves out. */
+  async certificates(): Promise<Certificate[]> {
+    const answer = await askAgent(this.#socket, REQUEST_IDENTITIES);
+    const reader = new WireReader(answer.subarray(1));
+    const count = answer[0] === IDENTITIES_ANSWER ? (reader.uint32() ?? 0) : 0;
+    const certificates: Certificate[] = [];
+    for (let index = 0; index < count; index += 1) {
+      const certificate = parseCertificate(reader.bytes() ?? Buffer.alloc(0));
+      reader.bytes(); // a comment
+      if (certificate !== null) certificates.push(certificate);
+    }
+    return certificates;
+  }
+
   /** Asks for a signature, which a person may have to allow. */
   async sign(key: ParsedKey, data: Buffer, hash: Hash | undefined): Promise<Buffer> {
     return new Promise((resolve, reject) => {
@@ -51,6 +70,23 @@ export class KeyAgent {
       });
     });
   }
+}
+
+const REQUEST_IDENTITIES = 11;
+const IDENTITIES_ANSWER = 12;
+
+/** Sends a request of one byte to an agent; answers with its message. */
+async function askAgent(path: string, request: number): Promise<Buffer> {
+  const socket = connect(path);
+  socket.setTimeout(LIST_LIMIT_MS, () => socket.destroy(new Error('does not answer')));
+  socket.write(wireField(Buffer.from([request])));
+  let received = Buffer.alloc(0);
+  for await (const chunk of socket) {
+    received = Buffer.concat([received, chunk]);
+    const message = new WireReader(received).bytes();
+    if (message !== null) return message;
+  }
+  throw new Error('ended in the middle of an answer');
 }
 
 /** Hash of an RSA signature. */

@@ -1,8 +1,10 @@
-import { access } from 'node:fs/promises';
+import { readFile } from 'node:fs/promises';
 import type { ParsedKey } from 'ssh2';
 import { CodedError } from '@mlxfleet/protocol';
 import { ERRORS } from '../errors.ts';
 import { agentSocket, KeyAgent } from './agent-socket.ts';
+import { type Certificate, parseCertificateLine, timeTrouble } from './certificate.ts';
+import { certifiedKey } from './certified-key.ts';
 import type { Deadline } from './deadline.ts';
 import { expandPath, type PathTokens } from './expand-path.ts';
 import { decryptKey, type KeyFile, parsePublicKey, readKeyFile } from './key-file.ts';
@@ -34,7 +36,7 @@ export async function gatherKeys(hop: Hop, context: SshContext, deadline: Deadli
     if (file.kind === 'unusable') skipped.push(`${file.path} ${file.reason}`);
     if (file.path === hop.identity) refuseUnusable(hop, file);
   }
-  skipped.push(...(await certificatesBeside(hop, files, tokens)));
+  const certificates = await certificatesBeside(hop, files, tokens, skipped);
 
   const fileKeys: FileKey[] = [];
   for (const file of files) {
@@ -42,6 +44,7 @@ export async function gatherKeys(hop: Hop, context: SshContext, deadline: Deadli
     if (key !== null) fileKeys.push(key);
   }
   const agentKeys = await keysOfAgent(hop, context, deadline, tokens, skipped);
+  const agentCertificates = await certificatesOfAgent(hop, context, deadline, tokens);
   const wanted = new Map(fileKeys.map((key) => [wire(key.publicKey), key]));
   const inAgent = new Set(agentKeys.map((key) => wire(key.publicKey)));
   const named = fileKeys.flatMap((key) =>
@@ -60,7 +63,21 @@ export async function gatherKeys(hop: Hop, context: SshContext, deadline: Deadli
     ...(hop.config.identitiesOnly ? [] : others),
     ...onlyFiles.filter((key) => !isExplicit(key)).flatMap(usable),
   ];
-  return { keys, skipped };
+  const certified = certificates.flatMap(({ file, certificate }) => {
+    const key = keys.find((candidate) => candidate.publicKey.getPublicSSH().equals(certificate.publicKey));
+    if (key === undefined) skipped.push(`${file} is a certificate for a key that is not here`);
+    return key === undefined ? [] : [certifiedKey(certificate, file, key)];
+  });
+  const named64 = new Set(fileKeys.map((key) => wire(key.publicKey)));
+  const held = agentCertificates.filter(
+    ({ certificate }) => !hop.config.identitiesOnly || named64.has(certificate.publicKey.toString('base64')),
+  );
+  // Before the bare keys, which a host that has certificates often does not know.
+  return { keys: [...withoutRepeats([...certified, ...held.map(({ key }) => key)]), ...keys], skipped };
+}
+
+function withoutRepeats(keys: readonly RingKey[]): RingKey[] {
+  return [...new Map(keys.map((key) => [wire(key.publicKey), key])).values()];
 }
 
 /** A key of a file; `sign` is null when only its public half is there. */
@@ -100,23 +117,26 @@ function refuseUnusable(hop: Hop, file: KeyFile): void {
   throw new CodedError(ERRORS.KEY_UNUSABLE, `${hop.name}: the identity ${file.path} ${reason}`);
 }
 
-/** Certificates that ssh would use: said in the error, since without them the bare key may be refused. */
+/** The certificates of files that ssh would use: beside the keys, and those that ssh_config names. */
 async function certificatesBeside(
   hop: Hop,
   files: readonly KeyFile[],
   tokens: PathTokens,
-): Promise<string[]> {
+  skipped: string[],
+): Promise<{ file: string; certificate: Certificate }[]> {
   const candidates = [
     ...files.filter(({ kind }) => kind !== 'missing').map(({ path }) => `${path}-cert.pub`),
     ...hop.config.certificateFiles.map((file) => expandPath(file, tokens)),
   ];
-  const found: string[] = [];
-  for (const candidate of new Set(candidates)) {
-    const exists = await access(candidate).then(
-      () => true,
-      () => false,
-    );
-    if (exists) found.push(`${candidate} is a certificate, which is not supported`);
+  const found: { file: string; certificate: Certificate }[] = [];
+  for (const file of new Set(candidates)) {
+    const text = await readFile(file, 'utf8').catch(() => null);
+    if (text === null) continue;
+    const certificate = parseCertificateLine(text);
+    const trouble =
+      certificate === null ? 'is not a certificate of a kind that is known' : timeTrouble(certificate);
+    if (certificate !== null && trouble === null) found.push({ file, certificate });
+    else skipped.push(`${file} ${trouble ?? ''}`);
   }
   return found;
 }
@@ -182,4 +202,26 @@ async function keysOfAgent(
     skipped.push(`the agent at ${socket} cannot be used (${reason})`);
     return [];
   }
+}
+
+/** Certificates of the agent. It was asked for its keys before, and what was wrong with it was told then. */
+async function certificatesOfAgent(
+  hop: Hop,
+  context: SshContext,
+  deadline: Deadline,
+  tokens: PathTokens,
+): Promise<{ certificate: Certificate; key: RingKey }[]> {
+  const socket = agentSocket(hop.config.identityAgent, context.env, tokens);
+  if (socket === null) return [];
+  const agent = new KeyAgent(socket);
+  const certificates = await agent.certificates().catch(() => []);
+  return certificates.flatMap((certificate) => {
+    const publicKey = parsePublicKey(certificate.publicKey);
+    if (publicKey === null || certificate.isForHost || timeTrouble(certificate) !== null) return [];
+    // Under the certificate's name the agent has its private key, even where it does not list the bare one.
+    const listed: ParsedKey = Object.create(publicKey, { getPublicSSH: { value: () => certificate.wire } });
+    const sign: RingKey['sign'] = async (data, hash) => deadline.pauseDuring(agent.sign(listed, data, hash));
+    const key = certifiedKey(certificate, 'agent', { origin: 'agent', publicKey, sign });
+    return [{ certificate, key }];
+  });
 }

@@ -6,6 +6,7 @@ import {
   type SignCallback,
   type SigningRequestOptions,
 } from 'ssh2';
+import { parseCertificate, plainType } from './certificate.ts';
 import { fingerprint, keyTypeName } from './fingerprint.ts';
 import type { Hash } from './agent-socket.ts';
 
@@ -70,6 +71,9 @@ export class KeyRing extends BaseAgent<ParsedKey> {
 
 /** A key for people, for example `/home/me/.ssh/id_ed25519 (ED25519 SHA256:…)`. */
 export function describeKey(key: RingKey): string {
-  const type = keyTypeName(key.publicKey.type);
-  return `${key.origin} (${type} ${fingerprint(key.publicKey.getPublicSSH())})`;
+  const wire = key.publicKey.getPublicSSH();
+  const certificate = parseCertificate(wire);
+  const type = keyTypeName(plainType(key.publicKey.type));
+  const what = certificate === null ? type : `certificate of ${type}`;
+  return `${key.origin} (${what} ${fingerprint(certificate?.publicKey ?? wire)})`;
 }

@@ -2,6 +2,7 @@ import type { Duplex } from 'node:stream';
 import { type AnyAuthMethod, Client } from 'ssh2';
 import { CodedError } from '@mlxfleet/protocol';
 import { ERRORS } from '../errors.ts';
+import { supportCertificates } from './certified-key.ts';
 import type { Deadline } from './deadline.ts';
 import type { GatheredKeys } from './gather-keys.ts';
 import { describeKey, KeyRing } from './key-ring.ts';
@@ -83,6 +84,7 @@ export async function openClient(stream: Duplex, settings: ClientSettings): Prom
         next(method as AnyAuthMethod);
       },
     });
+    supportCertificates(client);
     await deadline.race(ready);
     await login.record();
     if (isClosed) throw asError(login.explain(failure));
