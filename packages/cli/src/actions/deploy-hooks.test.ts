@@ -1,4 +1,5 @@
-import { readFile, readdir, stat } from 'node:fs/promises';
+import { spawnSync } from 'node:child_process';
+import { readFile, readdir, stat, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { type Hook, type HookEvent, type Hooks, hooksOf } from '../hooks/hook.ts';
@@ -35,6 +36,7 @@ function noting(replaced: Partial<Record<HookEvent, string | Partial<Hook>>> = {
     {
       hooks: {
         'pre-deploy': hooks('pre-deploy'),
+        'post-switch': hooks('post-switch'),
         'post-deploy': hooks('post-deploy'),
         'on-failure': hooks('on-failure'),
       },
@@ -51,12 +53,14 @@ describe('hooks of a deploy', () => {
     const [one, two] = [String(first.row.release), String(second.row.release)];
     expect(await ran()).toEqual([
       `pre-deploy ${one} from nothing`,
+      `post-switch ${one} from nothing`,
       `post-deploy ${one} from nothing`,
       `pre-deploy ${two} from ${one}`,
+      `post-switch ${two} from ${one}`,
       `post-deploy ${two} from ${one}`,
     ]);
     await deployStandIn(host, { version: '1.1.0', settings: { hooks: noting() } });
-    expect(await ran()).toHaveLength(4);
+    expect(await ran()).toHaveLength(6);
   });
 
   test('see the machine, the version and the operator, and no secret of the inventory', async () => {
@@ -83,7 +87,8 @@ describe('hooks of a deploy', () => {
     expect(row.outcome).toBe('changed');
     const lines = result.plans[0]?.lines ?? [];
     expect(lines[0]).toBe(`pre-deploy hook on this machine: ${NOTE}`);
-    expect(lines.slice(-2)).toEqual([
+    expect(lines.slice(-3)).toEqual([
+      `post-switch hook on this machine: ${NOTE}`,
       'post-deploy hook on the host: df -h',
       `on-failure hook on this machine: ${NOTE}`,
     ]);
@@ -111,7 +116,11 @@ describe('hooks of a deploy', () => {
       const { row, lines } = await deployStandIn(host, { version: '1.0.0', settings: { hooks } });
       expect(row.outcome).toBe('changed');
       expect(lines).toContain('here notice the host changed meanwhile; looking again');
-      expect((await ran()).map((line) => line.split(' ')[0])).toEqual(['pre-deploy', 'post-deploy']);
+      expect((await ran()).map((line) => line.split(' ')[0])).toEqual([
+        'pre-deploy',
+        'post-switch',
+        'post-deploy',
+      ]);
     } finally {
       delete process.env['ROOT'];
     }
@@ -137,6 +146,34 @@ describe('a hook that fails', () => {
     expect((await ran()).map((line) => line.split(' ')[0])).toEqual(['on-failure', 'on-failure']);
   });
 
+  test('after the switch takes the host back by itself', async () => {
+    const refusing = noting({ 'post-switch': 'readlink "$ROOT/current"; echo it is slow >&2; exit 9' });
+    process.env['ROOT'] = host.root;
+    try {
+      const bare = await deployStandIn(host, { version: '1.0.0', settings: { hooks: refusing } });
+      expect(bare.row).toMatchObject({ outcome: 'failed', release: null, error: { code: 'HOOK_FAILED' } });
+      expect(await host.currentRelease()).toBeNull();
+
+      const good = await deployStandIn(host, { version: '1.0.0' });
+      const { row, lines } = await deployStandIn(host, { version: '1.1.0', settings: { hooks: refusing } });
+      expect(row).toMatchObject({ outcome: 'rolled-back', release: good.row.release });
+      expect(row.error?.message.split('\n')).toEqual([
+        expect.stringMatching(/^the post-switch hook ended with exit code 9: /),
+        expect.stringMatching(/^ {2}\| /),
+        expect.stringMatching(/^ {2}\| /),
+        `The old release ${String(good.row.release)} is serving again.`,
+      ]);
+      expect(await host.currentRelease()).toBe(good.row.release);
+      // It ran while the new release was current, after its gate.
+      const seen = lines.find((line) => line.includes('notice post-switch: releases/')) ?? '';
+      expect(seen).not.toContain(String(good.row.release));
+      const { row: again } = await deployStandIn(host, { version: '1.0.0' });
+      expect(again.outcome).toBe('unchanged');
+    } finally {
+      delete process.env['ROOT'];
+    }
+  });
+
   test('after a deploy leaves the host deployed, and the row has the error', async () => {
     const { row } = await deployStandIn(host, {
       version: '1.0.0',
@@ -145,7 +182,7 @@ describe('a hook that fails', () => {
     expect(row).toMatchObject({ outcome: 'changed', error: { code: 'HOOK_FAILED' } });
     expect(row.error?.message).toContain(`Release ${String(row.release)} serves and stays.`);
     expect(await host.currentRelease()).toBe(row.release);
-    expect((await ran()).map((line) => line.split(' ')[0])).toEqual(['pre-deploy']);
+    expect((await ran()).map((line) => line.split(' ')[0])).toEqual(['pre-deploy', 'post-switch']);
   });
 
   test('after a failure is a notice and changes nothing', async () => {
@@ -169,8 +206,49 @@ describe('a hook that fails', () => {
   });
 });
 
+test('a hook that wants the lock of its own deploy is refused at once', async () => {
+  await writeFile(
+    path.join(host.folder, 'inventory.yaml'),
+    `version: 1\nhosts:\n  here: { connection: local, root: ${JSON.stringify(host.root)} }\n`,
+  );
+  const main = path.join(import.meta.dirname, '../main.ts');
+  const wait = `'${process.execPath}' '${main}' restart --wait-lock 10m --json >answer.json; echo "exit $?"`;
+  const { row, lines } = await deployStandIn(host, {
+    version: '1.0.0',
+    settings: { hooks: noting({ 'post-switch': wait }) },
+  });
+  expect(row).toMatchObject({ outcome: 'changed', error: null });
+  expect(lines).toContain('here notice post-switch: exit 3');
+  const answer: unknown = JSON.parse(await readFile(path.join(host.folder, 'answer.json'), 'utf8'));
+  expect(answer).toMatchObject({ hosts: [{ outcome: 'failed', error: { code: 'LOCK_HELD' } }] });
+});
+
 describe('Ctrl-C', () => {
   const interruption = new DOMException('Interrupted', 'AbortError');
+
+  test('in a hook after the switch ends it, and the host goes back', async () => {
+    const good = await deployStandIn(host, { version: '1.0.0' });
+    const controller = new AbortController();
+    const observer = new RecordingObserver();
+    const running = deployStandIn(host, {
+      version: '1.1.0',
+      settings: { hooks: noting({ 'post-switch': 'echo up; sleep 4720; echo late' }) },
+      signal: controller.signal,
+      observer,
+    });
+    await expect.poll(() => observer.lines, { timeout: 10_000 }).toContain('here notice post-switch: up');
+    controller.abort(interruption);
+    const { row } = await running;
+    expect(row).toMatchObject({
+      outcome: 'rolled-back',
+      release: good.row.release,
+      error: { code: 'INTERRUPTED' },
+    });
+    expect(await host.currentRelease()).toBe(good.row.release);
+    const { stdout } = spawnSync('ps', ['-axww', '-o', 'args='], { encoding: 'utf8' });
+    expect(stdout).not.toContain('sleep 4720');
+    expect(observer.lines).not.toContain('here notice post-switch: late');
+  });
 
   test('in a hook before the deploy ends it and changes nothing', async () => {
     const controller = new AbortController();

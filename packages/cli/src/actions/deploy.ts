@@ -1,5 +1,5 @@
 import { CodedError, type DeployDocument, type DeployOutcome, JSON_SCHEMA_VERSION } from '@mlxfleet/protocol';
-import { ERRORS } from '../errors.ts';
+import { ERRORS, isUnreachable } from '../errors.ts';
 import { describeHooks } from '../hooks/hook.ts';
 import { type Change, describeChange } from '../phases/change.ts';
 import { deployPhases } from '../phases/deploy-phases.ts';
@@ -10,7 +10,7 @@ import { type PackagedRelease, packageRelease } from '../release/package-release
 import { collectPayload, type Payload } from '../release/payload.ts';
 import type { DeployObserver, HostOutcome } from '../deploy-types/deploy-observer.ts';
 import type { DeploySettings } from '../deploy-types/deploy-settings.ts';
-import { type ErrorRow, errorRow, isUnreachable } from './error-row.ts';
+import { type ErrorRow, errorRow } from './error-row.ts';
 import { runHooksAfter } from './after-host.ts';
 import { type ChangedHost, revertChanged } from './revert-changed.ts';
 import { rollOut } from './roll-out.ts';

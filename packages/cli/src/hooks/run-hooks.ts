@@ -10,7 +10,15 @@ import { type HookFacts, hookVariables } from './hook-variables.ts';
 import { HookOutput } from './hook-output.ts';
 
 /** A hook that runs longer is ended: 5 minutes. */
-export const HOOK_LIMIT_MS = 5 * 60_000;
+const HOOK_LIMIT_MS = 5 * 60_000;
+
+/** How long the end of a hook that took too long may take. */
+const HOOK_END_SECONDS = 15;
+
+/** How long the hooks of an event may take in all. */
+export function hookSeconds(hooks: Hooks | undefined, event: HookEvent): number {
+  return (hooks?.events[event].length ?? 0) * (HOOK_LIMIT_MS / 1000 + HOOK_END_SECONDS);
+}
 
 /** What hooks run with. */
 export interface HookContext {
@@ -23,7 +31,7 @@ export interface HookContext {
   readonly state?: string;
   /** Replaces the hint of HOOK_FAILED. */
   readonly hint?: string;
-  /** For each hook; HOOK_LIMIT_MS when unset. */
+  /** For each hook; 5 minutes when unset. */
   readonly limitMs?: number;
 }
 

@@ -6,6 +6,7 @@ import { runJsonScript, type Say } from '../remote-commands/run-script.ts';
 import { applyScript } from './apply-script.ts';
 import { ChangeProgress } from './change-progress.ts';
 import { confirmSwitch } from './confirm-switch.ts';
+import { deployHooks } from './deploy-hooks.ts';
 import type { HostDeploy, HostPlan, Phase } from './deploy-state.ts';
 import { required } from './deploy-state.ts';
 import { failureError, failureHint, failureText } from './host-failure.ts';
@@ -31,7 +32,7 @@ export const applyPhase: Phase = {
           target.host,
           applyScript(deploy, dialogue.changeId),
           (message, say) => {
-            progress.take(message);
+            progress.take(dialogue.explained(message));
             dialogue.take(message, say);
           },
           { holdStdin: true, signal: shared.signal },
@@ -40,6 +41,8 @@ export const applyPhase: Phase = {
         if (!shared.signal.aborted) throw error;
         interrupted = error;
         return null;
+      } finally {
+        await dialogue.end();
       }
     });
     if (progress.failure !== null) {
@@ -86,22 +89,43 @@ class ApplyDialogue {
   refusal: unknown;
   readonly changeId: string;
   readonly #deploy: HostDeploy;
+  readonly #over = new AbortController();
+  #confirming: Promise<void> = Promise.resolve();
 
   constructor(deploy: HostDeploy, changeId: string) {
     this.#deploy = deploy;
     this.changeId = changeId;
+    deploy.changeId = changeId;
   }
 
   take(message: ScriptMessage, say: Say): void {
     if (message['state'] !== 'begin') return;
     if (message['step'] === 'ready') say('go');
-    if (message['step'] === 'confirm') void this.#confirm(say);
+    if (message['step'] === 'confirm') this.#confirming = this.#confirm(say);
+  }
+
+  /** The host knows that it was refused, and not why: of a hook, the reason is here and not in the agent's log. */
+  explained(message: ScriptMessage): ScriptMessage {
+    const { refusal } = this;
+    if (!(refusal instanceof CodedError) || refusal.code !== ERRORS.HOOK_FAILED.code) return message;
+    if (message['event'] === 'undone') return { ...message, agentLog: '' };
+    if (message['code'] !== ERRORS.SWITCH_NOT_CONFIRMED.code) return message;
+    const text = refusal.message.replace(`${this.#deploy.target.settings.name}: `, '');
+    return { ...message, code: refusal.code, message: text, output: '' };
+  }
+
+  /** The session is over: a hook that still runs is ended. */
+  async end(): Promise<void> {
+    this.#over.abort();
+    await this.#confirming;
   }
 
   async #confirm(say: Say): Promise<void> {
     const { target, shared } = this.#deploy;
+    const signal = AbortSignal.any([shared.signal, this.#over.signal]);
     try {
-      await confirmSwitch(target, this.changeId, shared.signal);
+      await deployHooks(this.#deploy, 'post-switch', { signal });
+      await confirmSwitch(target, this.changeId, signal);
     } catch (error) {
       this.refusal = error;
       say('refuse');

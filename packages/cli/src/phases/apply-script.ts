@@ -1,5 +1,6 @@
 import type { ResolvedHost } from '../config/resolved-host.ts';
 import { revealed } from '../config/secret.ts';
+import { hookSeconds } from '../hooks/run-hooks.ts';
 import { changeVariables } from '../remote-commands/change-variables.ts';
 import { quote } from '../remote-commands/quote.ts';
 import { type RemoteScript, script } from '../remote-commands/script.ts';
@@ -20,6 +21,7 @@ export function applyScript(deploy: HostDeploy, changeId: string): RemoteScript 
     desired.environments.find((one) => one.kind === kind)?.imports ?? '';
   const change = changeVariables(shared.settings, settings, 'deploy', changeId);
   const smokeModel = shared.settings.smokeTestModel ?? settings.smokeTestModel ?? '';
+  const confirmSeconds = CONFIRM_SECONDS + hookSeconds(shared.settings.hooks, 'post-switch');
   return script([...hostScriptParts(settings), 'pruning', 'apply'], {
     ...change,
     RELEASE: releaseId,
@@ -45,8 +47,8 @@ export function applyScript(deploy: HostDeploy, changeId: string): RemoteScript 
     ENVIRONMENT: desired.environmentText,
     BUILD_EXPORTS: exports(settings),
     SMOKE_MODEL: smokeModel,
-    CONFIRM_SECONDS: String(CONFIRM_SECONDS),
-    GUARD: guardScript(settings, change, smokeModel, CONFIRM_SECONDS),
+    CONFIRM_SECONDS: String(confirmSeconds),
+    GUARD: guardScript(settings, change, smokeModel, confirmSeconds),
     KEEP_RELEASES: String(settings.keepReleases),
     ONLY_STAGE: shared.settings.onlyStage ? 'yes' : 'no',
   });
