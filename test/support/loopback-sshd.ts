@@ -143,6 +143,13 @@ export class LoopbackSshd {
     return text.split(' ').slice(0, 2).join(' ');
   }
 
+  /** Reads the host keys, their certificates and the settings again. */
+  async reload(): Promise<void> {
+    const restarts = this.#listening();
+    this.#process.kill('SIGHUP');
+    await this.#waitUntilItListens(restarts + 1);
+  }
+
   /** Kills the processes that serve connections, as a host that crashes would. */
   async cutConnections(): Promise<void> {
     for (const pid of await childrenOf(this.#process.pid)) {
@@ -162,9 +169,14 @@ export class LoopbackSshd {
     await gone;
   }
 
-  async #waitUntilItListens(): Promise<void> {
+  /** How often it has begun to listen. */
+  #listening(): number {
+    return this.#log.match(/^Server listening/gm)?.length ?? 0;
+  }
+
+  async #waitUntilItListens(times = 1): Promise<void> {
     const end = performance.now() + START_LIMIT_MS;
-    while (!/Server listening/.test(this.#log)) {
+    while (this.#listening() < times) {
       if (this.#process.exitCode !== null || performance.now() > end) {
         throw new Error(`sshd does not start: ${this.#log}`);
       }

@@ -94,11 +94,11 @@ export const ERRORS = {
     when: 'A host shows an ssh key that known_hosts marks as revoked.',
     hint: 'Do not connect. Ask who runs the host for its new key.',
   },
-  HOST_CERTIFICATE_UNSUPPORTED: {
-    code: 'HOST_CERTIFICATE_UNSUPPORTED',
+  HOST_CERTIFICATE_INVALID: {
+    code: 'HOST_CERTIFICATE_INVALID',
     kind: 'host-key',
-    when: 'known_hosts trusts a host only through a certificate authority, and the ssh library cannot check host certificates.',
-    hint: "Add the host's own key to known_hosts: `ssh-keyscan HOST`, compared with what the host shows.",
+    when: 'known_hosts trusts a host through a certificate authority, and the certificate that the host shows is not good.',
+    hint: 'Ask who runs the host for a certificate with its name, of the authority in known_hosts: `ssh-keygen -s AUTHORITY -h -n NAME`.',
   },
   AUTH_FAILED: {
     code: 'AUTH_FAILED',

@@ -69,7 +69,8 @@ async function logIn(
   try {
     const [opened, [acquaintance, gathered]] = await deadline.race(Promise.all([opening, prepared]));
     stream = opened;
-    const settings = { hop, place: placeOf(hop), acquaintance, gathered, context, deadline };
+    const openAnother = async (): Promise<Duplex> => openStream(hop, jump, deadline);
+    const settings = { hop, place: placeOf(hop), acquaintance, gathered, context, deadline, openAnother };
     const begun = performance.now();
     for (let retry = 0; ; retry += 1) {
       // Hosts of a fleet behind one jump would otherwise all come back at the same moment.

@@ -95,10 +95,10 @@ describeUnless(sshdObstacle(), 'known_hosts with ssh-keygen', () => {
     await expect(lookUp(lines, 'air.local')).resolves.toMatchObject({ kind: 'revoked', by: { line: 2 } });
   });
 
-  it('says when only a certificate authority vouches', async () => {
+  it('says when only a certificate can tell', async () => {
     const authority = `@cert-authority *.local ${other.text}`;
     await expect(lookUp([authority], 'air.local')).resolves.toMatchObject({
-      kind: 'certificate-only',
+      kind: 'by-certificate',
       by: { line: 1, marker: 'cert-authority' },
     });
     await expect(lookUp([authority, `air.local ${mine.text}`], 'air.local')).resolves.toEqual({

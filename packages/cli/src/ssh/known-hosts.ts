@@ -18,7 +18,12 @@ export type HostKeyVerdict =
   | { readonly kind: 'unknown' }
   | { readonly kind: 'revoked'; readonly by: KnownKey }
   | { readonly kind: 'changed'; readonly known: readonly KnownKey[] }
-  | { readonly kind: 'certificate-only'; readonly by: KnownKey };
+  /** The key is not known, and an authority is trusted for the host; `otherwise` holds where it has no certificate. */
+  | {
+      readonly kind: 'by-certificate';
+      readonly by: KnownKey;
+      readonly otherwise: Extract<HostKeyVerdict, { kind: 'changed' | 'unknown' }>;
+    };
 
 /** The name under which known_hosts lists a host: `[name]:port` unless the port is 22. */
 export function knownHostsName(hostname: string, port: number): string {
@@ -80,9 +85,10 @@ export function judgeHostKey(offered: Buffer, known: readonly KnownKey[]): HostK
   if (revoked !== undefined) return { kind: 'revoked', by: revoked };
   const plain = known.filter((entry) => entry.marker === null);
   if (plain.some((entry) => entry.key.equals(offered))) return { kind: 'known' };
-  if (plain.length > 0) return { kind: 'changed', known: plain };
   const authority = known.find((entry) => entry.marker === 'cert-authority');
-  return authority === undefined ? { kind: 'unknown' } : { kind: 'certificate-only', by: authority };
+  const otherwise =
+    plain.length > 0 ? ({ kind: 'changed', known: plain } as const) : ({ kind: 'unknown' } as const);
+  return authority === undefined ? otherwise : { kind: 'by-certificate', by: authority, otherwise };
 }
 
 /** ssh2's host key algorithms, in its order of preference. */

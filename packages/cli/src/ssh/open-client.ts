@@ -34,6 +34,8 @@ export interface ClientSettings {
   readonly gathered: GatheredKeys;
   readonly context: SshContext;
   readonly deadline: Deadline;
+  /** Makes one more connection to the hop. */
+  readonly openAnother: () => Promise<Duplex>;
 }
 
 /**
@@ -124,10 +126,11 @@ class Login {
 
   /** Rejects when the key is refused. ssh2 asks again at every change of session keys. */
   async verify(key: Buffer): Promise<void> {
-    const { hop, acquaintance, context, deadline } = this.#settings;
+    const { hop, acquaintance, context, deadline, openAnother } = this.#settings;
     if (this.#accepted?.key.equals(key) === true) return;
     try {
-      this.#accepted = await deadline.pauseDuring(verifyHostKey(hop, key, acquaintance, context));
+      const verified = verifyHostKey(hop, key, acquaintance, context, openAnother);
+      this.#accepted = await deadline.pauseDuring(verified);
     } catch (error) {
       this.#verdict = error;
       throw error;

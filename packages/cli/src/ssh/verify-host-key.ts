@@ -1,6 +1,9 @@
+import type { Duplex } from 'node:stream';
 import { CodedError } from '@mlxfleet/protocol';
 import { ERRORS } from '../errors.ts';
+import type { Certificate } from './certificate.ts';
 import { fingerprint, keyTypeName, wireType } from './fingerprint.ts';
+import { certificateTrouble, fetchHostCertificate } from './host-certificate.ts';
 import {
   findKnownKeys,
   type HostKeyVerdict,
@@ -36,40 +39,82 @@ export interface AcceptedKey {
 
 /**
  * Decides about the key that a hop shows, asking where known_hosts says nothing.
- * @throws CodedError HOST_KEY_UNKNOWN, HOST_KEY_CHANGED, HOST_KEY_REVOKED, HOST_CERTIFICATE_UNSUPPORTED.
+ * @param openAnother makes one more connection to the hop, to ask for its certificate.
+ * @throws CodedError HOST_KEY_UNKNOWN, HOST_KEY_CHANGED, HOST_KEY_REVOKED, HOST_CERTIFICATE_INVALID.
  */
 export async function verifyHostKey(
   hop: Hop,
   offered: Buffer,
   acquaintance: Acquaintance,
   context: SshContext,
+  openAnother: () => Promise<Duplex>,
 ): Promise<AcceptedKey> {
-  const { name, known } = acquaintance;
-  const verdict = judgeHostKey(offered, known);
+  const verdict = await judge(hop, offered, acquaintance, context, openAnother);
   if (verdict.kind === 'known') return { key: offered, isNew: false };
+  const { name } = acquaintance;
   if (verdict.kind === 'unknown') {
-    return { key: offered, isNew: await acceptUnknown(hop, offered, name, context) };
+    await askAboutUnknown(hop, offered, name, context);
+    return { key: offered, isNew: true };
   }
   const shown = `${keyTypeName(wireType(offered))} key ${fingerprint(offered)}`;
   throw refusal(hop, shown, name, verdict);
+}
+
+type PlainVerdict = Exclude<HostKeyVerdict, { kind: 'by-certificate' }>;
+
+/** What known_hosts says of the key, with the word of the host's certificate where an authority is trusted. */
+async function judge(
+  hop: Hop,
+  offered: Buffer,
+  acquaintance: Acquaintance,
+  context: SshContext,
+  openAnother: () => Promise<Duplex>,
+): Promise<PlainVerdict> {
+  const { name } = acquaintance;
+  let { known } = acquaintance;
+  let verdict = judgeHostKey(offered, known);
+  const { hostname, hostKeyAlias, userKnownHosts, globalKnownHosts } = hop.config;
+  const portless = hostname.toLowerCase();
+  if (verdict.kind === 'unknown' && hostKeyAlias === null && portless !== name) {
+    // As ssh does: what is known of the host without its port is true of this one, but for another key of it.
+    known = await findKnownKeys(portless, [...userKnownHosts, ...globalKnownHosts], context.env);
+    const elsewhere = judgeHostKey(offered, known);
+    if (elsewhere.kind !== 'changed') verdict = elsewhere;
+  }
+  if (verdict.kind !== 'by-certificate') return verdict;
+  const certificate = await fetchHostCertificate(await openAnother(), wireType(offered));
+  if (certificate === null) return verdict.otherwise;
+  refuseUnlessGood(certificate, hop, offered, known, verdict.by);
+  return { kind: 'known' };
+}
+
+function refuseUnlessGood(
+  certificate: Certificate,
+  hop: Hop,
+  offered: Buffer,
+  known: readonly KnownKey[],
+  by: KnownKey,
+): void {
+  const { hostname, hostKeyAlias } = hop.config;
+  const name = (hostKeyAlias ?? hostname).toLowerCase();
+  const trouble = certificateTrouble(certificate, offered, name, known);
+  if (trouble === null) return;
+  throw new CodedError(
+    ERRORS.HOST_CERTIFICATE_INVALID,
+    `${hop.name}: ${placeOf(by)} trusts an authority, and the certificate of the host ${trouble}`,
+  );
 }
 
 function refusal(
   hop: Hop,
   shown: string,
   name: string,
-  verdict: Exclude<HostKeyVerdict, { kind: 'known' } | { kind: 'unknown' }>,
+  verdict: Extract<HostKeyVerdict, { kind: 'revoked' } | { kind: 'changed' }>,
 ): CodedError {
   if (verdict.kind === 'revoked') {
     return new CodedError(
       ERRORS.HOST_KEY_REVOKED,
       `${hop.name}: the host shows the ${shown}, which ${placeOf(verdict.by)} revokes`,
-    );
-  }
-  if (verdict.kind === 'certificate-only') {
-    return new CodedError(
-      ERRORS.HOST_CERTIFICATE_UNSUPPORTED,
-      `${hop.name}: ${placeOf(verdict.by)} trusts the host only through a certificate authority`,
     );
   }
   const lines = verdict.known.map(placeOf).join(', ');
@@ -89,18 +134,10 @@ function placeOf(entry: KnownKey): string {
   return `${entry.file}:${String(entry.line)}`;
 }
 
-/** True when the key is to be recorded; false when an older entry without the port holds it. */
-async function acceptUnknown(hop: Hop, offered: Buffer, name: string, context: SshContext): Promise<boolean> {
-  const { hostname, hostKeyAlias, userKnownHosts, globalKnownHosts, strictHostKeyChecking } = hop.config;
-  const portless = hostname.toLowerCase();
-  if (hostKeyAlias === null && portless !== name) {
-    // As ssh does: a key that is known for the host without its port is this host's.
-    const files = [...userKnownHosts, ...globalKnownHosts];
-    const verdict = judgeHostKey(offered, await findKnownKeys(portless, files, context.env));
-    if (verdict.kind === 'known') return false;
-  }
-  if (context.acceptNew || strictHostKeyChecking === 'accept-new' || strictHostKeyChecking === 'no')
-    return true;
+/** @throws CodedError HOST_KEY_UNKNOWN unless the key is accepted, by a setting or by a person. */
+async function askAboutUnknown(hop: Hop, offered: Buffer, name: string, context: SshContext): Promise<void> {
+  const { strictHostKeyChecking } = hop.config;
+  if (context.acceptNew || strictHostKeyChecking === 'accept-new' || strictHostKeyChecking === 'no') return;
   const question = {
     host: hop.name,
     knownAs: name,
@@ -108,7 +145,7 @@ async function acceptUnknown(hop: Hop, offered: Buffer, name: string, context: S
     fingerprint: fingerprint(offered),
   };
   const answer = strictHostKeyChecking === 'yes' ? null : await context.questions.acceptsHostKey(question);
-  if (answer === true) return true;
+  if (answer === true) return;
   const refused = answer === false ? ', and it was not accepted' : '';
   throw new CodedError(
     ERRORS.HOST_KEY_UNKNOWN,
