@@ -14,7 +14,7 @@ import {
 } from './lib/models.ts';
 import { formatSeconds, say } from './lib/progress.ts';
 import { runMain, SetupError } from './lib/setup-error.ts';
-import { compiler, ensureSystemPrograms, fleetPrograms } from './lib/system-packages.ts';
+import { compiler, ensureSystemPrograms, fleetPrograms, loginShells } from './lib/system-packages.ts';
 import { type Tally, formatTally, judgeRunner, readTally, sumTallies } from './lib/tally.ts';
 import { ensureTextEnvironment } from './lib/text-environment.ts';
 import { ensureVisionEnvironment } from './lib/vision-environment.ts';
@@ -33,7 +33,11 @@ const resultsFolder = path.join(cacheFolder, 'test-results');
 const parts: readonly Part[] = [
   {
     name: 'unit',
-    prepare: () => ensureSystemPrograms(fleetPrograms),
+    prepare: async () => {
+      await ensureSystemPrograms(fleetPrograms);
+      // By themselves: a machine that lacks one of them still gets the others.
+      for (const shell of loginShells) await ensureSystemPrograms([shell]);
+    },
     run: (pattern) => runVitest('unit', 'default', pattern),
   },
   {
@@ -53,6 +57,7 @@ const parts: readonly Part[] = [
     name: 'e2e',
     prepare: async () => {
       await ensureSystemPrograms([compiler, ...fleetPrograms]);
+      for (const shell of loginShells) await ensureSystemPrograms([shell]);
       await buildBundles();
       await ensureTinyText();
       await ensureSmolLM2();

@@ -25,9 +25,13 @@ export const fleetPrograms: readonly SystemProgram[] = [
   { program: 'ip', debianPackage: 'iproute2', purpose: 'the network of the test fleet' },
   { program: 'ps', debianPackage: 'procps', purpose: 'looking at a host’s processes' },
   { program: 'unshare', debianPackage: 'util-linux', purpose: 'the namespaces of the test fleet' },
-  { program: 'fish', debianPackage: 'fish', purpose: 'hosts whose login shell is fish' },
-  { program: 'tcsh', debianPackage: 'tcsh', purpose: 'hosts whose login shell is tcsh' },
-  { program: 'zsh', debianPackage: 'zsh', purpose: 'hosts whose login shell is zsh, as on a Mac' },
+];
+
+/** For tests that log in to accounts with another login shell than a POSIX one, or with that of Macs. */
+export const loginShells: readonly SystemProgram[] = [
+  { program: 'fish', debianPackage: 'fish', purpose: 'accounts whose login shell is fish' },
+  { program: 'tcsh', debianPackage: 'tcsh', purpose: 'accounts whose login shell is tcsh' },
+  { program: 'zsh', debianPackage: 'zsh', purpose: 'accounts whose login shell is zsh' },
 ];
 
 /**
