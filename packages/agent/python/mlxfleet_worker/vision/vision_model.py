@@ -117,13 +117,11 @@ class VisionModel(TextModel):
         self.chat.check_reasoning(prompt, composed.tokens)
         return composed
 
-    @property
-    def has_room_for_images(self) -> bool:
-        """Whether another prompt should be composed now: images wait in memory for the tower. Safe from any thread."""
-        return self._waiting_room.has_room
-
     def wait_for_room(self) -> None:
-        """Return when there is room for images. For any thread but the engine's, which makes it."""
+        """Return when another prompt should be composed: images wait in memory for the tower.
+
+        For any thread but the engine's, which makes room.
+        """
         self._waiting_room.wait()
 
     def _encode_text(self, text: str) -> list[int]:
