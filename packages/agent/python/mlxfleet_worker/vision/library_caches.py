@@ -26,7 +26,7 @@ class StateCache(given.ArraysCache):
 
 
 def make_caches(language_model: nn.Module) -> list[Any]:
-    """Empty caches of one sequence, one for each layer, and its position. Raises ModelSettingsError for unknown sorts."""
+    """Empty caches of one sequence, one a layer, and its position. Raises ModelSettingsError for unknown sorts."""
     return [*(_translated(cache) for cache in given.make_prompt_cache(language_model)), PositionCache()]
 
 
