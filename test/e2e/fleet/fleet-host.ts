@@ -17,6 +17,8 @@ export interface FleetHostSettings extends BootSettings {
   /** Stays the same over boots, so that nobody keeps a stale neighbour entry. */
   readonly hardwareAddress: string;
   readonly searchPath: string;
+  readonly loginShell?: string | undefined;
+  readonly sshdConfig?: readonly string[] | undefined;
 }
 
 export interface HostProcess {

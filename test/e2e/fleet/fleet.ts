@@ -16,6 +16,12 @@ interface HostOptions {
   readonly name: string;
   /** Makes `~/.mlxfleet` a file system of this size, to fill it up. It is empty again after a power cut. */
   readonly rootMegabytes?: number;
+  /** Name of the home folder; `home` when unset. Not together with rootMegabytes when it is no plain word. */
+  readonly homeName?: string;
+  /** Login shell, as an absolute path; `/bin/sh` when unset. */
+  readonly loginShell?: string;
+  /** Lines of sshd_config that go before those of every host. */
+  readonly sshdConfig?: readonly string[];
 }
 
 /**
@@ -107,13 +113,14 @@ const FIRST_HOST = 11;
 
 function describeHosts(claim: Claim, options: FleetOptions, searchPath: string): FleetHostSettings[] {
   return options.hosts.map((host, index) => {
-    const { name, rootMegabytes }: HostOptions = typeof host === 'string' ? { name: host } : host;
+    const settings: HostOptions = typeof host === 'string' ? { name: host } : host;
+    const { name, rootMegabytes, homeName = 'home', loginShell, sshdConfig } = settings;
     const folder = path.join(claim.folder, name);
     const number = FIRST_HOST + index;
     return {
       name,
       folder,
-      home: path.join(folder, 'home'),
+      home: path.join(folder, homeName),
       address: `10.214.${claim.number}.${number}`,
       prefixLength: 24,
       hardwareAddress: `02:d6:00:00:${hexadecimal(claim.number)}:${hexadecimal(number)}`,
@@ -121,6 +128,8 @@ function describeHosts(claim: Claim, options: FleetOptions, searchPath: string):
       link: `mf${claim.number}h${index}`,
       shared: options.shared ?? {},
       rootMegabytes,
+      loginShell,
+      sshdConfig,
       searchPath,
     };
   });

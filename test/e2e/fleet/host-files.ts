@@ -16,6 +16,10 @@ interface HostFileSettings extends HostAcquaintances {
   readonly address: string;
   /** PATH of everything that runs on the host. */
   readonly searchPath: string;
+  /** Login shell of root, as an absolute path; `/bin/sh` when unset. */
+  readonly loginShell?: string | undefined;
+  /** Lines of sshd_config that go before those of every host: of most settings sshd takes the first. */
+  readonly sshdConfig?: readonly string[] | undefined;
 }
 
 /** The key that clients know the host by. */
@@ -28,7 +32,7 @@ export async function writeHostFiles(settings: HostFileSettings): Promise<void> 
   const { folder, home } = settings;
   await mkdir(path.join(home, '.ssh'), { recursive: true, mode: 0o700 });
   await writeFile(path.join(home, '.ssh', 'authorized_keys'), settings.operatorKey, { mode: 0o600 });
-  await writeFile(path.join(folder, 'passwd'), await accountsWithHome(home));
+  await writeFile(path.join(folder, 'passwd'), await accountsWithHome(home, settings.loginShell));
   await writeFile(path.join(folder, 'shadow'), 'root:*:19000:0:99999:7:::\n', { mode: 0o600 });
   const neighbours = Object.entries(settings.neighbours).map(([name, address]) => `${address} ${name}\n`);
   await writeFile(path.join(folder, 'hosts'), `127.0.0.1 localhost\n${neighbours.join('')}`);
@@ -44,14 +48,15 @@ export async function makeKey(file: string, type: 'ed25519' | 'ecdsa'): Promise<
   await mustRun('ssh-keygen', ['-q', '-t', type, '-N', '', '-C', '', '-f', file]);
 }
 
-/** The machine's accounts, with another home and a plain shell for root: no login file of this machine is read. */
-export async function accountsWithHome(home: string): Promise<string> {
+/** The machine's accounts, with another home and shell for root: no login file of this machine is read. */
+export async function accountsWithHome(home: string, shell = '/bin/sh'): Promise<string> {
   const accounts = await readFile('/etc/passwd', 'utf8');
-  return accounts.replace(/^root:.*$/m, `root:x:0:0:root:${home}:/bin/sh`);
+  return accounts.replace(/^root:.*$/m, () => `root:x:0:0:root:${home}:${shell}`);
 }
 
-function sshdConfig({ folder, address, searchPath }: HostFileSettings): string {
+function sshdConfig({ folder, address, searchPath, sshdConfig: first = [] }: HostFileSettings): string {
   return `${[
+    ...first,
     `ListenAddress ${address}`,
     'Port 22',
     `HostKey ${hostKeyFile(folder)}`,
