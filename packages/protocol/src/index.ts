@@ -78,6 +78,8 @@ export {
   initDocumentSchema,
   type LogsDocument,
   logsDocumentSchema,
+  type PruneDocument,
+  pruneDocumentSchema,
   type ReleasesDocument,
   releasesDocumentSchema,
   type StatusDocument,

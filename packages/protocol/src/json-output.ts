@@ -49,6 +49,23 @@ export const deployDocumentSchema = z.strictObject({
 });
 export type DeployDocument = z.infer<typeof deployDocumentSchema>;
 
+/** Printed by `prune`; of a dry run, what would go. */
+export const pruneDocumentSchema = z.strictObject({
+  schemaVersion,
+  hosts: z.array(
+    z.strictObject({
+      name: z.string(),
+      outcome: z.enum(['changed', 'unchanged', 'failed', 'unreachable']),
+      /** Paths relative to the root of the host. */
+      removed: z.array(z.string()),
+      /** On the disk, as du counts them. */
+      freedBytes: z.int().min(0),
+      error,
+    }),
+  ),
+});
+export type PruneDocument = z.infer<typeof pruneDocumentSchema>;
+
 export const releasesDocumentSchema = z.strictObject({
   schemaVersion,
   hosts: z.array(
@@ -105,6 +122,8 @@ export const validateDocumentSchema = z.strictObject({
   problems: z.array(inventoryProblem),
   /** Valid, and does nothing or not all in this version; empty when not valid. */
   warnings: z.array(inventoryProblem),
+  /** Commands that a deploy would run, in the order in which it comes to them; empty when not valid. */
+  hooks: z.array(z.strictObject({ event: z.string(), on: z.enum(['local', 'remote']), run: z.string() })),
 });
 export type ValidateDocument = z.infer<typeof validateDocumentSchema>;
 
