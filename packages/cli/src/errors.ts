@@ -208,6 +208,12 @@ export const ERRORS = {
     when: 'The folder of mlxfleet on a host cannot be written to.',
     hint: 'Check its owner and the disk, or choose another `root` in the inventory.',
   },
+  ROOT_NOT_ASCII: {
+    code: 'ROOT_NOT_ASCII',
+    kind: 'failed',
+    when: 'The path of the folder of mlxfleet on a host, with the home folder, has characters that are not printable ASCII. The processes of a host are found by this path, and what lists them does not show such characters.',
+    hint: 'Choose a `root` in plain ASCII in the inventory, outside of this home folder, such as /usr/local/mlxfleet.',
+  },
   DISK_FULL: {
     code: 'DISK_FULL',
     kind: 'failed',

@@ -29,6 +29,7 @@ describeUnless(obstacle, 'a host with fish, a banner, a noisy profile and an odd
         loginShell: fish ?? '',
         sshdConfig: ['Banner /etc/os-release'],
       },
+      { name: 'far', homeName: 'zoë' },
     ]);
     const odd = cli.fleet.host('odd');
     const startUpFile = path.join(odd.home, '.config/fish/config.fish');
@@ -64,6 +65,21 @@ describeUnless(obstacle, 'a host with fish, a banner, a noisy profile and an odd
     expect(command.stdout).not.toContain('Welcome');
     expect((await cli.run(['stop', 'odd'])).exitCode).toBe(0);
     expect(await agents()).toEqual([]);
+  });
+
+  test('is refused before anything is done when its home is not in ASCII', async () => {
+    await cli.writeInventory({ hosts: { far: cli.fleet.inventoryHosts()['far'] } });
+    const { home } = cli.fleet.host('far');
+    expect(await cli.deploy()).toMatchObject({
+      exitCode: 1,
+      hosts: [
+        {
+          outcome: 'failed',
+          error: { code: 'ROOT_NOT_ASCII', message: `the root is ${home}/.mlxfleet on the host` },
+        },
+      ],
+    });
+    expect((await cli.fleet.host('far').exec('ls -A')).stdout).toBe('.ssh\n');
   });
 
   const agents = async (): Promise<string[]> => {

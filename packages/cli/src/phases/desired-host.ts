@@ -42,6 +42,11 @@ const IMPORTS: Readonly<Record<EnvironmentKind, string>> = {
 export function desiredHost(settings: ResolvedHost, payload: Payload, facts: HostFacts): DesiredHost {
   if (facts.system === null) throw new CodedError(ERRORS.SCRIPT_BROKEN, `${settings.name}: no facts`);
   const platform = platformOf(settings.name, facts.system);
+  // The inventory's own words are checked when it is read; a home folder is known only now.
+  const { root } = facts.system;
+  if (!/^[\x20-\x7e]*$/.test(root)) {
+    throw new CodedError(ERRORS.ROOT_NOT_ASCII, `${settings.name}: the root is ${root} on the host`);
+  }
   const python = {
     path: facts.python?.path ?? null,
     version: facts.python?.version ?? settings.python.version,

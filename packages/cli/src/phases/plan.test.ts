@@ -199,6 +199,13 @@ describe('desiredHost', () => {
     expect(other.environments[0]?.name).not.toBe(desired.environments[0]?.name);
   });
 
+  test('a home folder with other characters than ASCII is refused before anything is done', () => {
+    const facts = parseFacts([{ ...SYSTEM, root: '/home/zoë/.mlxfleet' }, PYTHON]);
+    expect(() => desiredHost(settings, payload, facts)).toThrow(
+      'the root is /home/zoë/.mlxfleet on the host',
+    );
+  });
+
   test('lets uv install Python where none fits', () => {
     expect(desiredHost(settings, payload, parseFacts([SYSTEM])).python).toEqual({
       path: null,
