@@ -1,5 +1,7 @@
 import { execFile } from 'node:child_process';
+import { once } from 'node:events';
 import { readFile, rm, writeFile } from 'node:fs/promises';
+import { createServer } from 'node:net';
 import { promisify } from 'node:util';
 import { expect, it } from 'vitest';
 import { type LoopbackSshd, sshdObstacle } from '../../../../test/support/loopback-sshd.ts';
@@ -135,6 +137,19 @@ describeUnless(sshdObstacle(), 'jumps to an SshHost through real sshds', () => {
           `^air \\(jump inner\\): root at 127.0.0.1:${String(jumps.inner.port)}: .*${site.at('id')} \\(ED25519`,
         ),
       ),
+    });
+  });
+
+  it('a jump that hangs after the connection is named, in the time for the whole way', async () => {
+    const silent = createServer(() => undefined).listen(0, '127.0.0.1');
+    await once(silent, 'listening');
+    site.afterwards(() => silent.close());
+    const address = silent.address();
+    const port = typeof address === 'object' && address !== null ? address.port : 0;
+    const jump = `root@127.0.0.1:${String(port)}`;
+    await expect(site.open({ jump }, { deadlineMs: 700 }).run('true\n')).rejects.toMatchObject({
+      code: 'HOST_UNREACHABLE',
+      message: `air (jump ${jump}): 127.0.0.1:${String(port)}: no answer within 0.7 s`,
     });
   });
 });
