@@ -296,6 +296,27 @@ export function buildProgram(argv: readonly string[], setRun: (run: Run) => void
     );
 
   program
+    .command('prune')
+    .summary('remove what hosts no longer need')
+    .description(
+      'Removes from each host what nothing there can need any more: old releases, environments and programs that no ' +
+        'release uses, parts of uploads after a day. Keeps the current release, the one to go back to, the last two that ' +
+        'failed, and all models. A deploy does the same when it is done.',
+    )
+    .addArgument(hosts())
+    .option('--dry-run', 'list what would go, change nothing')
+    .addOption(
+      new Option('--keep <n>', 'good releases to keep; default: keep_releases').argParser(wholeNumber(1)),
+    )
+    .option('--staged', 'remove releases that were staged and never switched to, too')
+    .addOption(maxParallel())
+    .addOption(waitLock())
+    .addOption(acceptNew())
+    .action((names, options) =>
+      setRun(async (context) => (await import('./commands/prune.ts')).runPrune(context, names, options)),
+    );
+
+  program
     .command('uninstall')
     .summary('remove mlxfleet from hosts')
     .description('Removes the agent, its releases and environments from each host. Keeps models.')

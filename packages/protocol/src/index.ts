@@ -78,6 +78,8 @@ export {
   initDocumentSchema,
   type LogsDocument,
   logsDocumentSchema,
+  type ProgressEvent,
+  progressEventSchema,
   type PruneDocument,
   pruneDocumentSchema,
   type ReleasesDocument,

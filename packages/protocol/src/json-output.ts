@@ -49,6 +49,42 @@ export const deployDocumentSchema = z.strictObject({
 });
 export type DeployDocument = z.infer<typeof deployDocumentSchema>;
 
+const eventTime = z.iso.datetime();
+
+/**
+ * What `deploy`, `rollback` and `prune` say on stderr while they run with `--json`: one object a line. The document on
+ * stdout follows at the end.
+ */
+export const progressEventSchema = z.discriminatedUnion('event', [
+  z.strictObject({
+    event: z.literal('step'),
+    time: eventTime,
+    host: z.string(),
+    step: z.enum(['facts', 'stage', 'switch', 'healthy', 'undo', 'prune']),
+    state: z.enum(['begin', 'progress', 'done', 'failed']),
+    /** One line for people; empty when there is nothing to say. */
+    detail: z.string(),
+  }),
+  z.strictObject({
+    event: z.literal('notice'),
+    time: eventTime,
+    /** Null for what concerns no host alone. */
+    host: z.string().nullable(),
+    text: z.string(),
+  }),
+  /** Of a dry run: something that would be changed, or a hook that would run. */
+  z.strictObject({ event: z.literal('plan'), time: eventTime, host: z.string(), text: z.string() }),
+  /** The host is done with; a roll-out that takes hosts back says it once more. */
+  z.strictObject({
+    event: z.literal('outcome'),
+    time: eventTime,
+    host: z.string(),
+    outcome: deployOutcomeSchema,
+    error,
+  }),
+]);
+export type ProgressEvent = z.infer<typeof progressEventSchema>;
+
 /** Printed by `prune`; of a dry run, what would go. */
 export const pruneDocumentSchema = z.strictObject({
   schemaVersion,

@@ -75,6 +75,7 @@ test('the public surface is what this list says', () => {
       "nearestName",
       "openAiErrorSchema",
       "parsePageRanges",
+      "progressEventSchema",
       "pruneDocumentSchema",
       "releaseIdSchema",
       "releaseManifestSchema",

@@ -4,11 +4,14 @@ import path from 'node:path';
 import { Readable, Writable } from 'node:stream';
 import {
   CodedError,
+  deployDocumentSchema,
   doctorDocumentSchema,
   execDocumentSchema,
   hostActionDocumentSchema,
   initDocumentSchema,
   logsDocumentSchema,
+  progressEventSchema,
+  pruneDocumentSchema,
   releasesDocumentSchema,
   statusDocumentSchema,
   validateDocumentSchema,
@@ -138,6 +141,9 @@ describe('with --json stdout is one document of the command', () => {
     ['unload', ['unload', 'tiny', 'here'], hostActionDocumentSchema, 1],
     ['unlock', ['unlock', 'here'], hostActionDocumentSchema, 0],
     ['uninstall', ['uninstall', 'here', '--yes'], hostActionDocumentSchema, 0],
+    ['prune', ['prune', 'here'], pruneDocumentSchema, 0],
+    ['prune of a host that is away', ['prune', '--dry-run'], pruneDocumentSchema, 1],
+    ['rollback', ['rollback', 'here'], deployDocumentSchema, 1],
     ['logs', ['logs', '-n', '5'], logsDocumentSchema, 1],
     ['exec', ['exec', '--json', 'here', '--', 'echo', 'a  b'], execDocumentSchema, 0],
   ])('%s', async (_what, argv, schema, exitCode) => {
@@ -145,6 +151,45 @@ describe('with --json stdout is one document of the command', () => {
     expect(schema.safeParse(JSON.parse(ending.stdout)).error).toBeUndefined();
     expect(ending.exitCode).toBe(exitCode);
   });
+});
+
+test.each([
+  ['rollback', ['outcome']],
+  ['prune', ['begin', 'failed', 'outcome']],
+])('with --json stderr of %s is one event a line', async (command, expected) => {
+  const { stderr } = await mlxfleet(command, 'away', '--json');
+  const events = stderr
+    .trimEnd()
+    .split('\n')
+    .map((line) => progressEventSchema.parse(JSON.parse(line)));
+  const told = events.map((event) => (event.event === 'step' ? event.state : event.event));
+  expect(told).toEqual(expected);
+  expect(events.at(-1)).toMatchObject({ host: 'away', outcome: 'unreachable' });
+});
+
+test('what prune says of hosts', async () => {
+  const { exitCode, stdout, stderr } = await mlxfleet('prune');
+  expect(exitCode).toBe(1);
+  expect(stdout.split('\n')).toEqual([' here  ✔ nothing to remove', ' away  ✖ no route to host', '']);
+  expect(stderr).toContain('mlxfleet doctor away');
+});
+
+test('validate shows the hooks that a deploy runs', async () => {
+  await writeFile(
+    path.join(folder, 'hooks.yaml'),
+    'version: 1\nhosts: { a: {} }\nhooks:\n' +
+      '  post-deploy: [{ run: df -h, on: remote }]\n  pre-deploy: [{ run: ./drain.sh }]\n',
+  );
+  const { stdout } = await mlxfleet('validate', '-i', 'hooks.yaml');
+  expect(stdout.split('\n').slice(1, 3)).toEqual([
+    '  pre-deploy hook on this machine: ./drain.sh',
+    '  post-deploy hook on the host: df -h',
+  ]);
+  const json = await mlxfleet('validate', '-i', 'hooks.yaml', '--json');
+  expect(validateDocumentSchema.parse(JSON.parse(json.stdout)).hooks).toEqual([
+    { event: 'pre-deploy', on: 'local', run: './drain.sh' },
+    { event: 'post-deploy', on: 'remote', run: 'df -h' },
+  ]);
 });
 
 test.runIf(process.platform === 'linux')(

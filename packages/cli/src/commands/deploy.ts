@@ -33,6 +33,7 @@ export async function runDeploy(
   options: DeployOptions,
 ): Promise<number> {
   const { signal, env, output, cwd } = context;
+  output.startEvents();
   const { file, inventory, warnings } = await inventoryOf(context);
   for (const warning of warnings) printWarning(output, formatProblem(displayPath(file, cwd), warning));
   const all = resolveHosts(inventory);
@@ -54,7 +55,9 @@ export async function runDeploy(
   return withTargets(context, { selected, all }, { acceptNew }, async (targets) => {
     return showRollout(context, 'deploy', named, async (observer) => {
       const { document, plans } = await deploy(targets, settings, observer, signal);
-      const planned = plans.flatMap(({ host, lines }) => lines.map((line) => `${host}: ${plainLine(line)}`));
+      const planned = plans.flatMap(({ host, lines }) =>
+        lines.map((line) => ({ host, text: plainLine(line) })),
+      );
       return { document, plan: dryRun ? planned : null };
     });
   });

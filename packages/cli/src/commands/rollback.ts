@@ -19,6 +19,7 @@ export async function runRollback(
   names: readonly string[],
   options: RollbackOptions,
 ): Promise<number> {
+  context.output.startEvents();
   const { rollout } = (await inventoryOf(context)).inventory;
   const selection = await selectionOf(context, names);
   const settings = {

@@ -1,4 +1,4 @@
-import { spawnSync } from 'node:child_process';
+import { spawn, spawnSync } from 'node:child_process';
 import { mkdtemp, readFile, realpath, rm } from 'node:fs/promises';
 import { homedir, tmpdir } from 'node:os';
 import path from 'node:path';
@@ -162,6 +162,26 @@ describe.each(['local', 'remote'] as const)('a %s hook is ended with everything 
     await expect(interrupted).rejects.toMatchObject({ code: 'INTERRUPTED' });
     expect(running(`sleep ${mark}`)).toEqual([]);
   });
+});
+
+test.each(['local', 'remote'] as const)('a %s hook ends with an operator that is killed', async (on) => {
+  const mark = on === 'local' ? 4715 : 4716;
+  const child = spawn(process.execPath, [path.join(import.meta.dirname, 'testing/hook-operator.ts')], {
+    env: {
+      ...process.env,
+      SETTINGS: JSON.stringify(host.target.settings),
+      HOOK: stubborn(mark),
+      WHERE: on,
+    },
+    stdio: ['ignore', 'pipe', 'inherit'],
+  });
+  let said = '';
+  child.stdout.on('data', (chunk: Buffer) => {
+    said += chunk.toString();
+  });
+  await expect.poll(() => said, { timeout: 20_000 }).toContain('pre-deploy: up');
+  child.kill('SIGKILL');
+  await expect.poll(() => running(`sleep ${mark}`), { timeout: 15_000 }).toEqual([]);
 });
 
 test('after Ctrl-C none is begun', async () => {

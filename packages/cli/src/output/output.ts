@@ -1,5 +1,7 @@
 import type { Writable } from 'node:stream';
+import type { ProgressEvent } from '@mlxfleet/protocol';
 import { type Paint, painter, wantsColour } from './colours.ts';
+import { plainText } from './plain-text.ts';
 
 /** The parts of a process's stream that printing needs. */
 export type OutputStream = Writable & { readonly isTTY?: boolean; readonly columns?: number };
@@ -13,6 +15,13 @@ export interface OutputOptions {
   readonly noColour: boolean;
   readonly env: Readonly<Record<string, string | undefined>>;
 }
+
+/** Each kind of event without the time, which is that of its printing. */
+type EventWithoutTime = ProgressEvent extends infer Event
+  ? Event extends ProgressEvent
+    ? Omit<Event, 'time'>
+    : never
+  : never;
 
 /** What redraws itself on the terminal. */
 export interface Drawing {
@@ -37,6 +46,7 @@ export class Output {
   readonly paintError: Paint;
   readonly #closed = new AbortController();
   #drawing: Drawing | null = null;
+  #hasEvents = false;
 
   constructor(options: OutputOptions) {
     this.json = options.json;
@@ -79,8 +89,24 @@ export class Output {
     if (!this.closed.aborted) this.stdout.write(text);
   }
 
+  /** With `--json`: from now on stderr carries events, one JSON object a line, and notices are some of them. */
+  startEvents(): void {
+    this.#hasEvents = this.json;
+  }
+
+  /** An event of now. */
+  event(event: EventWithoutTime): void {
+    const { event: kind, ...rest } = event;
+    this.#tell(JSON.stringify({ event: kind, time: new Date().toISOString(), ...rest }));
+  }
+
   /** A line for the person beside the result. */
   notice(text: string): void {
+    if (this.#hasEvents) this.event({ event: 'notice', host: null, text: plainText(text).trim() });
+    else this.#tell(text);
+  }
+
+  #tell(text: string): void {
     if (!this.closed.aborted || this.stderr !== this.stdout) this.stderr.write(`${text}\n`);
   }
 

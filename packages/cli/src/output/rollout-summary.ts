@@ -28,7 +28,9 @@ export function evidenceLine(line: string, paint: Paint): string {
 const IN_THE_WAY: ReadonlySet<ErrorKind> = new Set(['unreachable', 'host-key', 'login', 'lock']);
 
 /** What to run once the hint was followed. A rollback that failed of its release would fail again. */
-function nextSteps(verb: RolloutVerb, name: string, code: string): string[] {
+function nextSteps(verb: RolloutVerb, { name, outcome }: HostOutcome, code: string): string[] {
+  // It is deployed: only what follows on that failed.
+  if (outcome === 'changed') return [];
   if (verb === 'deploy') return [`Then: mlxfleet deploy ${name}`];
   if (IN_THE_WAY.has(errorKind(code))) return ['Then run the same command again.'];
   if (code !== 'GATE_FAILED') return [];
@@ -42,7 +44,8 @@ export function failureLines(
   columns: number,
   paint: Paint,
 ): string[] {
-  return outcomes.flatMap(({ name, error }) => {
+  return outcomes.flatMap((outcome) => {
+    const { name, error } = outcome;
     if (error === null) return [];
     const [first = '', ...rest] = plainText(error.message).trimEnd().split('\n');
     // What a step had printed so far explains a failure, not an interruption.
@@ -55,7 +58,7 @@ export function failureLines(
       ),
       ...told.map((line) => `  ${evidenceLine(line, paint)}`),
       ...(error.hint === null ? [] : marked(arrow, error.hint, columns)),
-      ...nextSteps(verb, name, error.code).flatMap((step) => marked(arrow, step, columns)),
+      ...nextSteps(verb, outcome, error.code).flatMap((step) => marked(arrow, step, columns)),
     ];
   });
 }

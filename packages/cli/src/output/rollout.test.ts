@@ -114,6 +114,15 @@ test.each([
   ]);
 });
 
+test('a host that is deployed and whose hook failed is not to be deployed again', () => {
+  const error = { code: 'HOOK_FAILED', message: 'the post-deploy hook failed', hint: 'mend it' };
+  expect(failureLines('deploy', [{ ...changed, error }], 120, plain)).toEqual([
+    '',
+    '✖ air: the post-deploy hook failed (HOOK_FAILED)',
+    '  → mend it',
+  ]);
+});
+
 test('the summary counts', () => {
   expect(summaryLine([changed, failed], 3.2)).toBe('2 hosts: 1 changed, 1 rolled back in 3 s');
   expect(summaryLine([changed], 0.2)).toBe('1 host: 1 changed in 200 ms');
