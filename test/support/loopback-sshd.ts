@@ -44,7 +44,7 @@ export interface SshdSettings {
   readonly account?: SshdAccount;
 }
 
-export interface SshdAccount {
+interface SshdAccount {
   /** Absolute path; `/bin/bash` when unset. */
   readonly shell?: string;
   /** Name of the home folder; `home` when unset. */

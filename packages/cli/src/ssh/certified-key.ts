@@ -1,3 +1,4 @@
+// oxlint-disable no-underscore-dangle -- the parts of ssh2 that have to be reached are named so
 import type { Client, ParsedKey } from 'ssh2';
 import type { Certificate } from './certificate.ts';
 import { plainType } from './certificate.ts';

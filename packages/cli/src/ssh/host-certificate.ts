@@ -48,7 +48,14 @@ function proposal(keyType: string): Buffer {
   const lists = [
     'curve25519-sha256,curve25519-sha256@libssh.org',
     signatureTypes.map(certificateType).join(','),
-    ...[ciphers, ciphers, codes, codes, 'none', 'none', '', ''],
+    ciphers,
+    ciphers,
+    codes,
+    codes,
+    'none',
+    'none',
+    '',
+    '',
   ];
   return Buffer.concat([
     Buffer.from([KEXINIT]),
@@ -72,19 +79,21 @@ async function* packets(stream: Duplex): AsyncGenerator<Buffer> {
   let isIdentified = false;
   for await (const chunk of stream) {
     received = Buffer.concat([received, chunk]);
-    while (!isIdentified) {
-      const end = received.indexOf('\n');
-      if (end < 0) break;
+    // Other lines may come first.
+    for (let end = received.indexOf('\n'); !isIdentified && end >= 0; end = received.indexOf('\n')) {
       isIdentified = received.toString('latin1', 0, 4) === 'SSH-';
       received = received.subarray(end + 1);
     }
-    while (isIdentified) {
-      const body = new WireReader(received).bytes();
-      if (body === null) break;
+    if (!isIdentified) continue;
+    for (let body = firstField(received); body !== null; body = firstField(received)) {
       received = received.subarray(4 + body.length);
       yield body.subarray(1, body.length - (body[0] ?? 0));
     }
   }
+}
+
+function firstField(bytes: Buffer): Buffer | null {
+  return new WireReader(bytes).bytes();
 }
 
 /**

@@ -227,7 +227,7 @@ function isClosing(failure: unknown): boolean {
 
 /** The first line that a server said before who it is; empty when it said nothing else. */
 function saidInstead(opening: string): string {
-  const [line = ''] = opening.split(/[\r\n]+/).filter((part) => part.trim() !== '');
+  const line = opening.split(/[\r\n]+/).find((part) => part.trim() !== '') ?? '';
   return line.startsWith('SSH-') ? '' : line.replaceAll(/[^\x20-\x7e]/g, '?').trim();
 }
 

@@ -32,6 +32,23 @@ describeUnless(sshdObstacle(), 'certificates with a real sshd', () => {
     return file.replace(/\.pub$/, '-cert.pub');
   };
 
+  /** A key pair in a folder of its own, which goes after the test. */
+  const ownKey = async (options: Parameters<typeof makeKeyPair>[1] = {}): Promise<string> => {
+    const folder = site.at('certified');
+    await mkdir(folder);
+    site.afterwards(() => rm(folder, { recursive: true }));
+    await makeKeyPair(path.join(folder, 'key'), options);
+    return path.join(folder, 'key');
+  };
+
+  const knownHosts = async (...lines: readonly string[]): Promise<void> =>
+    writeFile(site.operator.knownHosts, lines.map((line) => `${line}\n`).join(''));
+  const keyIn = async (name: string): Promise<string> =>
+    (await readFile(site.at(`${name}.pub`), 'utf8')).split(' ').slice(0, 2).join(' ');
+
+  const trust = async (authority: string, names: string): Promise<string> =>
+    `@cert-authority ${names} ${await keyIn(authority)}`;
+
   describe('of users', () => {
     let trusting: LoopbackSshd;
     beforeAll(async () => {
@@ -43,14 +60,6 @@ describeUnless(sshdObstacle(), 'certificates with a real sshd', () => {
     });
     afterAll(() => trusting.stop());
 
-    /** A key pair in a folder of its own, which goes after the test. */
-    const ownKey = async (options: Parameters<typeof makeKeyPair>[1] = {}): Promise<string> => {
-      const folder = site.at('certified');
-      await mkdir(folder);
-      site.afterwards(() => rm(folder, { recursive: true }));
-      await makeKeyPair(path.join(folder, 'key'), options);
-      return path.join(folder, 'key');
-    };
     const open = (settings = {}, options = {}) =>
       site.open({ sshPort: trusting.port, ...settings }, { acceptNew: true, ...options });
 
@@ -151,12 +160,6 @@ describeUnless(sshdObstacle(), 'certificates with a real sshd', () => {
       }
       await certified.reload();
     };
-    const knownHosts = async (...lines: readonly string[]): Promise<void> =>
-      writeFile(site.operator.knownHosts, lines.map((line) => `${line}\n`).join(''));
-    const keyIn = async (name: string): Promise<string> =>
-      (await readFile(site.at(`${name}.pub`), 'utf8')).split(' ').slice(0, 2).join(' ');
-    const trust = async (authority: string, names: string): Promise<string> =>
-      `@cert-authority ${names} ${await keyIn(authority)}`;
     const here = (): string => `[127.0.0.1]:${String(certified.port)}`;
     const open = (options = {}, settings = {}) =>
       site.open({ sshPort: certified.port, ...settings }, options);

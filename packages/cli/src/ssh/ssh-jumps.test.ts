@@ -11,6 +11,27 @@ import { type SshSite, sshSiteForTests } from './testing/ssh-site.ts';
 
 const execute = promisify(execFile);
 
+interface Jumps {
+  readonly outer: LoopbackSshd;
+  readonly inner: LoopbackSshd;
+}
+
+/** Lines of ssh_config that name the jumps. */
+function aliases({ outer, inner }: Jumps): string[] {
+  return [...alias('outer', outer), ...alias('inner', inner)];
+}
+
+function alias(name: string, { port }: LoopbackSshd): string[] {
+  return [`Host ${name}`, 'HostName 127.0.0.1', `Port ${String(port)}`];
+}
+
+/** One login on each jump, and nothing run there. */
+function expectChain({ outer, inner }: Jumps): void {
+  expect([outer.logins, inner.logins]).toEqual([1, 1]);
+  expect(outer.log).not.toMatch(/Starting session/);
+  expect(inner.log).not.toMatch(/Starting session/);
+}
+
 describeUnless(sshdObstacle(), 'jumps to an SshHost through real sshds', () => {
   let site: SshSite;
   sshSiteForTests((made) => {
@@ -18,7 +39,7 @@ describeUnless(sshdObstacle(), 'jumps to an SshHost through real sshds', () => {
   });
 
   /** Two jumps, of which known_hosts knows the keys, besides that of air. */
-  const startJumps = async (): Promise<{ outer: LoopbackSshd; inner: LoopbackSshd }> => {
+  const startJumps = async (): Promise<Jumps> => {
     const outer = await site.startSshd('outer');
     const inner = await site.startSshd('inner');
     site.afterwards(
@@ -34,22 +55,6 @@ describeUnless(sshdObstacle(), 'jumps to an SshHost through real sshds', () => {
       servers.map(async (sshd) => `[127.0.0.1]:${String(sshd.port)} ${await sshd.publicKey()}\n`),
     );
     await writeFile(site.operator.knownHosts, lines.join(''));
-  };
-
-  const aliases = ({ outer, inner }: { outer: LoopbackSshd; inner: LoopbackSshd }): string[] => [
-    'Host outer',
-    'HostName 127.0.0.1',
-    `Port ${String(outer.port)}`,
-    'Host inner',
-    'HostName 127.0.0.1',
-    `Port ${String(inner.port)}`,
-  ];
-
-  /** One login on each jump, and nothing run there. */
-  const expectChain = ({ outer, inner }: { outer: LoopbackSshd; inner: LoopbackSshd }): void => {
-    expect([outer.logins, inner.logins]).toEqual([1, 1]);
-    expect(outer.log).not.toMatch(/Starting session/);
-    expect(inner.log).not.toMatch(/Starting session/);
   };
 
   it('go through both of a ProxyJump chain, in its order', async () => {
