@@ -23,6 +23,8 @@ async function ran(): Promise<string[]> {
   return text.split('\n').filter((line) => line !== '');
 }
 
+const guardSeconds = (text: string): number => Number(/^GUARD_SECONDS='(\d+)'$/m.exec(text)?.[1]);
+
 const NOTE = 'echo "$MLXFLEET_HOOK $MLXFLEET_RELEASE from ${MLXFLEET_PREVIOUS:-nothing}" >>hooks.log';
 
 /** Every event notes what it saw; `replaced` takes the place of its command. */
@@ -49,6 +51,8 @@ describe('hooks of a deploy', () => {
   test('run around each change, with what the deploy knows, and not where nothing changes', async () => {
     const first = await deployStandIn(host, { version: '1.0.0', settings: { hooks: noting() } });
     expect(first.row).toMatchObject({ outcome: 'changed', error: null });
+    // Whoever waits for the confirmation waits for the hooks before it.
+    const guard = await readFile(host.path('deploy/guard.sh'), 'utf8');
     const second = await deployStandIn(host, { version: '1.1.0', settings: { hooks: noting() } });
     const [one, two] = [String(first.row.release), String(second.row.release)];
     expect(await ran()).toEqual([
@@ -61,6 +65,9 @@ describe('hooks of a deploy', () => {
     ]);
     await deployStandIn(host, { version: '1.1.0', settings: { hooks: noting() } });
     expect(await ran()).toHaveLength(6);
+    await deployStandIn(host, { version: '1.2.0' });
+    const without = await readFile(host.path('deploy/guard.sh'), 'utf8');
+    expect(guardSeconds(guard)).toBeGreaterThanOrEqual(guardSeconds(without) + 300);
   });
 
   test('see the machine, the version and the operator, and no secret of the inventory', async () => {

@@ -16,7 +16,7 @@ async function reporterFor(context: CommandContext, hosts: readonly string[]): P
 }
 
 /** Something that a dry run would do to a host. */
-export interface PlannedLine {
+interface PlannedLine {
   readonly host: string;
   readonly text: string;
 }

@@ -4,12 +4,16 @@ import { plainLine } from './plain-text.ts';
 import { RolloutBoard } from './rollout-board.ts';
 import type { RolloutReporter } from './rollout-reporter.ts';
 
+/** Notices that are drawn above the board while it changes; all of them stay once it is over. */
+const DRAWN_NOTICES = 10;
+
 /** Redraws a board of hosts and steps on the terminal. */
 export function liveReporter(hosts: readonly string[], output: Output): RolloutReporter {
   const board = new RolloutBoard(hosts);
   const notices: string[] = [];
   let frame = 0;
   let isPaused = false;
+  let isOver = false;
   const spinner = ['⠋', '⠙', '⠹', '⠸', '⠼', '⠴', '⠦', '⠧', '⠇', '⠏'];
 
   /** listr2 draws, hides the cursor and keeps stray output apart; what is drawn is the board. */
@@ -33,6 +37,7 @@ export function liveReporter(hosts: readonly string[], output: Output): RolloutR
 
     override end(): void {
       output.drawing = null;
+      isOver = true;
       super.end();
     }
 
@@ -40,7 +45,9 @@ export function liveReporter(hosts: readonly string[], output: Output): RolloutR
       if (isPaused) return '';
       frame += 1;
       const glyph = spinner[frame % spinner.length] ?? '';
-      return [...notices, ...board.lines(output.columns - 1, glyph, output.paint)].join('\n');
+      // What hooks say may be longer than the terminal is high, and could not be drawn over then.
+      const drawn = isOver ? notices : notices.slice(-DRAWN_NOTICES);
+      return [...drawn, ...board.lines(output.columns - 1, glyph, output.paint)].join('\n');
     }
   }
 
