@@ -126,6 +126,7 @@ apply_environment() {
   environment="$ROOT/envs/$2"
   environment_lock="$ROOT/releases/$RELEASE/locks/$1-$PLATFORM.txt"
   if ! environment_complete "$environment"; then
+    apply_runtime "uv-$UV_VERSION" uv "$UV_BLOB"
     step_begin environment "$1"
     rm -rf "$environment"
     mkdir -p "$ROOT/envs" || apply_fail STAGE_FAILED 'could not make folders'
@@ -269,7 +270,6 @@ main() {
   UNDO_TO=$(last_good)
 
   apply_runtime "node-$NODE_VERSION" bin/node "$NODE_BLOB"
-  apply_runtime "uv-$UV_VERSION" uv "$UV_BLOB"
   apply_release
   apply_environment text "$TEXT_ENVIRONMENT" "$TEXT_IMPORTS"
   apply_environment vision "$VISION_ENVIRONMENT" "$VISION_IMPORTS"

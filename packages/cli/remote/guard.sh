@@ -20,6 +20,18 @@ guard_watch() {
   exit 0
 }
 
+# Before an agent is started: a lock or a change whose script is gone is what a power cut left. Ends the script.
+guard_boot() {
+  lock_judge
+  case $LOCK_STATE in held | expired) exit 0 ;; esac
+  if [ "$LOCK_STATE" = free ] && ! pending_read; then exit 0; fi
+  lock_take
+  pending_resolve
+  audit "$(current_id)" settled-after-boot
+  lock_release
+  exit 0
+}
+
 # Ends the script.
 guard_settle() {
   if [ "$PENDING_STATE" = confirmed ]; then
@@ -37,15 +49,7 @@ guard_settle() {
 main() {
   script_begin
   LOCKED=
-  if [ "${GUARD_MODE:-watch}" = boot ]; then
-    pending_read || exit 0
-    if [ "$PENDING_BOOT" = "$(boot_id)" ] && process_is "$PENDING_PID" "$PENDING_MARK"; then exit 0; fi
-    lock_take
-    pending_resolve
-    audit "$(current_id)" settled-after-reboot
-    lock_release
-    exit 0
-  fi
+  [ "${GUARD_MODE:-watch}" = watch ] || guard_boot
   guard_watch
   lock_take
   pending_is_mine || {

@@ -4,6 +4,7 @@
 # link, which fails when it exists; deploy/lock/lease holds the holder's id and the time of its last renewal.
 
 LEASE_SECONDS=15
+LEASE_RENEWAL_SECONDS=5
 
 lock_read_holder() {
   HOLDER_ID=
@@ -100,19 +101,23 @@ lock_renew() {
 "
 }
 
-# One at a time may remove another's lock; a remover that died loses its turn after a minute.
+# One at a time may remove a lock: deploy/lock/removal is a link that names the remover's process, so that one that died is
+# told from one that is slow.
 lock_enter_removal() {
   lock_tries=0
-  until mkdir "$ROOT/deploy/lock/removal" 2>/dev/null; do
-    [ -z "$(find "$ROOT/deploy/lock/removal" -prune -mmin +1 2>/dev/null)" ] || rmdir "$ROOT/deploy/lock/removal" 2>/dev/null
+  until ln -s "$$ $(process_mark "$$")" "$ROOT/deploy/lock/removal" 2>/dev/null; do
+    lock_remover=$(readlink "$ROOT/deploy/lock/removal" 2>/dev/null)
+    if [ -n "$lock_remover" ] && ! process_is "${lock_remover%% *}" "${lock_remover#* }"; then
+      rm -f "$ROOT/deploy/lock/removal"
+    fi
     lock_tries=$((lock_tries + 1))
-    [ "$lock_tries" -lt 10 ] || return 1
-    sleep 1
+    [ "$lock_tries" -lt 100 ] || return 1
+    sleep 0.1
   done
 }
 
 lock_leave_removal() {
-  rmdir "$ROOT/deploy/lock/removal" 2>/dev/null
+  rm -f "$ROOT/deploy/lock/removal"
 }
 
 lock_take_over() {
@@ -202,7 +207,7 @@ group=$(process_group)
       held)
         lock_refusals=0
         # A command that a hook of the holder runs: the holder waits for it, and would be waited for.
-        if [ "$lock_waited" -ge "$WAIT_LOCK" ] || [ "$HOLDER_ID" = "$PARENT_CHANGE" ]; then
+        if [ "$lock_waited" -ge "$WAIT_LOCK" ] || [ "$HOLDER_ID" = "${PARENT_CHANGE:-none}" ]; then
           rm -f "$lock_candidate"
           lock_refuse
         fi
@@ -214,13 +219,22 @@ group=$(process_group)
   done
 }
 
-# Runs in the background beside the script and ends with it, however the script ends.
+# Runs in the background beside the script and ends with it, however the script ends: of one that was killed it ends what
+# is left running, and gives the lock back. What is pending then is the guard's.
 lock_keep() {
   trap 'kill "$lock_sleeper" 2>/dev/null; exit 0' TERM
   exec </dev/null >/dev/null 2>&1
-  while kill -0 "$$" 2>/dev/null && lock_is_mine; do
-    lock_renew
-    sleep 5 &
+  lock_script=$(process_mark "$$")
+  lock_beat=0
+  while lock_is_mine; do
+    if ! process_is "$$" "$lock_script"; then
+      end_group "$HOLDER_GROUP"
+      lock_give_back
+      return
+    fi
+    [ "$lock_beat" -gt 0 ] || lock_renew
+    lock_beat=$(((lock_beat + 1) % LEASE_RENEWAL_SECONDS))
+    sleep 1 &
     lock_sleeper=$!
     wait "$lock_sleeper"
   done
@@ -228,8 +242,14 @@ lock_keep() {
 
 lock_release() {
   [ "${LOCKED:-}" = yes ] || return 0
+  # The work is done: a signal would only leave the lock half removed.
+  trap : TERM INT HUP
   LOCKED=
   [ -z "$RENEWER" ] || kill "$RENEWER" 2>/dev/null
+  lock_give_back
+}
+
+lock_give_back() {
   rm -f "$ROOT"/deploy/lock/*."$CHANGE_ID"
   lock_enter_removal || return 0
   if lock_is_mine; then rm -f "$ROOT/deploy/lock/holder" "$ROOT/deploy/lock/lease"; fi

@@ -37,7 +37,7 @@ shorten() {
 delay=1
 say "supervisor $$ started"
 # A change that the last power cut interrupted is settled before an agent starts.
-[ ! -f "$ROOT/deploy/pending" ] || GUARD_MODE=boot /bin/sh "$ROOT/deploy/guard.sh" </dev/null >/dev/null 2>>"$ROOT/logs/supervisor.log"
+[ ! -f "$ROOT/deploy/guard.sh" ] || GUARD_MODE=boot /bin/sh "$ROOT/deploy/guard.sh" </dev/null >/dev/null 2>>"$ROOT/logs/supervisor.log"
 while [ -z "$stopping" ]; do
   shorten "$ROOT/logs/agent.log"
   shorten "$ROOT/logs/supervisor.log"

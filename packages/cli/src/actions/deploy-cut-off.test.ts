@@ -1,7 +1,11 @@
 import { execFileSync, spawn, spawnSync } from 'node:child_process';
+import { readFileSync, statSync, truncateSync } from 'node:fs';
 import { mkdir, readdir, readFile, rm } from 'node:fs/promises';
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { describeUnless } from '../../../../test/support/skipping.ts';
+import { distributionFolder } from '../release/distribution-folder.ts';
 import { deployStandIn } from './testing/deploy-stand-in.ts';
 import { RecordingObserver, StandInHost } from './testing/stand-ins.ts';
 
@@ -149,10 +153,19 @@ describe('beside another command', () => {
   });
 });
 
-/** Leaves not a byte. */
-function fill(): void {
-  spawnSync('/bin/sh', ['-c', 'cat /dev/zero >"$1"', 'sh', host.path('filler')]);
+/** Leaves that many megabytes of the disk, or not a byte. */
+function fill(megabytesLeft = 0): void {
+  const filler = host.path('filler');
+  spawnSync('/bin/sh', ['-c', 'cat /dev/zero >>"$1"', 'sh', filler]);
+  truncateSync(filler, statSync(filler).size - megabytesLeft * 1024 * 1024);
 }
+
+/** Steps of a deploy of a new release to a host that has its programs and environments. */
+const SWITCHING_STEPS = [
+  ...readFileSync(join(distributionFolder(), 'packages/cli/remote/apply.sh'), 'utf8').matchAll(
+    /^ *step_begin (?!runtime|environment)([a-z]+)/gm,
+  ),
+].map(([, step]) => step ?? '');
 
 const mountObstacle =
   process.platform === 'linux' && process.getuid?.() === 0
@@ -206,4 +219,28 @@ describeUnless(mountObstacle, 'a disk that fills up', () => {
     await rm(host.path('filler'));
     expect((await deployStandIn(host, { version: '1.0.0' })).row.outcome).toBe('unchanged');
   });
+
+  test.each(SWITCHING_STEPS)(
+    'at the step %s: a release serves, and the next deploy converges',
+    async (step) => {
+      await deployStandIn(host, { version: '1.0.0' });
+      fill(40);
+      const deploying = deployStandIn(host, { version: '1.1.0' });
+      await reached(step);
+      fill();
+      const { row } = await deploying;
+      expect(['changed', 'rolled-back', 'failed']).toContain(row.outcome);
+      expect(row.release).toBe(await host.currentRelease());
+      if (row.outcome !== 'changed') expect(row.error?.code).toBe('DISK_FULL');
+      await rm(host.path('filler'));
+      expect((await deployStandIn(host, { version: '1.1.0' })).row).toMatchObject({ error: null });
+      expect((await deployStandIn(host, { version: '1.1.0' })).row.outcome).toBe('unchanged');
+      expect(await settled()).toEqual({ lock: [], pending: false });
+    },
+  );
+
+  const reached = async (step: string): Promise<void> => {
+    const began = new RegExp(` ${step} begin[^]* ${step} begin`);
+    while (!began.test(await readFile(host.path('deploy/journal'), 'utf8'))) await sleep(1);
+  };
 });
