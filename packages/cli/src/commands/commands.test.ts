@@ -1,4 +1,4 @@
-import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, readFile, realpath, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { Readable, Writable } from 'node:stream';
@@ -190,6 +190,43 @@ test('validate shows the hooks that a deploy runs', async () => {
     { event: 'pre-deploy', on: 'local', run: './drain.sh' },
     { event: 'post-deploy', on: 'remote', run: 'df -h' },
   ]);
+});
+
+describe('deploy with hooks', () => {
+  const cache = process.env['XDG_CACHE_HOME'];
+  let inventory: string;
+  beforeEach(async () => {
+    process.env['XDG_CACHE_HOME'] = path.join(folder, 'cache');
+    inventory = path.join(folder, 'fleet/hooks.yaml');
+    await mkdir(path.dirname(inventory));
+    const hooks = 'pre-deploy: [{ run: exit 3 }], on-failure: [{ run: pwd >seen }]';
+    const host = `{ connection: local, root: ${folder}/root }`;
+    await writeFile(inventory, `version: 1\nhosts: { here: ${host} }\nhooks: { ${hooks} }\n`);
+  });
+  afterEach(() => {
+    if (cache === undefined) delete process.env['XDG_CACHE_HOME'];
+    else process.env['XDG_CACHE_HOME'] = cache;
+  });
+
+  test('that does not change anything shows them', async () => {
+    const { exitCode, stdout, stderr } = await mlxfleet('-i', inventory, 'deploy', '--dry-run', '--json');
+    expect(exitCode).toBe(0);
+    expect(deployDocumentSchema.parse(JSON.parse(stdout)).hosts).toMatchObject([{ outcome: 'changed' }]);
+    const planned = stderr.split('\n').filter((line) => line.includes('"event":"plan"'));
+    expect(planned[0]).toContain('pre-deploy hook on this machine: exit 3');
+    expect(planned.at(-1)).toContain('on-failure hook on this machine: pwd >seen');
+  });
+
+  test('runs local ones in the folder of the inventory, and one that fails is exit code 1', async () => {
+    const { exitCode, stdout, stderr } = await mlxfleet('-i', inventory, 'deploy', '--json');
+    expect(exitCode).toBe(1);
+    expect(deployDocumentSchema.parse(JSON.parse(stdout)).hosts).toMatchObject([
+      { outcome: 'failed', release: null, error: { code: 'HOOK_FAILED' } },
+    ]);
+    for (const line of stderr.trimEnd().split('\n')) progressEventSchema.parse(JSON.parse(line));
+    const seen = await readFile(path.join(path.dirname(inventory), 'seen'), 'utf8');
+    expect(await realpath(seen.trim())).toBe(await realpath(path.dirname(inventory)));
+  });
 });
 
 test.runIf(process.platform === 'linux')(
