@@ -210,7 +210,10 @@ const inventoryModelSchema = z.strictObject({
 
 const hookSchema = z.strictObject({
   run: z.string().min(1).meta({ description: 'Command line, run by /bin/sh' }),
-  on: z.enum(['local', 'remote']).optional().meta({ default: 'local' }),
+  on: z.enum(['local', 'remote']).optional().meta({
+    description: 'Where it runs: on your machine in the folder of the inventory, or on the host',
+    default: 'local',
+  }),
 });
 
 const PYTHON_VERSION = new RegExp(
@@ -230,7 +233,10 @@ export const inventorySchema = z.strictObject({
         .optional()
         .meta({ description: 'Hosts or labels that are deployed first, one by one' }),
       max_parallel: z.int().min(1).max(64).optional().meta({ default: DEFAULTS.maxParallel }),
-      on_failure: z.enum(['stop', 'revert']).optional().meta({ default: 'stop' }),
+      on_failure: z.enum(['stop', 'revert']).optional().meta({
+        description: 'When a host fails: leave those that were changed, or take them back',
+        default: 'stop',
+      }),
     })
     .optional(),
   models: z.array(inventoryModelSchema).optional(),
@@ -257,10 +263,22 @@ export const inventorySchema = z.strictObject({
   env: environmentSchema.optional().meta({ description: 'Environment of the agent on every host' }),
   hooks: z
     .strictObject({
-      'pre-deploy': z.array(hookSchema).optional(),
-      'post-switch': z.array(hookSchema).optional(),
-      'post-deploy': z.array(hookSchema).optional(),
-      'on-failure': z.array(hookSchema).optional(),
+      'pre-deploy': z
+        .array(hookSchema)
+        .optional()
+        .meta({ description: 'For each host with something to change, before anything is sent' }),
+      'post-switch': z
+        .array(hookSchema)
+        .optional()
+        .meta({ description: 'Once the new release has passed its gate; a failure takes the host back' }),
+      'post-deploy': z
+        .array(hookSchema)
+        .optional()
+        .meta({ description: 'Once a host is deployed; a failure stops the roll-out' }),
+      'on-failure': z
+        .array(hookSchema)
+        .optional()
+        .meta({ description: 'Once a host has failed or gone back' }),
     })
     .optional(),
 });
