@@ -1,8 +1,8 @@
 import { CodedError, type DeployDocument, type DeployOutcome, JSON_SCHEMA_VERSION } from '@mlxfleet/protocol';
 import { ERRORS, isUnreachable } from '../errors.ts';
-import { describeHooks } from '../hooks/hook.ts';
-import { type Change, describeChange } from '../phases/change.ts';
+import type { Change } from '../phases/change.ts';
 import { deployPhases } from '../phases/deploy-phases.ts';
+import type { PlanSection } from '../phases/diff/plan-section.ts';
 import type { DeployShared, HostDeploy } from '../phases/deploy-state.ts';
 import { DryRunGate } from '../phases/dry-run-gate.ts';
 import { IndexRuntimeSource, type RuntimeSource } from '../release/fetch-runtime.ts';
@@ -19,14 +19,14 @@ import type { Target } from '../deploy-types/target.ts';
 export interface DeployResult {
   readonly document: DeployDocument;
   /** What was planned for each host that was reached, in the order of the hosts. */
-  readonly plans: readonly HostPlanLines[];
+  readonly plans: readonly PlannedHost[];
 }
 
-interface HostPlanLines {
+export interface PlannedHost {
   readonly host: string;
   readonly changes: readonly Change[];
-  /** The same as lines for people. */
-  readonly lines: readonly string[];
+  /** What they come to, kind by kind; empty but in a dry run. */
+  readonly sections: readonly PlanSection[];
 }
 
 /** Where the parts of a release come from; tests give their own. */
@@ -62,7 +62,7 @@ export async function deploy(
     signal,
   };
   const rows = new Map<string, HostOutcome>();
-  const plans = new Map<string, HostPlanLines>();
+  const plans = new Map<string, PlannedHost>();
   const report = (row: HostOutcome): void => {
     rows.set(row.name, row);
     observer.hostOutcome(row.name, row);
@@ -78,7 +78,7 @@ export async function deploy(
       const { row, state } = await deployHost(target, shared);
       if (state.plan !== undefined) {
         const { changes } = state.plan;
-        plans.set(name, { host: name, changes, lines: planLines(changes, settings) });
+        plans.set(name, { host: name, changes, sections: state.sections ?? [] });
       }
       const fails = failsRollOut(row.outcome, isCanary(target));
       const holdsBack = fails && row.outcome === 'unreachable' && targets.length > 1;
@@ -109,14 +109,6 @@ export async function deploy(
 function failsRollOut(outcome: DeployOutcome, isCanary: boolean): boolean {
   if (outcome === 'changed' || outcome === 'unchanged') return false;
   return isCanary || outcome !== 'unreachable';
-}
-
-/** What a host's deploy would do, for people: its changes, and the hooks around them. */
-function planLines(changes: readonly Change[], { hooks, onlyStage }: DeploySettings): string[] {
-  const lines = changes.map((change) => describeChange(change));
-  if (hooks === undefined || lines.length === 0) return lines;
-  const after = onlyStage ? [] : describeHooks(hooks, ['post-switch', 'post-deploy', 'on-failure']);
-  return [...describeHooks(hooks, ['pre-deploy']), ...lines, ...after];
 }
 
 function explainCanary(
@@ -155,7 +147,7 @@ async function deployHost(
 }
 
 /** How often a deploy looks at a host that changes under its eyes: another deploy may have held the lock meanwhile. */
-const LOOKS = 2;
+const LOOKS = 3;
 
 /** Errors after which a new look at the host may find everything well. */
 const LOOK_AGAIN = new Set<string>([ERRORS.HOST_CHANGED.code, ERRORS.UPLOAD_CORRUPT.code]);
@@ -167,7 +159,8 @@ async function runPhases(
   preDeployRan = false,
 ): Promise<{ state: HostDeploy; error: ErrorRow | null }> {
   const { name } = target.settings;
-  const state: HostDeploy = { target, shared, sentBytes: 0, preDeployRan };
+  const resumesUploads = looks === LOOKS;
+  const state: HostDeploy = { target, shared, sentBytes: 0, resumesUploads, preDeployRan };
   try {
     for (const phase of deployPhases) {
       if (shared.signal.aborted) throw interrupted(target);

@@ -25,7 +25,7 @@ export interface RunOptions {
 }
 
 export interface UploadOptions {
-  /** Bytes that the host already holds in `<path>.part`; sending starts there. */
+  /** Bytes that the host already holds in `<path>.part`, at least; sending starts there and overwrites what is behind. */
   readonly offset?: number;
   readonly onProgress?: (sentBytes: number) => void;
   readonly signal?: AbortSignal;
@@ -44,7 +44,7 @@ export interface Host {
   run(script: string, options?: RunOptions): Promise<ScriptResult>;
   /** The same over a connection made for this call alone: that it answers shows that the host still lets one in. */
   runAnew(script: string, options?: RunOptions): Promise<ScriptResult>;
-  /** Appends a local file to `<remotePath>.part` in one session; checking and publishing is the caller's script. */
+  /** Writes a local file to `<remotePath>.part` in one session; checking and publishing is the caller's script. */
   upload(localPath: string, remotePath: string, options?: UploadOptions): Promise<void>;
   /** Opens a byte stream to a Unix socket on the host (absolute path). */
   openUnixSocket(path: string): Promise<Duplex>;

@@ -83,7 +83,15 @@ describe('upload', () => {
     expect(await readFile(`${target}.part`, 'utf8')).toBe('hello world, again');
   });
 
-  test('refuses when the part is not as long as the caller thinks', async () => {
+  test('makes one file of two uploads of it at the same time', async () => {
+    const source = join(folder, 'source');
+    await writeFile(source, 'of both '.repeat(100_000));
+    const target = join(folder, 'both');
+    await Promise.all([host.upload(source, target), host.upload(source, target)]);
+    expect(await readFile(`${target}.part`, 'utf8')).toBe(await readFile(source, 'utf8'));
+  });
+
+  test('refuses when the part is shorter than the caller thinks', async () => {
     const source = join(folder, 'source');
     await writeFile(source, 'hello');
     await expect(host.upload(source, join(folder, 'target'), { offset: 3 })).rejects.toMatchObject({

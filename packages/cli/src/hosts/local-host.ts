@@ -1,6 +1,6 @@
 import { spawn, type ChildProcessByStdio } from 'node:child_process';
-import { createReadStream, createWriteStream } from 'node:fs';
-import { mkdir, stat } from 'node:fs/promises';
+import { constants, createReadStream } from 'node:fs';
+import { mkdir, open, stat } from 'node:fs/promises';
 import { connect } from 'node:net';
 import { dirname } from 'node:path';
 import type { Duplex, Readable, Writable } from 'node:stream';
@@ -53,7 +53,7 @@ export class LocalHost implements Host {
       ({ size }) => size,
       () => 0,
     );
-    if (held !== offset) {
+    if (held < offset) {
       throw new CodedError(
         ERRORS.UPLOAD_FAILED,
         `${this.name}: ${part} holds ${String(held)} bytes, not ${String(offset)}`,
@@ -61,10 +61,12 @@ export class LocalHost implements Host {
     }
     try {
       await mkdir(dirname(part), { recursive: true, mode: 0o700 });
+      // Neither cut off nor appended to: another upload of the same file may be under way.
+      const file = await open(part, constants.O_WRONLY | constants.O_CREAT, 0o600);
       await pipeline(
         createReadStream(localPath, { start: offset }),
         new CountingStream(offset, options.onProgress),
-        createWriteStream(part, { flags: 'a', mode: 0o600 }),
+        file.createWriteStream({ start: offset }),
         { signal: options.signal },
       );
     } catch (error) {

@@ -8,7 +8,9 @@ import type { Payload } from '../release/payload.ts';
 import type { Change } from './change.ts';
 import type { DesiredHost } from './desired-host.ts';
 import type { HostFacts } from '../facts/facts.ts';
+import type { PlanSection } from './diff/plan-section.ts';
 import type { DryRunGate } from './dry-run-gate.ts';
+import type { BlobName } from './wanted-blobs.ts';
 
 /** What the phases of one deploy share on every host. */
 export interface DeployShared {
@@ -38,10 +40,14 @@ export interface HostDeploy {
   readonly shared: DeployShared;
   facts?: HostFacts;
   plan?: HostPlan;
+  /** What the plan comes to; set in a dry run. */
+  sections?: readonly PlanSection[];
   /** SHA-256 of files sent, by what they are. */
-  blobs?: ReadonlyMap<'release' | 'node' | 'uv', string>;
+  blobs?: ReadonlyMap<BlobName, string>;
   /** What was sent, for people. */
   sentBytes: number;
+  /** Whether an upload goes on where an earlier one stopped: not any more once one has arrived damaged. */
+  readonly resumesUploads: boolean;
   /** Whether the hooks before a deploy have run: a second look at the host does not run them again. */
   preDeployRan: boolean;
   /** Of the change on the host; unset before it begins. */

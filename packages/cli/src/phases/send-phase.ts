@@ -20,8 +20,9 @@ export const sendPhase: Phase = {
     let before = 0;
     for (const [blobName, blob] of wanted) {
       blobs.set(blobName, blob.sha256);
-      const held = facts.incoming.get(`${blob.sha256}.part`) ?? 0;
-      const isThere = facts.incoming.has(blob.sha256) || held >= blob.bytes;
+      const part = facts.incoming.get(`${blob.sha256}.part`) ?? 0;
+      const held = deploy.resumesUploads && part <= blob.bytes ? part : 0;
+      const isThere = facts.incoming.has(blob.sha256) || held === blob.bytes;
       if (!isThere) {
         const start = before;
         await shared.gate.pass(async () =>

@@ -113,13 +113,24 @@ describeUnless(sshdObstacle(), 'SshHost against a real sshd', () => {
     expect((await readFile(`${remote}.part`)).equals(bytes)).toBe(true);
   });
 
+  it('makes one file of two uploads of it at the same time', async () => {
+    const host = site.open();
+    const bytes = Buffer.alloc(8_000_000, 'bytes of both ');
+    await writeFile(site.at('both'), bytes);
+    await Promise.all([
+      host.upload(site.at('both'), site.at('shared')),
+      host.upload(site.at('both'), site.at('shared')),
+    ]);
+    expect((await readFile(site.at('shared.part'))).equals(bytes)).toBe(true);
+  });
+
   it('fails an upload whose offset is wrong, whose file is missing, or whose folder cannot be made', async () => {
     const host = site.open();
     await writeFile(site.at('small'), Buffer.alloc(3_000_000, 'bytes'));
     await writeFile(site.at('there.part'), 'abc');
-    await expect(host.upload(site.at('small'), site.at('there'))).rejects.toMatchObject({
+    await expect(host.upload(site.at('small'), site.at('there'), { offset: 4 })).rejects.toMatchObject({
       code: 'UPLOAD_FAILED',
-      message: `air: ${site.at('there')}.part holds 3 bytes, not 0`,
+      message: `air: ${site.at('there')}.part holds 3 bytes, not 4`,
     });
     await expect(host.upload(site.at('nothing'), site.at('new'))).rejects.toMatchObject({
       code: 'UPLOAD_FAILED',

@@ -10,21 +10,32 @@ import { quote, shellIndependentCommand } from '../remote-commands/quote.ts';
 import type { ScriptProcess } from '../hosts/script-session.ts';
 import { INPUT_PREFACE, INPUT_TAKEN, INPUT_TAKEN_HINT, SKIP_TO_INPUT } from './shell-start.ts';
 
-/** Exit code of the upload's command when the host holds another number of bytes than the caller thinks. */
+/** Exit code of the upload's command when the host holds fewer bytes than the caller thinks. */
 const WRONG_OFFSET = 75;
 
 /** Bytes read from the disk at a time; small ones cost more in encryption than in sending. */
 const CHUNK_BYTES = 256 * 1024;
 
-/** The command that appends its input to a part file which holds `offset` bytes. */
+/** Bytes that `dd` passes over at a time. */
+const SKIP_BYTES = 65_536;
+
+/**
+ * The command that writes its input to a part file which holds `offset` bytes at least, from there on. What lies behind is
+ * overwritten and nothing is cut off: two uploads of the same file at the same time make one file and not two in one.
+ */
 export function uploadCommand(part: string, offset: number): string {
+  const skip = (bytes: number, count: number): string =>
+    bytes * count === 0 ? ':' : `dd bs=${String(bytes)} count=${String(count)} <&3 >/dev/null 2>&1`;
   const script = [
     SKIP_TO_INPUT,
     'umask 077; LC_ALL=C; export LC_ALL',
     `mkdir -p ${quote(dirname(part))} || exit 1`,
     `held=0; if [ -e ${quote(part)} ]; then held=$(wc -c <${quote(part)}) || exit 1; fi`,
-    `if [ "$held" -ne ${String(offset)} ]; then echo "$held" >&2; exit ${String(WRONG_OFFSET)}; fi`,
-    `exec cat >>${quote(part)}`,
+    `if [ "$held" -lt ${String(offset)} ]; then echo "$held" >&2; exit ${String(WRONG_OFFSET)}; fi`,
+    `exec 3<>${quote(part)} || exit 1`,
+    // A read moves the place where the next write begins.
+    `${skip(SKIP_BYTES, Math.floor(offset / SKIP_BYTES))} && ${skip(offset % SKIP_BYTES, 1)} || exit 1`,
+    'exec cat >&3',
   ].join('\n');
   return shellIndependentCommand(script);
 }
