@@ -84,7 +84,7 @@ export function cliDocs(program: Command): string {
     '|---|---|---|',
     '| `step` | `time`, `host`, `step`, `state`, `detail` | a step of a host: `begin`, `progress` (of each host at most once a second; of `prune` each path), `done` or `failed` |',
     '| `notice` | `time`, `host`, `text` | a remark, and what hooks say; `host` is null for what concerns no host alone |',
-    '| `plan` | `time`, `host`, `text` | of a dry run: something that would change, or a hook that would run |',
+    '| `plan` | `time`, `host`, `section`, `sign`, `text`, `details` | of a dry run: something that would be added (`+`), removed (`-`) or changed (`~`); `details` has what changes in it, each with `sign` and `text`. `section` is `release`, `environments`, `configuration`, `models`, `service`, `removal`, `room` or `hooks`; remarks have no sign |',
     '| `outcome` | `time`, `host`, `outcome`, `error` | the host is done with; one that is taken back with others has a second outcome, which counts |',
     '',
     'The first Ctrl-C stops a command and undoes what is half done on hosts; the second one ends it at once.',

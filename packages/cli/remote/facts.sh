@@ -199,7 +199,7 @@ facts_admin() {
 
 main() {
   script_begin
-  for facts_part in system python releases current stock lock service admin; do
+  for facts_part in system python releases current stock lock service admin details; do
     if wants "$facts_part"; then "facts_$facts_part"; fi
   done
   exit 0

@@ -51,6 +51,12 @@ export type DeployDocument = z.infer<typeof deployDocumentSchema>;
 
 const eventTime = z.iso.datetime();
 
+const planLine = {
+  /** Added, removed or changed; null for a remark. */
+  sign: z.enum(['+', '-', '~']).nullable(),
+  text: z.string(),
+};
+
 /**
  * What `deploy`, `rollback` and `prune` say on stderr while they run with `--json`: one object a line. The document on
  * stdout follows at the end.
@@ -72,8 +78,25 @@ export const progressEventSchema = z.discriminatedUnion('event', [
     host: z.string().nullable(),
     text: z.string(),
   }),
-  /** Of a dry run: something that would be changed, or a hook that would run. */
-  z.strictObject({ event: z.literal('plan'), time: eventTime, host: z.string(), text: z.string() }),
+  /** Of a dry run: something that would be changed, the room that it takes, or a hook that would run. */
+  z.strictObject({
+    event: z.literal('plan'),
+    time: eventTime,
+    host: z.string(),
+    section: z.enum([
+      'release',
+      'environments',
+      'configuration',
+      'models',
+      'service',
+      'removal',
+      'room',
+      'hooks',
+    ]),
+    ...planLine,
+    /** What changes in it, for example the files of a release. */
+    details: z.array(z.strictObject(planLine)),
+  }),
   /** The host is done with; a roll-out that takes hosts back says it once more. */
   z.strictObject({
     event: z.literal('outcome'),

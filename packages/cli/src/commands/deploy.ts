@@ -8,7 +8,6 @@ import { displayPath } from '../config/load-inventory.ts';
 import { resolveHosts, resolveHostsWithSecrets } from '../config/resolve-hosts.ts';
 import { selectHosts } from '../config/select-hosts.ts';
 import { hooksOf } from '../hooks/hook.ts';
-import { plainLine } from '../output/plain-text.ts';
 import { printWarning } from '../output/print-error.ts';
 import { type CommandContext, inventoryOf } from './command-context.ts';
 import { changeSettings } from './change-settings.ts';
@@ -55,10 +54,7 @@ export async function runDeploy(
   return withTargets(context, { selected, all }, { acceptNew }, async (targets) => {
     return showRollout(context, 'deploy', named, async (observer) => {
       const { document, plans } = await deploy(targets, settings, observer, signal);
-      const planned = plans.flatMap(({ host, lines }) =>
-        lines.map((line) => ({ host, text: plainLine(line) })),
-      );
-      return { document, plan: dryRun ? planned : null };
+      return { document, plan: dryRun ? plans : null };
     });
   });
 }

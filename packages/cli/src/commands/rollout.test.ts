@@ -67,7 +67,8 @@ test('people are told what failed and how many hosts ended how', async () => {
 });
 
 test('with --json stdout is one document, and every line of stderr an event', async () => {
-  const plan = [{ host: 'air', text: 'switch from old to new' }];
+  const entries = [{ sign: '~' as const, text: 'current: old -> new', details: [] }];
+  const plan = [{ host: 'air', sections: [{ name: 'release' as const, entries }] }];
   const { stdout, stderr } = await shown({ document: documentOf(hookFailed), plan }, true);
   expect(deployDocumentSchema.parse(JSON.parse(stdout))).toEqual(documentOf(hookFailed));
   const events = stderr
@@ -76,6 +77,6 @@ test('with --json stdout is one document, and every line of stderr an event', as
     .map((line) => progressEventSchema.parse(JSON.parse(line)));
   expect(events).toMatchObject([
     { event: 'outcome', host: 'air', outcome: 'changed', error: { code: 'HOOK_FAILED' } },
-    { event: 'plan', host: 'air', text: 'switch from old to new' },
+    { event: 'plan', host: 'air', section: 'release', sign: '~', text: 'current: old -> new', details: [] },
   ]);
 });

@@ -2,6 +2,8 @@ import type { DeployDocument } from '@mlxfleet/protocol';
 import type { DeployObserver } from '../deploy-types/deploy-observer.ts';
 import { combinedExitCode } from '../exit-codes.ts';
 import { jsonReporter } from '../output/json-reporter.ts';
+import type { PlanSection } from '../phases/diff/plan-section.ts';
+import { planEvents, planLines } from '../output/plan-lines.ts';
 import { failureLines, type RolloutVerb, summaryLine } from '../output/rollout-summary.ts';
 import { plainReporter, type RolloutReporter } from '../output/rollout-reporter.ts';
 import type { CommandContext } from './command-context.ts';
@@ -15,17 +17,17 @@ async function reporterFor(context: CommandContext, hosts: readonly string[]): P
   return liveReporter(hosts, output);
 }
 
-/** Something that a dry run would do to a host. */
-interface PlannedLine {
+/** What a dry run would do to a host. */
+interface PlannedHost {
   readonly host: string;
-  readonly text: string;
+  readonly sections: readonly PlanSection[];
 }
 
 /** What a rollout came to. */
 export interface RolloutResult {
   readonly document: DeployDocument;
-  /** What a dry run found that it would change, one line each; null where changes were made. */
-  readonly plan: readonly PlannedLine[] | null;
+  /** What a dry run found that it would change; null where changes were made. */
+  readonly plan: readonly PlannedHost[] | null;
 }
 
 /**
@@ -45,10 +47,14 @@ export async function showRollout(
   const seconds = (performance.now() - startedMs) / 1000;
 
   if (output.json) {
-    for (const line of plan ?? []) output.event({ event: 'plan', ...line });
+    for (const { host, sections } of plan ?? []) {
+      for (const event of planEvents(host, sections)) output.event(event);
+    }
     output.document(document);
   } else {
-    for (const { host, text } of plan ?? []) output.print(`${host}: ${text}`);
+    for (const { host, sections } of plan ?? []) {
+      for (const line of planLines(host, sections, output.columns, output.paint)) output.print(line);
+    }
     for (const line of failureLines(verb, document.hosts, output.columns, output.paintError))
       output.notice(line);
     output.print(summaryLine(document.hosts, seconds, plan !== null));

@@ -11,7 +11,7 @@ import type { ResolvedHost } from '../config/resolved-host.ts';
 import { ERRORS } from '../errors.ts';
 import type { Host } from '../hosts/host.ts';
 import { runJsonScript } from '../remote-commands/run-script.ts';
-import { script } from '../remote-commands/script.ts';
+import { type ScriptPart, script } from '../remote-commands/script.ts';
 import { serviceParts } from '../service/service-parts.ts';
 
 const text = z.string().nullable();
@@ -84,6 +84,29 @@ const factSchema = z.discriminatedUnion('fact', [
     agentElapsed: text,
   }),
   z.object({ fact: z.literal('admin'), status: z.string() }),
+  z.object({
+    fact: z.literal('content'),
+    /** Of the current release: `hash  path` lines. */
+    files: text,
+    /** Of shared/config.yaml. */
+    config: text,
+    /** Of shared/environment.json: each name with a hash of its value. */
+    variables: z.record(z.string(), z.string()).nullable().catch(null),
+  }),
+  z.object({ fact: z.literal('packages'), lock: z.string(), names: z.string() }),
+  z.object({
+    fact: z.literal('holding'),
+    /** Of a release, or of what is left of one. */
+    id: z.string(),
+    /** Where most of it is, relative to the root. */
+    path: z.string(),
+    recorded: z.boolean(),
+    /** The release that it was deployed over. */
+    previous: text,
+    /** What it needs to serve, `envs/…` and `runtime/…`, one a line. */
+    uses: z.string().transform((lines) => lines.split('\n').filter((line) => line !== '')),
+  }),
+  z.object({ fact: z.literal('folder'), path: z.string() }),
 ]);
 
 type Fact = z.infer<typeof factSchema>;
@@ -91,6 +114,21 @@ type FactOf<Kind extends Fact['fact']> = Extract<Fact, { fact: Kind }>;
 
 export type ReleaseFact = FactOf<'release'>;
 export type SystemFact = FactOf<'system'>;
+
+/** What a dry run compares a plan with. */
+export interface HostDetails {
+  /** Path in the current release to its SHA-256. */
+  readonly files: ReadonlyMap<string, string>;
+  /** Text of shared/config.yaml. */
+  readonly config: string | null;
+  /** Name in shared/environment.json to the SHA-256 of its value; null where there is none or it cannot be read. */
+  readonly variables: ReadonlyMap<string, string> | null;
+  /** Name of a lock of the current release to its packages, each `name==version`. */
+  readonly packages: ReadonlyMap<string, readonly string[]>;
+  readonly holdings: readonly FactOf<'holding'>[];
+  /** Folders of environments and programs, complete or not: `envs/…` and `runtime/…`. */
+  readonly folders: readonly string[];
+}
 
 /** What a host is and has. Parts that were not asked for are null or empty. */
 export interface HostFacts {
@@ -111,11 +149,23 @@ export interface HostFacts {
   readonly admin: AdminStatus | null;
   /** Protocol version that the running agent names; null when none answers. */
   readonly agentProtocol: number | null;
+  /** Null when not asked for. */
+  readonly details: HostDetails | null;
 }
 
-/** Parts of the facts; each costs the host a few milliseconds. */
-export type FactPart = 'system' | 'python' | 'releases' | 'current' | 'stock' | 'lock' | 'service' | 'admin';
+/** Parts of the facts; each costs the host a few milliseconds. `details` are for dry runs only. */
+export type FactPart =
+  | 'system'
+  | 'python'
+  | 'releases'
+  | 'current'
+  | 'stock'
+  | 'lock'
+  | 'service'
+  | 'admin'
+  | 'details';
 
+/** What a deploy decides by. */
 export const ALL_FACTS: readonly FactPart[] = [
   'system',
   'python',
@@ -143,7 +193,9 @@ export async function gatherFacts(
   options: FactsOptions = {},
 ): Promise<HostFacts> {
   const { contentHash = '', probePython = false, signal } = options;
-  const remote = script(['lib', 'lock', 'releases', ...serviceParts(settings.service), 'facts'], {
+  const details: ScriptPart[] = parts.includes('details') ? ['facts-details'] : [];
+  const looks: ScriptPart[] = ['lib', 'lock', 'releases', ...serviceParts(settings.service), ...details];
+  const remote = script([...looks, 'facts'], {
     ROOT: settings.root,
     FACTS: parts.join(' '),
     PYTHON_PREFERRED: settings.python.version,
@@ -173,8 +225,7 @@ export function parseFacts(messages: readonly unknown[]): HostFacts {
     const parsed = factSchema.safeParse(message);
     return parsed.success ? [parsed.data] : [];
   });
-  const all = <Kind extends Fact['fact']>(kind: Kind): FactOf<Kind>[] =>
-    facts.filter((fact): fact is FactOf<Kind> => fact.fact === kind);
+  const all = <Kind extends Fact['fact']>(kind: Kind): FactOf<Kind>[] => ofKind(facts, kind);
   const one = <Kind extends Fact['fact']>(kind: Kind): FactOf<Kind> | null => all(kind)[0] ?? null;
   const agent = readAdminStatus(one('admin')?.status ?? '');
   return {
@@ -190,6 +241,30 @@ export function parseFacts(messages: readonly unknown[]): HostFacts {
     service: one('service'),
     admin: agent.status,
     agentProtocol: agent.protocolVersion,
+    details: detailsOf(facts),
+  };
+}
+
+function ofKind<Kind extends Fact['fact']>(facts: readonly Fact[], kind: Kind): FactOf<Kind>[] {
+  return facts.filter((fact): fact is FactOf<Kind> => fact.fact === kind);
+}
+
+function detailsOf(facts: readonly Fact[]): HostDetails | null {
+  const [content] = ofKind(facts, 'content');
+  if (content === undefined) return null;
+  const files = (content.files ?? '').split('\n').map((line) => /^([0-9a-f]{64})  (.+)$/.exec(line));
+  return {
+    files: new Map(files.flatMap((match) => (match === null ? [] : [[match[2] ?? '', match[1] ?? '']]))),
+    config: content.config,
+    variables: content.variables === null ? null : new Map(Object.entries(content.variables)),
+    packages: new Map(
+      ofKind(facts, 'packages').map(({ lock, names }) => [
+        lock,
+        names.split('\n').filter((name) => name !== ''),
+      ]),
+    ),
+    holdings: ofKind(facts, 'holding'),
+    folders: ofKind(facts, 'folder').map(({ path }) => path),
   };
 }
 

@@ -50,7 +50,7 @@ test('with --json a rollout is told as one JSON object a line', () => {
     durationMs: 1,
     error,
   });
-  output.event({ event: 'plan', host: 'air', text: 'switch' });
+  output.event({ event: 'plan', host: 'air', section: 'release', sign: '~', text: 'switch', details: [] });
   expect(eventsIn(stderr.text)).toEqual([
     { event: 'notice', host: null, text: 'warning: two\nlines' },
     { event: 'step', host: 'air', step: 'stage', state: 'begin', detail: '' },
@@ -59,7 +59,7 @@ test('with --json a rollout is told as one JSON object a line', () => {
     { event: 'step', host: 'air', step: 'stage', state: 'done', detail: '3 MB sent' },
     { event: 'notice', host: 'air', text: 'pre-deploy: hello' },
     { event: 'outcome', host: 'air', outcome: 'rolled-back', error },
-    { event: 'plan', host: 'air', text: 'switch' },
+    { event: 'plan', host: 'air', section: 'release', sign: '~', text: 'switch', details: [] },
   ]);
   expect(stdout.text).toBe('');
 });

@@ -5,7 +5,6 @@ import { revealed } from '../config/secret.ts';
 import { ERRORS } from '../errors.ts';
 import { sha256 } from '../release/hash-file.ts';
 import { lockName, type Payload } from '../release/payload.ts';
-import { RUNTIME_VERSIONS } from '../release/runtime-table.ts';
 import { type HostFacts, platformOf } from '../facts/facts.ts';
 
 /** An environment that a release needs on a host. */
@@ -71,7 +70,7 @@ export function desiredHost(settings: ResolvedHost, payload: Payload, facts: Hos
   return {
     platform,
     contentHash: payload.contentHash,
-    runtime: RUNTIME_VERSIONS,
+    runtime: payload.runtime,
     environments,
     python,
     configText,

@@ -8,11 +8,16 @@ export const gatherFactsPhase: Phase = {
   async run(deploy: HostDeploy): Promise<void> {
     const { target, shared } = deploy;
     shared.observer.hostStep(target.settings.name, 'facts', 'begin', '');
-    deploy.facts = await gatherFacts(target.host, target.settings, ALL_FACTS, {
-      contentHash: shared.payload.contentHash,
-      probePython: shared.settings.clean,
-      signal: shared.signal,
-    });
+    deploy.facts = await gatherFacts(
+      target.host,
+      target.settings,
+      shared.gate.isOpen ? ALL_FACTS : [...ALL_FACTS, 'details'],
+      {
+        contentHash: shared.payload.contentHash,
+        probePython: shared.settings.clean,
+        signal: shared.signal,
+      },
+    );
     const { system } = deploy.facts;
     shared.observer.hostStep(
       target.settings.name,

@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import type { Payload } from '../release/payload.ts';
+import { RUNTIME_VERSIONS } from '../release/runtime-table.ts';
 import { IDLE_AGENT } from '../agent-client/testing/idle-agent.ts';
 import { sshHostNamed } from '../ssh/testing/ssh-host-named.ts';
 import { describeChange } from './change.ts';
@@ -11,6 +12,7 @@ import { chooseEnvironments, neededBytes, plan } from './plan.ts';
 const payload: Payload = {
   version: '1.0.0',
   files: [],
+  runtime: RUNTIME_VERSIONS,
   contentHash: 'f'.repeat(64),
   locks: new Map([
     ['text-macos-arm64', 'mlx==1\n'],

@@ -1,4 +1,4 @@
-import { createReadStream, createWriteStream } from 'node:fs';
+import { createReadStream, createWriteStream, existsSync } from 'node:fs';
 import { mkdir, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { pipeline } from 'node:stream/promises';
@@ -19,6 +19,8 @@ export interface RuntimeSource {
    * @throws CodedError RUNTIME_UNAVAILABLE, RUNTIME_CORRUPT; the signal's reason when it was aborted.
    */
   blob(name: RuntimeName, platform: Platform, signal: AbortSignal): Promise<Blob>;
+  /** The same where this machine holds it already, else null. */
+  held(name: RuntimeName, platform: Platform): Promise<Blob | null>;
 }
 
 /** Fetches programs from the package indexes once, checks them against pinned hashes, and keeps them. */
@@ -43,12 +45,17 @@ export class IndexRuntimeSource implements RuntimeSource {
     }
     return blob;
   }
+
+  async held(name: RuntimeName, platform: Platform): Promise<Blob | null> {
+    const folder = cacheOf(`${name}-${RUNTIME_VERSIONS[name]}-${platform}`);
+    return existsSync(folder) ? blobIn(folder) : null;
+  }
 }
 
 type Limits = Pick<ProgramOptions, 'signal' | 'limitMs'>;
 
 async function cachedBlob(key: string, name: RuntimeName, platform: Platform, limits: Limits): Promise<Blob> {
-  const folder = await publishFolder(join(cacheFolder(), 'runtimes', key), async (partial) => {
+  const folder = await publishFolder(cacheOf(key), async (partial) => {
     const fetch = name === 'node' ? nodeBinary : uvBinary;
     const binary = await fetch(platform, partial, limits);
     const compressed = join(partial, 'program.gz');
@@ -60,6 +67,14 @@ async function cachedBlob(key: string, name: RuntimeName, platform: Platform, li
     await writeFile(join(partial, 'program.gz.sha256'), await hashFile(compressed));
     await rm(join(partial, 'download'), { recursive: true, force: true });
   });
+  return blobIn(folder);
+}
+
+function cacheOf(key: string): string {
+  return join(cacheFolder(), 'runtimes', key);
+}
+
+async function blobIn(folder: string): Promise<Blob> {
   const path = join(folder, 'program.gz');
   const sha256 = await readFile(join(folder, 'program.gz.sha256'), 'utf8');
   return { path, sha256, bytes: (await stat(path)).size };

@@ -11,7 +11,6 @@ import { hashFile } from './hash-file.ts';
 import type { Payload } from './payload.ts';
 import { keepNewest, publishFolder } from './publish-folder.ts';
 import { runProgram } from './run-program.ts';
-import { RUNTIME_VERSIONS } from './runtime-table.ts';
 
 /** A file that may be sent to a host, named there by its hash. */
 export interface Blob {
@@ -67,7 +66,7 @@ async function buildRelease(payload: Payload, now: Date, folder: string): Promis
     createdAt: now.toISOString(),
     protocolVersion: PROTOCOL_VERSION,
     contentHash: payload.contentHash,
-    runtime: { ...RUNTIME_VERSIONS },
+    runtime: { ...payload.runtime },
     python: { ...PYTHON_RANGE },
     files: Object.fromEntries(payload.files.map((file) => [file.path, file.sha256])),
   };

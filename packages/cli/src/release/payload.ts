@@ -5,7 +5,7 @@ import { CodedError, type EnvironmentKind, type Platform } from '@mlxfleet/proto
 import { ERRORS } from '../errors.ts';
 import { distributionFolder } from './distribution-folder.ts';
 import { hashFile, sha256 } from './hash-file.ts';
-import { RUNTIME_VERSIONS } from './runtime-table.ts';
+import { RUNTIME_VERSIONS, type RuntimeName } from './runtime-table.ts';
 
 /** A file that goes into a release. */
 interface PayloadFile {
@@ -22,6 +22,8 @@ export interface Payload {
   readonly files: readonly PayloadFile[];
   /** Two payloads with the same hash are the same software. */
   readonly contentHash: string;
+  /** Programs that it runs on. */
+  readonly runtime: Readonly<Record<RuntimeName, string>>;
   /** Text of the lock file of an environment; undefined where none is locked for the platform. */
   readonly locks: ReadonlyMap<string, string>;
 }
@@ -44,10 +46,13 @@ const SOURCES = [
 const NEEDED = ['agent/agent.mjs', 'agent/control.mjs'];
 
 /**
- * Reads what a release is made of from beside the command line's own files.
+ * Reads what a release is made of from beside the command line's own files. `runtime` are the programs that it runs on.
  * @throws CodedError PAYLOAD_MISSING when it is not built.
  */
-export async function collectPayload(folder: string = distributionFolder()): Promise<Payload> {
+export async function collectPayload(
+  folder: string = distributionFolder(),
+  runtime: Payload['runtime'] = RUNTIME_VERSIONS,
+): Promise<Payload> {
   const files: PayloadFile[] = [];
   for (const { pattern, strip, into } of SOURCES) {
     for await (const found of glob(pattern, { cwd: folder })) {
@@ -66,12 +71,12 @@ export async function collectPayload(folder: string = distributionFolder()): Pro
     locks.set(basename(file.path, '.txt'), await readFile(file.source, 'utf8'));
   }
   const workspace: unknown = JSON.parse(await readFile(join(folder, 'package.json'), 'utf8'));
-  return { version: versionOf(workspace), files, contentHash: contentHash(files), locks };
+  return { version: versionOf(workspace), files, contentHash: contentHash(files, runtime), runtime, locks };
 }
 
-function contentHash(files: readonly PayloadFile[]): string {
+function contentHash(files: readonly PayloadFile[], runtime: Payload['runtime']): string {
   const lines = files.map((file) => `${file.sha256}  ${file.path}\n`);
-  return sha256(`node ${RUNTIME_VERSIONS.node}\nuv ${RUNTIME_VERSIONS.uv}\n${lines.join('')}`);
+  return sha256(`node ${runtime.node}\nuv ${runtime.uv}\n${lines.join('')}`);
 }
 
 function versionOf(workspace: unknown): string {

@@ -17,6 +17,7 @@ export type ScriptPart =
   | 'pruning'
   | 'service-detached'
   | 'facts'
+  | 'facts-details'
   | 'apply'
   | 'rollback'
   | 'service'

@@ -80,6 +80,10 @@ class StandInRuntimes implements RuntimeSource {
     await writeFile(path, bytes);
     return { path, sha256: await hashFile(path), bytes: bytes.length };
   }
+
+  async held(): Promise<null> {
+    return null;
+  }
 }
 
 /** One root on this machine, and everything needed to deploy stand-ins to it. */
