@@ -1,5 +1,6 @@
 import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import path from 'node:path';
+import { deployLock, deployRequirements } from '../bench/lib/deploy/requirements.ts';
 import { clientsLock, clientsRequirements } from './lib/clients-environment.ts';
 import { sha256 } from './lib/hash.ts';
 import { checkout, workerSource } from './lib/paths.ts';
@@ -48,10 +49,11 @@ const workerLocks: readonly Lock[] = Object.entries(requirementFiles).flatMap(([
   })),
 );
 
-/** Nothing among the clients differs from platform to platform but its wheels. */
+/** Nothing among the clients and the tools of a benchmark differs from platform to platform but its wheels. */
 const locks: readonly Lock[] = [
   ...workerLocks,
   { file: clientsLock, requirements: clientsRequirements, argv: [...commonArguments, '--universal'] },
+  { file: deployLock, requirements: deployRequirements, argv: [...commonArguments, '--universal'] },
 ];
 
 /** First line of a lock file: says which requirements and options it was made from, and that nobody edited it. */

@@ -1,0 +1,71 @@
+import { mkdir, writeFile } from 'node:fs/promises';
+import path from 'node:path';
+import { stringify } from 'yaml';
+import { findPython } from '../../../scripts/lib/python.ts';
+import { sharedPath } from '../../../test/e2e/fleet/boot-script.ts';
+import type { Fleet } from '../../../test/e2e/fleet/fleet.ts';
+import type { ToolResult } from '../../../test/e2e/fleet/run-tool.ts';
+import type { Build } from './build.ts';
+import type { Distances, RoundTripMs } from './distances.ts';
+import type { DeployTool } from './tool.ts';
+
+const TIMEOUT_MS = 280_000;
+
+/** The built command line of mlxfleet, run by the fleet's operator. No host has a model. */
+export class MlxfleetTool implements DeployTool {
+  readonly name = 'mlxfleet';
+  readonly forms = ['archive'] as const;
+  readonly host: string;
+  readonly #fleet: Fleet;
+  readonly #distances: Distances;
+
+  constructor(fleet: Fleet, distances: Distances, host: string) {
+    this.#fleet = fleet;
+    this.#distances = distances;
+    this.host = host;
+  }
+
+  deploy(build: Build, roundTripMs: RoundTripMs): Promise<ToolResult> {
+    return this.run(build, roundTripMs, ['deploy', this.host]);
+  }
+
+  rollback(build: Build, roundTripMs: RoundTripMs): Promise<ToolResult> {
+    return this.run(build, roundTripMs, ['rollback', this.host]);
+  }
+
+  async rest(): Promise<void> {
+    // Nothing is kept.
+  }
+
+  /** Runs `mlxfleet -i <inventory of that distance> …`. */
+  async run(
+    { cliBundle }: Pick<Build, 'cliBundle'>,
+    roundTripMs: RoundTripMs,
+    argv: readonly string[],
+  ): Promise<ToolResult> {
+    return await this.#fleet.operator.run(
+      process.execPath,
+      [cliBundle, '-i', await this.#inventory(roundTripMs), ...argv],
+      { timeoutMs: TIMEOUT_MS },
+    );
+  }
+
+  async #inventory(roundTripMs: RoundTripMs): Promise<string> {
+    const identity = this.#fleet.operator.identity;
+    const hosts = this.#fleet.hosts.map(({ name }) => [
+      name,
+      { ...this.#distances.endpoint(name, roundTripMs), user: 'root', identity },
+    ]);
+    const inventory = {
+      version: 1,
+      hosts: Object.fromEntries(hosts),
+      // The wheels are of this machine's Python.
+      python: { find_links: sharedPath('wheels'), version: (await findPython()).version },
+      rollout: { max_parallel: 20 },
+    };
+    const file = path.join(this.#fleet.folder, 'mlxfleet', `${String(roundTripMs)}.yaml`);
+    await mkdir(path.dirname(file), { recursive: true });
+    await writeFile(file, stringify(inventory));
+    return file;
+  }
+}
