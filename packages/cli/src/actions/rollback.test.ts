@@ -1,4 +1,5 @@
-import { readFile, rm, stat, symlink, truncate, writeFile } from 'node:fs/promises';
+import { readFile, realpath, rm, stat, symlink, truncate, writeFile } from 'node:fs/promises';
+import path from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { HostOutcome } from '../deploy-types/deploy-observer.ts';
 import { releases } from './releases.ts';
@@ -106,5 +107,15 @@ describe('rollback', () => {
     expect(await rollBack()).toMatchObject({ outcome: 'changed', release: first, previous: second });
     await rm(host.path('current'));
     expect(await rollBack()).toMatchObject({ outcome: 'changed', release: first, previous: null });
+  });
+
+  test('works when an environment of the current release is half written', async () => {
+    const { row } = await deployStandIn(host, { version: '1.2.0', settings: { clean: true } });
+    expect(row.outcome).toBe('changed');
+    const environment = await realpath(host.path('current/envs/text'));
+    await rm(path.join(environment, 'bin'), { recursive: true });
+    expect(await rollBack()).toMatchObject({ outcome: 'changed', previous: row.release });
+    // The deploy after it builds another one.
+    expect((await deployStandIn(host, { version: '1.1.0' })).row.outcome).toBe('changed');
   });
 });
