@@ -212,9 +212,11 @@ describe('deploy with hooks', () => {
     const { exitCode, stdout, stderr } = await mlxfleet('-i', inventory, 'deploy', '--dry-run', '--json');
     expect(exitCode).toBe(0);
     expect(deployDocumentSchema.parse(JSON.parse(stdout)).hosts).toMatchObject([{ outcome: 'changed' }]);
-    const planned = stderr.split('\n').filter((line) => line.includes('"event":"plan"'));
-    expect(planned[0]).toContain('pre-deploy hook on this machine: exit 3');
-    expect(planned.at(-1)).toContain('on-failure hook on this machine: pwd >seen');
+    const planned = stderr.split('\n').filter((line) => line.includes('"section":"hooks"'));
+    expect(planned).toEqual([
+      expect.stringContaining('pre-deploy hook on this machine: exit 3'),
+      expect.stringContaining('on-failure hook on this machine: pwd >seen'),
+    ]);
   });
 
   test('runs local ones in the folder of the inventory, and one that fails is exit code 1', async () => {
