@@ -5,7 +5,7 @@
 
 main() {
   script_begin
-  if pending_read && [ "$PENDING_CHANGE" = "$CONFIRM" ] && : 2>/dev/null >"$ROOT/deploy/lock/confirmed.$CONFIRM"; then
+  if pending_is "$CONFIRM" && : 2>/dev/null >"$ROOT/deploy/lock/confirmed.$CONFIRM"; then
     json_new
     json_text event confirmed
     json_send

@@ -6,7 +6,7 @@
 
 guard_watch() {
   guard_left=$GUARD_SECONDS
-  while pending_is_mine; do
+  while pending_is "$GUARDED"; do
     process_is "$PENDING_PID" "$PENDING_MARK" || return 0
     if [ "$guard_left" -le 0 ]; then
       journal guard begin 'the change did not end in time'
@@ -49,10 +49,13 @@ guard_settle() {
 main() {
   script_begin
   LOCKED=
+  # A name of its own: the keeper of the dead script's lock gives back what bears that one's.
+  GUARDED=$CHANGE_ID
+  CHANGE_ID=$CHANGE_ID-guard
   [ "${GUARD_MODE:-watch}" = watch ] || guard_boot
   guard_watch
   lock_take
-  pending_is_mine || {
+  pending_is "$GUARDED" || {
     lock_release
     exit 0
   }

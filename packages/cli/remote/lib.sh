@@ -230,11 +230,13 @@ end_child() {
 # file beside the lock, which a full disk has room for: operator_said looks for it.
 watch_operator() {
   exec 3<&0 </dev/null
+  watch_script=$(process_mark "$$")
   {
     while IFS= read -r watch_line <&3; do
       case $watch_line in go | refuse) : >"$ROOT/deploy/lock/$watch_line.$CHANGE_ID" ;; esac
     done
-    kill -TERM "$$"
+    # It may be dead, and its id another's.
+    ! process_is "$$" "$watch_script" || kill -TERM "$$"
   } >/dev/null 2>&1 &
   WATCHER=$!
   exec 3<&-

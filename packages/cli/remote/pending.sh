@@ -35,9 +35,9 @@ pending_read() {
   [ -n "$PENDING_CHANGE" ]
 }
 
-# Whether the change of this script is the pending one.
-pending_is_mine() {
-  pending_read && [ "$PENDING_CHANGE" = "$CHANGE_ID" ]
+# Whether a change is the pending one. $1 its id.
+pending_is() {
+  pending_read && [ "$PENDING_CHANGE" = "$1" ]
 }
 
 # The text of deploy/pending: $1 state (armed, confirmed), $2 release that shall serve. The process is this script's.
