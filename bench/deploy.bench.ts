@@ -6,7 +6,6 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import os from 'node:os';
 import path from 'node:path';
-import { say } from '../scripts/lib/progress.ts';
 import { canHostFleet } from '../test/e2e/fleet/obstacle.ts';
 import { judge } from './lib/deploy/budgets.ts';
 import { MANY, measureManyHosts } from './lib/deploy/many-hosts.ts';
@@ -26,7 +25,6 @@ const cache = await mkdtemp(path.join(os.tmpdir(), 'mlxfleet-bench-'));
 process.env['XDG_CACHE_HOME'] = cache;
 try {
   const rows = await measureOneHost(ROUNDS);
-  say('One host: measured');
   const manyRows = await measureManyHosts(ROUNDS);
   const budgets = judge(rows, manyRows);
   const mlxfleetMs = (roundTripMs: number, command: string): number =>

@@ -15,10 +15,16 @@ const ROLLBACK_MS = 2000;
 /** How much longer many hosts may take than one. */
 const LONGER = 3;
 
-/** Judges the figures, the worst over all distances. */
+/**
+ * Judges the figures, the worst over all distances.
+ * @throws Error when figures are missing: what was not measured is not met.
+ */
 export function judge(rows: readonly Row[], manyRows: readonly ManyRow[]): Budget[] {
   const of = (tool: string, command: Command): Row[] =>
-    rows.filter((row) => row.tool === tool && row.command === command);
+    measured(
+      rows.filter((row) => row.tool === tool && row.command === command),
+      `${command} of ${tool}`,
+    );
   const noop = of('mlxfleet', 'noop');
   const connections = Math.max(...noop.map(({ figures }) => figures.connections));
   const sessions = Math.max(...noop.map(({ figures }) => figures.sessions));
@@ -28,20 +34,21 @@ export function judge(rows: readonly Row[], manyRows: readonly ManyRow[]): Budge
     return {
       what: `deploy, nothing to do, beside ${tool} that checks file by file`,
       limit: `${String(FASTER)}x as fast`,
-      measured: `${ratio.toFixed(1)}x`,
+      measured: `${ratio.toFixed(2)}x`,
       isMet: ratio >= FASTER,
     };
   });
   const longer = (['deploy', 'status'] as const).map((command): Budget => {
     const ratio = Math.max(
-      ...manyRows
-        .filter((row) => row.command === command)
-        .map(({ one, many }) => many.medianMs / one.medianMs),
+      ...measured(
+        manyRows.filter((row) => row.command === command),
+        `${command} of many hosts`,
+      ).map(({ one, many }) => many.medianMs / one.medianMs),
     );
     return {
       what: `${command} of 20 hosts`,
       limit: `< ${String(LONGER)}x the time of one`,
-      measured: `${ratio.toFixed(1)}x`,
+      measured: `${ratio.toFixed(2)}x`,
       isMet: ratio < LONGER,
     };
   });
@@ -61,6 +68,11 @@ export function judge(rows: readonly Row[], manyRows: readonly ManyRow[]): Budge
     },
     ...longer,
   ];
+}
+
+function measured<Item>(rows: readonly Item[], what: string): Item[] {
+  if (rows.length === 0) throw new Error(`no figures: ${what}`);
+  return [...rows];
 }
 
 /** How many times as long another's rows take as ours at the same distance. */

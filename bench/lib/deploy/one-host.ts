@@ -1,4 +1,5 @@
 import path from 'node:path';
+import { say } from '../../../scripts/lib/progress.ts';
 import { ensureWheelhouse } from '../../../scripts/lib/wheelhouse.ts';
 import { Fleet } from '../../../test/e2e/fleet/fleet.ts';
 import type { ToolResult } from '../../../test/e2e/fleet/run-tool.ts';
@@ -85,6 +86,7 @@ async function measureFleet(fleet: Fleet, distances: Distances, rounds: number):
           await tool.rest();
         }
       }
+      say(`One host, ${String(roundTripMs)} ms: round ${String(round + 1)} of ${String(rounds)} measured`);
     }
   }
   return summarizeSamples(samples, ['OpenSSH', ...tools.map(({ name }) => name)]);
