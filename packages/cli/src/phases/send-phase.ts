@@ -2,8 +2,7 @@ import { formatBytes } from '../output/quantities.ts';
 import type { Blob } from '../release/package-release.ts';
 import type { HostDeploy, Phase } from './deploy-state.ts';
 import { required } from './deploy-state.ts';
-
-type BlobName = 'release' | 'node' | 'uv';
+import { type BlobName, bytesToSend } from './wanted-blobs.ts';
 
 /** Sends what the host lacks, from where an earlier deploy stopped. Files are named by their hash until they count. */
 export const sendPhase: Phase = {
@@ -20,14 +19,12 @@ export const sendPhase: Phase = {
     let before = 0;
     for (const [blobName, blob] of wanted) {
       blobs.set(blobName, blob.sha256);
-      const part = facts.incoming.get(`${blob.sha256}.part`) ?? 0;
-      const held = deploy.resumesUploads && part <= blob.bytes ? part : 0;
-      const isThere = facts.incoming.has(blob.sha256) || held === blob.bytes;
-      if (!isThere) {
+      const lacking = bytesToSend(blob, facts.incoming, deploy.resumesUploads);
+      if (lacking > 0) {
         const start = before;
         await shared.gate.pass(async () =>
           target.host.upload(blob.path, `${root}/deploy/incoming/${blob.sha256}`, {
-            offset: held,
+            offset: blob.bytes - lacking,
             signal: shared.signal,
             onProgress: (sent) => {
               shared.observer.hostStep(
@@ -39,7 +36,7 @@ export const sendPhase: Phase = {
             },
           }),
         );
-        deploy.sentBytes += blob.bytes - held;
+        deploy.sentBytes += lacking;
       }
       before += blob.bytes;
     }

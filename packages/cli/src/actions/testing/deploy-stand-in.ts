@@ -2,8 +2,10 @@ import type { ResolvedHost } from '../../config/resolved-host.ts';
 import { deploy, type DeployResult } from '../deploy.ts';
 import type { HostOutcome } from '../../deploy-types/deploy-observer.ts';
 import type { DeploySettings } from '../../deploy-types/deploy-settings.ts';
+import { CountedHost } from './counted-host.ts';
 import {
   type Behaviour,
+  type PayloadChanges,
   RecordingObserver,
   type StandInHost,
   standInPayload,
@@ -13,6 +15,7 @@ import {
 export interface StandInDeploy {
   readonly version: string;
   readonly behaviour?: Behaviour;
+  readonly payload?: PayloadChanges;
   readonly settings?: Partial<DeploySettings>;
   readonly host?: Partial<ResolvedHost>;
   readonly signal?: AbortSignal;
@@ -25,13 +28,19 @@ export interface StandInOutcome {
   readonly row: HostOutcome;
   readonly result: DeployResult;
   readonly lines: readonly string[];
+  /** Bytes of each file that was sent. */
+  readonly uploads: readonly number[];
+  /** Scripts and uploads. */
+  readonly sessions: number;
 }
 
 /** Deploys a stand-in agent to a host of the tests. */
 export async function deployStandIn(host: StandInHost, options: StandInDeploy): Promise<StandInOutcome> {
-  const payload = await standInPayload(host.folder, options.version, options.behaviour);
+  const payload = await standInPayload(host.folder, options.version, options.behaviour, options.payload);
   const observer = options.observer ?? new RecordingObserver();
-  const { target } = options.host === undefined ? host : host.with(options.host);
+  const { target: plain } = options.host === undefined ? host : host.with(options.host);
+  const counted = new CountedHost(plain.host);
+  const target = { ...plain, host: counted };
   const result = await deploy(
     [target],
     { ...standInSettings, ...options.settings },
@@ -41,5 +50,6 @@ export async function deployStandIn(host: StandInHost, options: StandInDeploy): 
   );
   const [row] = result.document.hosts;
   if (row === undefined) throw new Error('a deploy without a row');
-  return { row, result, lines: observer.lines };
+  const { uploads, sessions } = counted;
+  return { row, result, lines: observer.lines, uploads, sessions };
 }

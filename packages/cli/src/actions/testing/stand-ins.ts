@@ -6,7 +6,7 @@ import { agentConfigSchema } from '@mlxfleet/protocol';
 import type { ResolvedHost } from '../../config/resolved-host.ts';
 import { LocalHost } from '../../hosts/local-host.ts';
 import type { RuntimeSource } from '../../release/fetch-runtime.ts';
-import { hashFile } from '../../release/hash-file.ts';
+import { hashFile, sha256 } from '../../release/hash-file.ts';
 import type { Blob } from '../../release/package-release.ts';
 import { collectPayload, type Payload } from '../../release/payload.ts';
 import type { RuntimeName } from '../../release/runtime-table.ts';
@@ -22,14 +22,23 @@ const SYSTEM_PATH = process.env['PATH'] ?? '';
 /** How a stand-in agent behaves. */
 export type Behaviour = 'healthy' | 'exits' | 'never-ready' | 'stubborn';
 
+/** What a payload of the tests has otherwise. */
+export interface PayloadChanges {
+  /** Path in the checkout to its text. */
+  readonly files?: Readonly<Record<string, string>>;
+  readonly runtime?: Payload['runtime'];
+}
+
 /** A payload whose agent is a stand-in. `version` makes its content differ. */
 export async function standInPayload(
   folder: string,
   version: string,
   behaviour: Behaviour = 'healthy',
+  changes: PayloadChanges = {},
 ): Promise<Payload> {
   const here = import.meta.dirname;
-  const distribution = join(folder, `distribution-${version}-${behaviour}`);
+  const key = sha256(JSON.stringify(changes)).slice(0, 8);
+  const distribution = join(folder, `distribution-${version}-${behaviour}-${key}`);
   const agent = await readFile(join(here, 'stand-in-agent.mjs'), 'utf8');
   const files = {
     'package.json': JSON.stringify({ version }),
@@ -40,12 +49,13 @@ export async function standInPayload(
     'packages/agent/python/locks/text-macos-arm64.txt': '# no packages\n',
     'packages/agent/python/locks/vision-linux-x86_64.txt': '# no packages\n',
     'packages/agent/python/locks/vision-macos-arm64.txt': '# no packages\n',
+    ...changes.files,
   };
   for (const [path, text] of Object.entries(files)) {
     await mkdir(dirname(join(distribution, path)), { recursive: true });
     await writeFile(join(distribution, path), text);
   }
-  return collectPayload(distribution);
+  return collectPayload(distribution, changes.runtime);
 }
 
 /** A uv that makes an environment whose python imports anything. */

@@ -5,7 +5,7 @@ import type { DesiredEnvironment } from '../desired-host.ts';
 import type { HostPlan } from '../deploy-state.ts';
 import { compareByName, type DiffEntry, type DiffLine, entry } from './plan-section.ts';
 
-const PACKAGE = /^([A-Za-z0-9][\w.-]*==[^ ;\\]*)/gm;
+const PACKAGE = /^([A-Za-z0-9][\w.-]*==[^\s;\\]*)/gm;
 
 /** Environments that are built or linked otherwise, and programs that are installed. What is reused is not listed. */
 export function environmentEntries(plan: HostPlan, payload: Payload, facts: HostFacts): DiffEntry[] {
