@@ -7,7 +7,7 @@ import type { ToolResult } from '../../../test/e2e/fleet/run-tool.ts';
 import type { Build } from './build.ts';
 import type { Distances, RoundTripMs } from './distances.ts';
 import type { HostFiles } from './other-host.ts';
-import type { DeployTool, Form } from './tool.ts';
+import { COMMAND_TIMEOUT_MS, type DeployTool, type Form } from './tool.ts';
 
 const playbooks = path.join(import.meta.dirname, 'ansible');
 
@@ -104,7 +104,7 @@ export class AnsibleTool implements DeployTool {
           ANSIBLE_HOST_KEY_CHECKING: 'True',
           ANSIBLE_LOCAL_TEMP: path.join(folder, 'temporary'),
         },
-        timeoutMs: 280_000,
+        timeoutMs: COMMAND_TIMEOUT_MS,
       },
     );
   }

@@ -7,9 +7,7 @@ import type { Fleet } from '../../../test/e2e/fleet/fleet.ts';
 import type { ToolResult } from '../../../test/e2e/fleet/run-tool.ts';
 import type { Build } from './build.ts';
 import type { Distances, RoundTripMs } from './distances.ts';
-import type { DeployTool } from './tool.ts';
-
-const TIMEOUT_MS = 280_000;
+import { COMMAND_TIMEOUT_MS, type DeployTool } from './tool.ts';
 
 /** The built command line of mlxfleet, run by the fleet's operator. No host has a model. */
 export class MlxfleetTool implements DeployTool {
@@ -46,7 +44,7 @@ export class MlxfleetTool implements DeployTool {
     return await this.#fleet.operator.run(
       process.execPath,
       [cliBundle, '-i', await this.#inventory(roundTripMs), ...argv],
-      { timeoutMs: TIMEOUT_MS },
+      { timeoutMs: COMMAND_TIMEOUT_MS },
     );
   }
 

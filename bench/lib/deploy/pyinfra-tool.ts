@@ -4,7 +4,7 @@ import type { ToolResult } from '../../../test/e2e/fleet/run-tool.ts';
 import type { Build } from './build.ts';
 import type { Distances, RoundTripMs } from './distances.ts';
 import type { HostFiles } from './other-host.ts';
-import type { DeployTool, Form } from './tool.ts';
+import { COMMAND_TIMEOUT_MS, type DeployTool, type Form } from './tool.ts';
 
 const deploys = path.join(import.meta.dirname, 'pyinfra');
 
@@ -62,7 +62,7 @@ export class PyinfraTool implements DeployTool {
     return await this.#fleet.operator.run(
       path.join(this.#bin, 'pyinfra'),
       ['--yes', ...way, ...data, address, path.join(deploys, file)],
-      { env: { LC_ALL: 'C.UTF-8' }, cwd: this.#fleet.folder, timeoutMs: 280_000 },
+      { env: { LC_ALL: 'C.UTF-8' }, cwd: this.#fleet.folder, timeoutMs: COMMAND_TIMEOUT_MS },
     );
   }
 }

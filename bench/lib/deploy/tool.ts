@@ -2,6 +2,9 @@ import type { ToolResult } from '../../../test/e2e/fleet/run-tool.ts';
 import type { Build } from './build.ts';
 import type { RoundTripMs } from './distances.ts';
 
+/** Longest time of one command: file by file, over a long way and on a busy machine, some take minutes. */
+export const COMMAND_TIMEOUT_MS = 900_000;
+
 /** How a tool makes sure of the files of a release. */
 export type Form =
   /** One archive that is unpacked, and one command that checks every file in it. */
