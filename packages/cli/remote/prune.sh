@@ -42,6 +42,38 @@ prune_paths() {
   done
 }
 
+# Whether the lock and what a command notes under it find room on the disk.
+prune_has_room() {
+  printf '%32768s' '' 2>/dev/null >"$ROOT/deploy/lock/candidate.$$"
+  prune_room=$?
+  rm -f "$ROOT/deploy/lock/candidate.$$"
+  return "$prune_room"
+}
+
+# On a full disk nobody can take the lock, which is a file, and whoever has it already is left alone: so what goes anyway may
+# go without it, until there is room.
+prune_make_room() {
+  [ -w "$ROOT/deploy/lock" ] || return 0
+  for prune_room_path; do
+    if prune_has_room; then return 0; fi
+    lock_judge
+    [ "$LOCK_STATE" != held ] || return 0
+    prune_paths "$prune_room_path"
+  done
+}
+
+# Calls $1 with everything that can go, one path an argument.
+prune_with_candidates() {
+  PRUNE_LIST=$(prune_candidates)
+  set -f
+  IFS=$PRUNE_NEWLINE
+  # shellcheck disable=SC2086 # one path a line, whatever else is in it
+  set -- "$1" $PRUNE_LIST
+  unset IFS
+  set +f
+  "$@"
+}
+
 main() {
   script_begin
   LOCKED=
@@ -52,20 +84,13 @@ main() {
     trap prune_interrupted TERM INT HUP
     watch_operator
     STEP=lock
+    prune_has_room || prune_with_candidates prune_make_room
     lock_take
     STEP=prune
     if : 2>/dev/null >"$ROOT/deploy/output"; then STEP_LOG=$ROOT/deploy/output; fi
     journal prune begin
   fi
-  PRUNE_LIST=$(prune_candidates)
-  # One path a line, whatever else is in it.
-  set -f
-  IFS=$PRUNE_NEWLINE
-  # shellcheck disable=SC2086 # one path a word
-  set -- $PRUNE_LIST
-  unset IFS
-  set +f
-  prune_paths "$@"
+  prune_with_candidates prune_paths
   if [ "$DRY_RUN" = yes ]; then exit 0; fi
   if [ -n "$LEFT" ]; then
     report_failure ROOT_NOT_WRITABLE "could not remove $LEFT"

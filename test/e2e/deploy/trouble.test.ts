@@ -1,5 +1,6 @@
 import { readFile, writeFile } from 'node:fs/promises';
 import path from 'node:path';
+import { pruneDocumentSchema } from '@mlxfleet/protocol';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { ensureTinyText } from '../../../scripts/lib/models.ts';
 import { describeUnless } from '../../support/skipping.ts';
@@ -77,6 +78,30 @@ describeUnless(await canHostFleet(), 'trouble on the way', () => {
       await mini.exec('rm -f .mlxfleet/filler');
     }
     expect((await cli.status()).hosts).toMatchObject([{ state: 'healthy', release: before?.release }]);
+  });
+
+  test('prune works on a disk that has not even room for the lock', async () => {
+    const mini = cli.fleet.host('mini');
+    const [before] = (await cli.status()).hosts;
+    await mini.exec(
+      'mkdir .mlxfleet/envs/text-left && dd if=/dev/zero of=.mlxfleet/envs/text-left/x bs=1M count=8',
+    );
+    await mini.exec(
+      'dd if=/dev/zero of=.mlxfleet/filler bs=1M 2>/dev/null; cat /dev/zero >>.mlxfleet/filler; :',
+    );
+    try {
+      const pruned = await cli.run(['--json', 'prune', '--keep', '1']);
+      expect(pruned.exitCode).toBe(0);
+      const { hosts } = pruneDocumentSchema.parse(JSON.parse(pruned.stdout));
+      expect(hosts).toMatchObject([{ outcome: 'changed', error: null }]);
+      expect(hosts[0]?.removed).toContain('envs/text-left');
+      expect(hosts[0]?.freedBytes).toBeGreaterThanOrEqual(8_000_000);
+      expect(await leftovers()).toBe('');
+    } finally {
+      await mini.exec('rm -f .mlxfleet/filler');
+    }
+    expect((await cli.status()).hosts).toMatchObject([{ state: 'healthy', release: before?.release }]);
+    expect(await cli.complete('mini')).toBeGreaterThan(0);
   });
 
   test('a second deploy while one is under way is told who holds the lock', async () => {

@@ -23,7 +23,7 @@ export interface DeployResult {
   readonly plans: readonly PlannedHost[];
 }
 
-export interface PlannedHost {
+interface PlannedHost {
   readonly host: string;
   readonly changes: readonly Change[];
   /** The same as lines for people. */
