@@ -79,13 +79,17 @@ function changedBetween(before: Standing, after: Standing, { uploads }: StandInO
   };
 }
 
+/** The folder that a line of a dry run begins with. */
+function folder(text: string): string[] {
+  return /^(?:releases|envs|runtime)\/[^ :]+/.exec(text) ?? [];
+}
+
 /** The same, read out of what a dry run says. */
 function foretold(sections: readonly PlanSection[]): Changed {
   const texts = (name: PlanSection['name'], sign: string | null): string[] =>
     sections
       .filter((section) => section.name === name)
       .flatMap(({ entries }) => entries.filter((one) => one.sign === sign).map(({ text }) => text));
-  const folder = (text: string): string[] => /^(?:releases|envs|runtime)\/[^ :]+/.exec(text) ?? [];
   const links = [...texts('release', '+'), ...texts('release', '~')];
   const [toSend = ''] = texts('room', null);
   return {

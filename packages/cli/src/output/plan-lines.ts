@@ -30,10 +30,12 @@ export function planLines(
   if (sections.length === 0) return [];
   const lines = sections.flatMap(({ name, entries }) => [
     `  ${paint('bold', TITLES[name])}`,
-    ...shortened(entries).flatMap((one) => [
-      ...signed(one, 4, columns, paint),
-      ...shortened('details' in one ? one.details : []).flatMap((line) => signed(line, 6, columns, paint)),
-    ]),
+    ...shortened(entries).flatMap((entry) => {
+      const details = shortened('details' in entry ? entry.details : []);
+      return signed(entry, 4, columns, paint).concat(
+        details.flatMap((line) => signed(line, 6, columns, paint)),
+      );
+    }),
   ]);
   return ['', paint('bold', host), ...lines];
 }

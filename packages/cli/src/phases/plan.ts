@@ -18,9 +18,17 @@ export function chooseEnvironments(
         .filter(({ lockSha256 }) => lockSha256 === environment.lockSha256)
         .map(({ name }) => name);
       const chosen = fitting.find((name) => name === linked) ?? fitting.at(-1);
-      return [environment.kind, chosen ?? environment.name];
+      return [environment.kind, chosen ?? freeName(environment.name, facts)];
     }),
   );
+}
+
+/** A folder that none is complete in: one whose mark names other packages is no environment to build on. */
+function freeName(name: string, facts: HostFacts): string {
+  const taken = new Set(facts.environments.map((environment) => environment.name));
+  let free = name;
+  for (let count = 2; taken.has(free); count += 1) free = `${name}-${String(count)}`;
+  return free;
 }
 
 /**
