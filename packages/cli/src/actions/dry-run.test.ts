@@ -80,8 +80,8 @@ function changedBetween(before: Standing, after: Standing, { uploads }: StandInO
 }
 
 /** The folder that a line of a dry run begins with. */
-function folder(text: string): string[] {
-  return /^(?:releases|envs|runtime)\/[^ :]+/.exec(text) ?? [];
+function folderOf(text: string): string[] {
+  return /^(?:releases|envs|runtime)\/\S+/.exec(text) ?? [];
 }
 
 /** The same, read out of what a dry run says. */
@@ -91,9 +91,11 @@ function foretold(sections: readonly PlanSection[]): Changed {
       .filter((section) => section.name === name)
       .flatMap(({ entries }) => entries.filter((one) => one.sign === sign).map(({ text }) => text));
   const links = [...texts('release', '+'), ...texts('release', '~')];
-  const [toSend = ''] = texts('room', null);
+  const sent = sections.flatMap(({ name, entries }) =>
+    name === 'room' ? entries.filter(({ text }) => text === 'to send').flatMap(({ details }) => details) : [],
+  );
   return {
-    added: [...texts('release', '+'), ...texts('environments', '+')].flatMap(folder).toSorted(),
+    added: [...texts('release', '+'), ...texts('environments', '+')].flatMap(folderOf).toSorted(),
     removed: texts('removal', '-'),
     written: [...texts('configuration', '+'), ...texts('configuration', '~')].map(
       (text) => /^[^:]+/.exec(text)?.[0] ?? '',
@@ -101,7 +103,7 @@ function foretold(sections: readonly PlanSection[]): Changed {
     current:
       links.map((text) => /^current.* -> (\S+)/.exec(text)?.[1]).find((id) => id !== undefined) ?? null,
     restarted: texts('service', '+').length + texts('service', '~').length > 0,
-    uploads: toSend === '' || toSend.endsWith('nothing') ? 0 : toSend.split(';').length,
+    uploads: sent.length,
   };
 }
 
@@ -218,7 +220,8 @@ describe('what a dry run says is what the deploy does, and the least that is nee
     expect(changed.added).toEqual([`envs/${await linkedText()}`, `releases/${String(changed.current)}`]);
     expect(await readdir(host.path('envs'))).toContain(text);
     expect(textsOf(sections, 'environments')).toEqual([
-      `+ envs/${await linkedText()}: 2 packages, Python 3.12, in place of envs/${text}`,
+      `+ envs/${await linkedText()} (2 packages, Python 3.12)`,
+      `    in place of envs/${text}`,
       '  ~ mlx 0.32.3 -> 0.32.4',
       '  - numpy 2.1',
       '  + pillow 12.0',
@@ -292,7 +295,8 @@ describe('what a dry run says is what the deploy does, and the least that is nee
       restarted: true,
     });
     expect(textsOf(sections, 'environments')).toEqual([
-      `+ envs/${await linkedText()}: 2 packages, Python 3.13, in place of envs/${before}`,
+      `+ envs/${await linkedText()} (2 packages, Python 3.13)`,
+      `    in place of envs/${before}`,
       '  ~ Python 3.12 -> 3.13',
     ]);
   });
@@ -338,7 +342,11 @@ describe('what a dry run says is what the deploy does, and the least that is nee
   test('a release that the host holds is not sent again', async () => {
     const { changed, sections } = await upgrade({ version: '1.1.0' });
     expect(changed).toMatchObject({ added: [], uploads: 0, restarted: true });
-    expect(textsOf(sections, 'release')[0]).toMatch(/^~ current: .* \(1\.1\.0\), held already: 1 changed, /);
+    expect(textsOf(sections, 'release').slice(1)).toEqual([
+      '    1.1.0, which the host holds',
+      '    1 changed, 6 the same',
+      '  ~ worker/mlxfleet_worker/__init__.py',
+    ]);
   });
 
   test('a release whose files were changed is sent anew, all of it', async () => {

@@ -1,3 +1,4 @@
+import { isDeepStrictEqual } from 'node:util';
 import { type AgentConfig, agentConfigSchema } from '@mlxfleet/protocol';
 import { parse, stringify } from 'yaml';
 import type { HostFacts } from '../../facts/facts.ts';
@@ -29,8 +30,7 @@ export function modelEntries(desired: DesiredHost, facts: HostFacts): DiffEntry[
   const before = configOf(facts.details?.config ?? '')?.config.models ?? [];
   const old = new Map(before.map((model) => [model.id, settingsOf(model)]));
   const young = new Map(after.map((model) => [model.id, settingsOf(model)]));
-  const isSame = (left: Settings, right: Settings): boolean => settingChanges(left, right).length === 0;
-  const entries = compareByName(old, young, isSame).map(({ sign, name }) => {
+  const entries = compareByName(old, young, isDeepStrictEqual).map(({ sign, name }) => {
     const [left, right] = [old.get(name), young.get(name)];
     if (sign === '-' || right === undefined) return entry('-', name);
     if (left !== undefined) return entry('~', `${name}: ${settingChanges(left, right).join(', ')}`);
@@ -77,7 +77,7 @@ function configEntry(text: string, before: string | null): DiffEntry {
 function withoutValues(lines: readonly DiffLine[]): DiffLine[] {
   let isVariables = false;
   return lines.map(({ sign, text }) => {
-    if (!text.startsWith(' ')) isVariables = /^env:/.test(text);
+    if (!text.startsWith(' ')) isVariables = text.startsWith('env:');
     else if (isVariables) return { sign, text: text.replace(/^(\s+[^:]*:?).*$/, '$1 …') };
     return { sign, text: text.replaceAll(/\b([0-9a-f]{8})[0-9a-f]{56}\b/g, '$1…') };
   });

@@ -54,25 +54,27 @@ function builtEntry(
   if (path === null) details.push({ sign: null, text: `no fitting Python there: uv installs ${version}` });
   const linked = facts.environments.find((environment) => environment.name === linkedName(facts, kind));
   if (linked !== undefined) {
+    if (linked.name !== name) details.push({ sign: null, text: `in place of envs/${linked.name}` });
     if (linked.python !== version) details.push({ sign: '~', text: `Python ${linked.python} -> ${version}` });
     // What was locked for the current release tells what is in its environment only when that was built from it.
     const isOfLock = facts.details?.files.get(`locks/${lock}.txt`) === linked.lockSha256;
     const before = facts.details?.packages.get(lock);
     if (isOfLock && before !== undefined) details.push(...packageLines(before, packages));
   }
-  const place = linked === undefined ? '' : `, in place of envs/${linked.name}`;
-  return entry('+', `envs/${name}: ${counted}, Python ${version}${place}`, details);
+  return entry('+', `envs/${name} (${counted}, Python ${version})`, details);
+}
+
+function versionsOf(packages: readonly string[]): Map<string, string> {
+  return new Map(
+    packages.map((locked) => {
+      const [name = '', version = ''] = locked.split('==');
+      return [name, version];
+    }),
+  );
 }
 
 function packageLines(before: readonly string[], after: readonly string[]): DiffLine[] {
-  const versions = (packages: readonly string[]): Map<string, string> =>
-    new Map(
-      packages.map((locked) => {
-        const [name = '', version = ''] = locked.split('==');
-        return [name, version];
-      }),
-    );
-  const [old, young] = [versions(before), versions(after)];
+  const [old, young] = [versionsOf(before), versionsOf(after)];
   return compareByName(old, young).map(({ sign, name }) => {
     if (sign === '~') return { sign, text: `${name} ${old.get(name) ?? ''} -> ${young.get(name) ?? ''}` };
     return { sign, text: `${name} ${(sign === '+' ? young : old).get(name) ?? ''}` };

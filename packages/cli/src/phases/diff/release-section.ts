@@ -1,7 +1,7 @@
 import type { HostFacts } from '../../facts/facts.ts';
 import type { Payload } from '../../release/payload.ts';
 import type { HostPlan } from '../deploy-state.ts';
-import { compareByName, type DiffEntry, type Difference, entry } from './plan-section.ts';
+import { compareByName, type DiffEntry, type Difference, type DiffLine, entry } from './plan-section.ts';
 
 /** The release that is staged or switched to, and its files against those of the current one. */
 export function releaseEntries(plan: HostPlan, payload: Payload, facts: HostFacts): DiffEntry[] {
@@ -13,19 +13,17 @@ export function releaseEntries(plan: HostPlan, payload: Payload, facts: HostFact
   const files = compareByName(new Map([...before].filter(([path]) => path !== 'manifest.json')), after);
   const isUpgrade = current !== null && before.size > 0;
   const counts = isUpgrade ? describeFiles(files, after.size) : `${String(after.size)} files`;
-  const details = isUpgrade ? files.map(({ sign, name }) => ({ sign, text: name })) : [];
+  const details: DiffLine[] = [{ sign: null, text: counts }];
+  if (isUpgrade) details.push(...files.map(({ sign, name }) => ({ sign, text: name })));
   const isStaged = changes.some(({ kind }) => kind === 'stage-release');
   const entries: DiffEntry[] = [];
-  if (isStaged) entries.push(entry('+', `releases/${releaseId} (${payload.version}): ${counts}`, details));
+  if (isStaged) entries.push(entry('+', `releases/${releaseId} (${payload.version})`, details));
   for (const change of changes) {
     if (change.kind !== 'switch') continue;
     const { from, to } = change;
     const link = from === null ? `current -> ${to}` : `current: ${from} -> ${to}`;
-    entries.push(
-      isStaged
-        ? entry(from === null ? '+' : '~', link)
-        : entry('~', `${link} (${payload.version}), held already: ${counts}`, details),
-    );
+    const held = { sign: null, text: `${payload.version}, which the host holds` };
+    entries.push(entry(from === null ? '+' : '~', link, isStaged ? [] : [held, ...details]));
   }
   return entries;
 }

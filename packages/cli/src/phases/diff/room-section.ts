@@ -27,7 +27,13 @@ export function roomEntries(
   const free = facts.system?.freeBytes ?? null;
   const remark = `about ${formatBytes(needed)} of disk${free === null ? '' : `, ${formatBytes(free)} are free`}`;
   return [
-    entry(null, `to send: ${files.length === 0 ? 'nothing' : files.join('; ')}`),
+    files.length === 0
+      ? entry(null, 'to send: nothing')
+      : entry(
+          null,
+          'to send',
+          files.map((text) => ({ sign: null, text })),
+        ),
     ...(needed === 0 ? [] : [entry(null, `to store: ${remark}`)]),
   ];
 }
