@@ -77,9 +77,43 @@ describeUnless(await canHostFleet(), 'a fleet of three hosts', () => {
     expect(await currentReleases()).toEqual(first);
   });
 
+  test('of a changed setting takes that alone, as a dry run says: nothing is sent, and the agent restarts', async () => {
+    const air = cli.fleet.host('air');
+    const pid = await agentPid('air');
+    await cli.writeInventory({ models: [{ id: MODEL, ttl: '9m' }] });
+    const looks = await air.countSshdDuring(async () => {
+      const { exitCode, stdout } = await cli.run(['deploy', '--dry-run', 'air']);
+      expect(exitCode).toBe(0);
+      expect(stdout).toContain(`  models\n    ~ ${MODEL}: ttl_seconds null -> 540\n`);
+      expect(stdout).toContain('    ~ restart the agent: its configuration\n');
+      expect(stdout).toContain('to send: nothing\n');
+      expect(stdout).not.toMatch(/release\n|envs\/|runtime\/|removed/);
+    });
+    expect(looks).toMatchObject({ connections: 1, sessions: 1 });
+    expect(await agentPid('air')).toBe(pid);
+    const counts = await air.countSshdDuring(async () => {
+      const document = await cli.deploy(['air']);
+      expect(document.hosts).toMatchObject([{ outcome: 'changed', release: first.get('air') }]);
+    });
+    // A look and the change over one connection, the confirmation over another.
+    expect(counts).toMatchObject({ connections: 2, sessions: 3 });
+    expect(await agentPid('air')).not.toBe(pid);
+    const again = await cli.run(['deploy', '--dry-run', 'air']);
+    expect(again.stdout).toMatch(/^1 host: 1 unchanged in/m);
+    await cli.writeInventory({});
+    expect(outcomes(await cli.deploy(['air']))).toEqual({ air: 'changed' });
+  });
+
   test('takes a new release, and a rollback brings the first one back in one session', async () => {
     const later = await (await copy('later')).changeWorker('a later version');
-    const document = await cli.deploy([], later.cliBundle);
+    const { stdout } = await cli.run(['deploy', '--dry-run', 'studio'], later.cliBundle);
+    expect(stdout).toMatch(/ 1 changed, \d+ the same\n +~ worker\/mlxfleet_worker\/__init__\.py\n/);
+    expect(stdout).not.toMatch(/environments|configuration/);
+    let document = await cli.deploy(['studio', '--dry-run'], later.cliBundle);
+    const costs = await cli.fleet.host('studio').countSshdDuring(async () => {
+      document = await cli.deploy([], later.cliBundle);
+    });
+    expect(costs).toMatchObject({ connections: 2, sessions: 4 });
     expect(document.exitCode).toBe(0);
     expect(outcomes(document)).toEqual({ studio: 'changed', air: 'changed', mini: 'changed' });
     for (const host of document.hosts) {

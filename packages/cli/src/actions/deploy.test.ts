@@ -46,7 +46,7 @@ describe('a first deploy', () => {
     expect(dry.row.outcome).toBe('changed');
     await expect(stat(host.root)).rejects.toThrow('ENOENT');
     const real = await deployStandIn(host, { version: '1.0.0' });
-    expect(real.result.plans[0]?.lines).toEqual(dry.result.plans[0]?.lines);
+    expect(real.planned).toEqual(dry.planned);
     const again = await deployStandIn(host, { version: '1.0.0', settings: { dryRun: true } });
     expect(again.row.outcome).toBe('unchanged');
   });
@@ -63,7 +63,7 @@ describe('a first deploy', () => {
   test('prepares without switching when asked to', async () => {
     const staged = await deployStandIn(host, { version: '1.0.0', settings: { onlyStage: true } });
     expect(staged.row.outcome).toBe('changed');
-    expect(staged.result.plans[0]?.lines.join('\n')).not.toMatch(/switch|start with|write|restart/);
+    expect(staged.planned.join('\n')).not.toMatch(/switch|start with|write|restart/);
     expect(await host.currentRelease()).toBeNull();
     const again = await deployStandIn(host, { version: '1.0.0', settings: { onlyStage: true } });
     expect(again.row).toMatchObject({ outcome: 'unchanged', release: staged.row.release });
@@ -107,12 +107,12 @@ describe('an upgrade', () => {
     const first = await deployStandIn(host, { version: '1.0.0' });
     const pid = await readFile(host.path('run/agent.pid'), 'utf8');
     const { agentConfig } = host.target.settings;
-    const { row, result } = await deployStandIn(host, {
+    const { row, planned } = await deployStandIn(host, {
       version: '1.0.0',
       host: { agentConfig: { ...agentConfig, queue_depth: 7 } },
     });
     expect(row).toMatchObject({ outcome: 'changed', release: first.row.release });
-    expect(result.plans[0]?.lines).toEqual(['write shared/config.yaml']);
+    expect(planned).toEqual(['write shared/config.yaml']);
     expect(await readFile(host.path('run/agent.pid'), 'utf8')).not.toBe(pid);
   });
 
@@ -123,7 +123,7 @@ describe('an upgrade', () => {
     expect(await linked()).toEqual(['text']);
     const seeing = await deployStandIn(host, { version: '1.0.0', host: { vision: true } });
     expect(seeing.row).toMatchObject({ outcome: 'changed', release: first.row.release });
-    expect(seeing.result.plans[0]?.lines).toEqual([
+    expect(seeing.planned).toEqual([
       expect.stringMatching(/^build the vision environment vision-[0-9a-f]{12}$/),
       'use other environments',
     ]);
@@ -134,7 +134,7 @@ describe('an upgrade', () => {
     const again = await deployStandIn(host, { version: '1.0.0', host: { vision: true } });
     expect(again.row.outcome).toBe('unchanged');
     const upgraded = await deployStandIn(host, { version: '1.1.0', host: { vision: true } });
-    expect(upgraded.result.plans[0]?.lines.join('\n')).not.toContain('build');
+    expect(upgraded.planned.join('\n')).not.toContain('build');
     expect(await linked()).toEqual(['text', 'vision']);
     const without = await deployStandIn(host, { version: '1.1.0' });
     expect(without.row.outcome).toBe('changed');
@@ -176,9 +176,9 @@ describe('an upgrade', () => {
     await expect
       .poll(async () => readdir(host.path('run')), { timeout: 5000 })
       .not.toContain('supervisor.pid');
-    const { row, result } = await deployStandIn(host, { version: '1.0.0' });
+    const { row, planned } = await deployStandIn(host, { version: '1.0.0' });
     expect(row).toMatchObject({ outcome: 'changed', release: first.row.release });
-    expect(result.plans[0]?.lines).toEqual(['restart the agent: it is stopped']);
+    expect(planned).toEqual(['restart the agent: it is stopped']);
   });
 });
 

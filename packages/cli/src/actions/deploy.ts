@@ -1,7 +1,6 @@
 import { CodedError, type DeployDocument, type DeployOutcome, JSON_SCHEMA_VERSION } from '@mlxfleet/protocol';
 import { ERRORS, isUnreachable } from '../errors.ts';
-import { describeHooks } from '../hooks/hook.ts';
-import { type Change, describeChange } from '../phases/change.ts';
+import type { Change } from '../phases/change.ts';
 import { deployPhases } from '../phases/deploy-phases.ts';
 import type { PlanSection } from '../phases/diff/plan-section.ts';
 import type { DeployShared, HostDeploy } from '../phases/deploy-state.ts';
@@ -26,8 +25,6 @@ export interface DeployResult {
 interface PlannedHost {
   readonly host: string;
   readonly changes: readonly Change[];
-  /** The same as lines for people. */
-  readonly lines: readonly string[];
   /** What they come to, kind by kind; empty but in a dry run. */
   readonly sections: readonly PlanSection[];
 }
@@ -81,8 +78,7 @@ export async function deploy(
       const { row, state } = await deployHost(target, shared);
       if (state.plan !== undefined) {
         const { changes } = state.plan;
-        const lines = planLines(changes, settings);
-        plans.set(name, { host: name, changes, lines, sections: state.sections ?? [] });
+        plans.set(name, { host: name, changes, sections: state.sections ?? [] });
       }
       const fails = failsRollOut(row.outcome, isCanary(target));
       const holdsBack = fails && row.outcome === 'unreachable' && targets.length > 1;
@@ -113,14 +109,6 @@ export async function deploy(
 function failsRollOut(outcome: DeployOutcome, isCanary: boolean): boolean {
   if (outcome === 'changed' || outcome === 'unchanged') return false;
   return isCanary || outcome !== 'unreachable';
-}
-
-/** What a host's deploy would do, for people: its changes, and the hooks around them. */
-function planLines(changes: readonly Change[], { hooks, onlyStage }: DeploySettings): string[] {
-  const lines = changes.map((change) => describeChange(change));
-  if (hooks === undefined || lines.length === 0) return lines;
-  const after = onlyStage ? [] : describeHooks(hooks, ['post-switch', 'post-deploy', 'on-failure']);
-  return [...describeHooks(hooks, ['pre-deploy']), ...lines, ...after];
 }
 
 function explainCanary(

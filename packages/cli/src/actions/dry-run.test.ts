@@ -3,11 +3,13 @@ import { join } from 'node:path';
 import { type AgentConfig, agentConfigSchema } from '@mlxfleet/protocol';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { Secret } from '../config/secret.ts';
+import { FakeHost } from '../hosts/testing/fake-host.ts';
 import { hooksOf } from '../hooks/hook.ts';
 import type { PlanSection } from '../phases/diff/plan-section.ts';
 import { RUNTIME_VERSIONS } from '../release/runtime-table.ts';
+import { deploy } from './deploy.ts';
 import { type StandInDeploy, type StandInOutcome, deployStandIn } from './testing/deploy-stand-in.ts';
-import { StandInHost } from './testing/stand-ins.ts';
+import { RecordingObserver, StandInHost, standInPayload, standInSettings } from './testing/stand-ins.ts';
 
 const PLATFORMS = ['linux-x86_64', 'macos-arm64'];
 
@@ -399,4 +401,41 @@ describe('what a dry run says is what the deploy does, and the least that is nee
     expect({ sessions, uploads }).toEqual({ sessions: 1, uploads: [] });
     expect(await everythingIn(host.root)).toEqual(before);
   });
+});
+
+test('a host without the room fails in a dry run too, and is told what for', async () => {
+  const stand = await StandInHost.create();
+  const host = new FakeHost('small', () => ({
+    messages: [
+      {
+        fact: 'system',
+        os: 'Linux',
+        arch: 'x86_64',
+        cpu: null,
+        model: null,
+        ramBytes: null,
+        osVersion: null,
+        root: '/r',
+        rootExists: false,
+        freeBytes: 1024 ** 2,
+      },
+    ],
+  }));
+  const payload = await standInPayload(stand.folder, '1.0.0');
+  const { document, plans } = await deploy(
+    [{ settings: { ...stand.target.settings, name: 'small' }, host }],
+    { ...standInSettings, dryRun: true },
+    new RecordingObserver(),
+    new AbortController().signal,
+    { payload: async () => payload, runtimes: stand.runtimes },
+  );
+  await stand.dispose();
+  expect(document.hosts[0]).toMatchObject({ outcome: 'failed', error: { code: 'DISK_FULL' } });
+  expect(textsOf(plans[0]?.sections ?? [], 'room').at(-1)).toBe(
+    '  to store: about 920 MB of disk, 1.0 MB are free',
+  );
+  expect(textsOf(plans[0]?.sections ?? [], 'environments').at(-1)).toBe(
+    '    no fitting Python there: uv installs 3.12',
+  );
+  expect(host.ran).toEqual(['facts']);
 });

@@ -1,10 +1,13 @@
 import { readFile, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
+import type { AgentConfig } from '@mlxfleet/protocol';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { LoopbackSshd, makeKeyPair, sshdObstacle } from '../../../../test/support/loopback-sshd.ts';
 import { describeUnless } from '../../../../test/support/skipping.ts';
 import { SshOperator } from '../../../../test/support/ssh-operator.ts';
+import type { DeploySettings } from '../deploy-types/deploy-settings.ts';
+import { hooksOf } from '../hooks/hook.ts';
 import { createHosts } from '../ssh/create-hosts.ts';
 import { deploy } from './deploy.ts';
 import { rollback } from './rollback.ts';
@@ -22,6 +25,12 @@ import {
 interface Cost {
   readonly connections: number;
   readonly sessions: number;
+}
+
+/** What a deploy has otherwise. */
+interface BudgetChanges extends Partial<DeploySettings> {
+  readonly behaviour?: Behaviour;
+  readonly agentConfig?: AgentConfig;
 }
 
 /** How many round trips a command may take, told by sshd itself; each test goes on where the one before ended. */
@@ -79,13 +88,14 @@ describeUnless(sshdObstacle(), 'over ssh', () => {
 
   async function outcomeOf(
     version: string,
-    behaviour?: Behaviour,
+    { behaviour, agentConfig, ...changes }: BudgetChanges = {},
   ): Promise<{ outcome: unknown; cost: Cost }> {
     const payload = await standInPayload(host.folder, version, behaviour);
     const sources = { payload: async () => payload, runtimes: host.runtimes };
-    const { result, cost } = await costOf(async (target) =>
-      deploy([target], standInSettings, new RecordingObserver(), signal, sources),
-    );
+    const { result, cost } = await costOf(async ({ settings, ...way }) => {
+      const target = { ...way, settings: { ...settings, ...(agentConfig && { agentConfig }) } };
+      return deploy([target], { ...standInSettings, ...changes }, new RecordingObserver(), signal, sources);
+    });
     return { outcome: result.document.hosts[0]?.outcome, cost };
   }
 
@@ -97,12 +107,34 @@ describeUnless(sshdObstacle(), 'over ssh', () => {
     expect(await outcomeOf('1.0.0')).toEqual({ outcome: 'unchanged', cost: { connections: 1, sessions: 1 } });
   });
 
+  test('a dry run is one session, and sends nothing', async () => {
+    const cost = { connections: 1, sessions: 1 };
+    expect(await outcomeOf('1.1.0', { dryRun: true })).toEqual({ outcome: 'changed', cost });
+    expect(await outcomeOf('1.0.0', { dryRun: true })).toEqual({ outcome: 'unchanged', cost });
+  });
+
+  test('a deploy of another configuration is three sessions without an upload, and so is the way back', async () => {
+    const { agentConfig } = host.target.settings;
+    const cost = { connections: 2, sessions: 3 };
+    const other = { ...agentConfig, queue_depth: 7 };
+    expect(await outcomeOf('1.0.0', { agentConfig: other })).toEqual({ outcome: 'changed', cost });
+    expect(await outcomeOf('1.0.0')).toEqual({ outcome: 'changed', cost });
+  });
+
+  test('another smoke-test model or other hooks change nothing', async () => {
+    const hooks = hooksOf({ hooks: { 'pre-deploy': [{ run: 'false' }] } }, '/');
+    expect(await outcomeOf('1.0.0', { smokeTestModel: 'a/small', hooks })).toEqual({
+      outcome: 'unchanged',
+      cost: { connections: 1, sessions: 1 },
+    });
+  });
+
   test('a deploy of a new release is three sessions and the upload', async () => {
     expect(await outcomeOf('1.1.0')).toEqual({ outcome: 'changed', cost: { connections: 2, sessions: 4 } });
   });
 
   test('a deploy that goes back by itself is not confirmed: two sessions and the upload', async () => {
-    expect(await outcomeOf('1.2.0', 'exits')).toEqual({
+    expect(await outcomeOf('1.2.0', { behaviour: 'exits' })).toEqual({
       outcome: 'rolled-back',
       cost: { connections: 1, sessions: 3 },
     });

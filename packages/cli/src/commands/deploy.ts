@@ -1,6 +1,7 @@
 import path from 'node:path';
 import { DEFAULTS } from '@mlxfleet/protocol';
 import { deploy } from '../actions/deploy.ts';
+import type { DeployObserver } from '../deploy-types/deploy-observer.ts';
 import type { DeploySettings } from '../deploy-types/deploy-settings.ts';
 import { hostsNamed } from '../config/effective-host.ts';
 import { formatProblem } from '../config/inventory-problem.ts';
@@ -11,7 +12,7 @@ import { hooksOf } from '../hooks/hook.ts';
 import { printWarning } from '../output/print-error.ts';
 import { type CommandContext, inventoryOf } from './command-context.ts';
 import { changeSettings } from './change-settings.ts';
-import { showRollout } from './rollout.ts';
+import { type RolloutResult, showRollout } from './rollout.ts';
 import { withTargets } from './with-targets.ts';
 
 export interface DeployOptions {
@@ -52,9 +53,10 @@ export async function runDeploy(
   };
   const acceptNew = options.acceptNew === true;
   return withTargets(context, { selected, all }, { acceptNew }, async (targets) => {
-    return showRollout(context, 'deploy', named, async (observer) => {
+    const work = async (observer: DeployObserver): Promise<RolloutResult> => {
       const { document, plans } = await deploy(targets, settings, observer, signal);
       return { document, plan: dryRun ? plans : null };
-    });
+    };
+    return showRollout(context, 'deploy', named, work, dryRun);
   });
 }

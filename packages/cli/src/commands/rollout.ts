@@ -8,11 +8,15 @@ import { failureLines, type RolloutVerb, summaryLine } from '../output/rollout-s
 import { plainReporter, type RolloutReporter } from '../output/rollout-reporter.ts';
 import type { CommandContext } from './command-context.ts';
 
-async function reporterFor(context: CommandContext, hosts: readonly string[]): Promise<RolloutReporter> {
+async function reporterFor(
+  context: CommandContext,
+  hosts: readonly string[],
+  isDryRun: boolean,
+): Promise<RolloutReporter> {
   const { output, env } = context;
   if (output.json) return jsonReporter(output);
   const isLive = output.isTerminal && env['CI'] === undefined && env['TERM'] !== 'dumb';
-  if (!isLive) return plainReporter(hosts, (line) => output.print(line));
+  if (!isLive) return plainReporter(hosts, (line) => output.print(line), isDryRun);
   const { liveReporter } = await import('../output/live-reporter.ts');
   return liveReporter(hosts, output);
 }
@@ -39,9 +43,10 @@ export async function showRollout(
   verb: RolloutVerb,
   hosts: readonly string[],
   work: (observer: DeployObserver) => Promise<RolloutResult>,
+  isDryRun = false,
 ): Promise<number> {
   const { output } = context;
-  const reporter = await reporterFor(context, hosts);
+  const reporter = await reporterFor(context, hosts, isDryRun);
   const startedMs = performance.now();
   const { document, plan } = await reporter.show(async () => work(reporter.observer));
   const seconds = (performance.now() - startedMs) / 1000;
@@ -57,7 +62,7 @@ export async function showRollout(
     }
     for (const line of failureLines(verb, document.hosts, output.columns, output.paintError))
       output.notice(line);
-    output.print(summaryLine(document.hosts, seconds, plan !== null));
+    output.print(summaryLine(document.hosts, seconds, isDryRun));
   }
   return combinedExitCode(
     document.hosts.map(({ outcome, error }) => ({

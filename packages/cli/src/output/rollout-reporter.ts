@@ -9,8 +9,12 @@ export interface RolloutReporter {
   show<T>(work: () => Promise<T>): Promise<T>;
 }
 
-/** Lines `host  step  detail`, each as soon as it is true: for pipes, log files and CI. */
-export function plainReporter(hosts: readonly string[], write: (line: string) => void): RolloutReporter {
+/** Lines `host  step  detail`, each as soon as it is true: for pipes, log files and CI. A dry run changes no host. */
+export function plainReporter(
+  hosts: readonly string[],
+  write: (line: string) => void,
+  isDryRun = false,
+): RolloutReporter {
   const width = Math.max(0, ...hosts.map(textWidth));
   const line = (host: string, word: string, detail: string): void => {
     write(`${pad(host, width)}  ${pad(word, 7)}  ${plainLine(detail)}`.trimEnd());
@@ -24,7 +28,8 @@ export function plainReporter(hosts: readonly string[], write: (line: string) =>
       hostNotice: (host, text) => line(host, 'notice', text),
       hostOutcome: (host, { outcome, error }) => {
         // What happened is told in full below the last line of all hosts.
-        line(host, outcome, error?.message.split('\n')[0] ?? '');
+        const word = isDryRun && outcome === 'changed' ? 'would change' : outcome;
+        line(host, word, error?.message.split('\n')[0] ?? '');
       },
     },
     show: async (work) => work(),

@@ -3,10 +3,10 @@ import type { Payload } from '../release/payload.ts';
 import { RUNTIME_VERSIONS } from '../release/runtime-table.ts';
 import { IDLE_AGENT } from '../agent-client/testing/idle-agent.ts';
 import { sshHostNamed } from '../ssh/testing/ssh-host-named.ts';
-import { describeChange } from './change.ts';
 import { type DesiredHost, desiredHost, heldRelease } from './desired-host.ts';
 import { Secret } from '../config/secret.ts';
 import { type HostFacts, parseFacts } from '../facts/facts.ts';
+import { describeChange } from './testing/describe-change.ts';
 import { chooseEnvironments, neededBytes, plan } from './plan.ts';
 
 const payload: Payload = {

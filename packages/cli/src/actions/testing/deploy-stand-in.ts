@@ -2,6 +2,7 @@ import type { ResolvedHost } from '../../config/resolved-host.ts';
 import { deploy, type DeployResult } from '../deploy.ts';
 import type { HostOutcome } from '../../deploy-types/deploy-observer.ts';
 import type { DeploySettings } from '../../deploy-types/deploy-settings.ts';
+import { describeChange } from '../../phases/testing/describe-change.ts';
 import { CountedHost } from './counted-host.ts';
 import {
   type Behaviour,
@@ -28,6 +29,8 @@ export interface StandInOutcome {
   readonly row: HostOutcome;
   readonly result: DeployResult;
   readonly lines: readonly string[];
+  /** What was planned, one line a change. */
+  readonly planned: readonly string[];
   /** Bytes of each file that was sent. */
   readonly uploads: readonly number[];
   /** Scripts and uploads. */
@@ -51,5 +54,6 @@ export async function deployStandIn(host: StandInHost, options: StandInDeploy): 
   const [row] = result.document.hosts;
   if (row === undefined) throw new Error('a deploy without a row');
   const { uploads, sessions } = counted;
-  return { row, result, lines: observer.lines, uploads, sessions };
+  const planned = (result.plans[0]?.changes ?? []).map((change) => describeChange(change));
+  return { row, result, lines: observer.lines, planned, uploads, sessions };
 }
