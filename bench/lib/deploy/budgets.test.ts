@@ -24,8 +24,8 @@ const many = (manyMs: number): ManyRow[] =>
   (['deploy', 'status'] as const).map((command) => ({
     roundTripMs: 0,
     command,
-    one: figures(300),
-    many: figures(manyMs),
+    one: { ...figures(300), processorMs: 100 },
+    many: { ...figures(manyMs), processorMs: 200 },
   }));
 
 const failing = (rows: readonly Row[], manyRows: readonly ManyRow[]): string[] =>

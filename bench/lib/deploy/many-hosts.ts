@@ -6,6 +6,7 @@ import { mustRun } from '../../../test/e2e/fleet/run-tool.ts';
 import { type Build, makeBuild } from './build.ts';
 import { Distances, ROUND_TRIPS_MS, type RoundTripMs } from './distances.ts';
 import { type Figures, measure, type Measured, mustSucceed, summarize } from './measured.ts';
+import { median } from '../statistics.ts';
 import { MlxfleetTool } from './mlxfleet-tool.ts';
 
 export const MANY = 20;
@@ -14,8 +15,17 @@ export const MANY = 20;
 export interface ManyRow {
   readonly roundTripMs: RoundTripMs;
   readonly command: 'deploy' | 'status';
-  readonly one: Figures;
-  readonly many: Figures;
+  readonly one: ManyFigures;
+  readonly many: ManyFigures;
+}
+
+interface ManyFigures extends Figures {
+  /** Median of the processor time of the command line alone, hosts left out. */
+  readonly processorMs: number;
+}
+
+interface Timed extends Measured {
+  readonly processorMs: number;
 }
 
 /**
@@ -47,22 +57,35 @@ async function measureFleet(fleet: Fleet, distances: Distances, rounds: number):
   const rows: ManyRow[] = [];
   for (const roundTripMs of ROUND_TRIPS_MS) {
     const samples = {
-      deploy: { one: new Array<Measured>(), many: new Array<Measured>() },
-      status: { one: new Array<Measured>(), many: new Array<Measured>() },
+      deploy: { one: new Array<Timed>(), many: new Array<Timed>() },
+      status: { one: new Array<Timed>(), many: new Array<Timed>() },
     };
     for (let round = 0; round < rounds; round += 1) {
       for (const command of ['deploy', 'status'] as const) {
-        const run = (...names: string[]) => mlxfleet.run(build, roundTripMs, [command, ...names]);
-        samples[command].one.push(await measure(one, () => run(one.name)));
-        samples[command].many.push(await measure(one, () => run()));
+        const time = async (...names: string[]): Promise<Timed> => {
+          let processorMs = 0;
+          const measured = await measure(one, async () => {
+            const timed = await mlxfleet.runTimed(build, roundTripMs, [command, ...names]);
+            ({ processorMs } = timed);
+            return timed.result;
+          });
+          return { ...measured, processorMs };
+        };
+        samples[command].one.push(await time(one.name));
+        samples[command].many.push(await time());
       }
     }
     for (const command of ['deploy', 'status'] as const) {
       const { one: alone, many } = samples[command];
-      rows.push({ roundTripMs, command, one: summarize(alone), many: summarize(many) });
+      rows.push({ roundTripMs, command, one: summarizeTimed(alone), many: summarizeTimed(many) });
     }
   }
   return rows;
+}
+
+function summarizeTimed(rounds: readonly Timed[]): ManyFigures {
+  const processorMs = Math.round(median(rounds.map((round) => round.processorMs)));
+  return { ...summarize(rounds), processorMs };
 }
 
 /** Deploys to the first host, gives the others the same files, which takes next to no room, and starts them all. */

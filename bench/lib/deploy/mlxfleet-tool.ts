@@ -37,15 +37,33 @@ export class MlxfleetTool implements DeployTool {
 
   /** Runs `mlxfleet -i <inventory of that distance> …`. */
   async run(
-    { cliBundle }: Pick<Build, 'cliBundle'>,
+    build: Pick<Build, 'cliBundle'>,
     roundTripMs: RoundTripMs,
     argv: readonly string[],
   ): Promise<ToolResult> {
-    return await this.#fleet.operator.run(
-      process.execPath,
-      [cliBundle, '-i', await this.#inventory(roundTripMs), ...argv],
-      { timeoutMs: COMMAND_TIMEOUT_MS },
-    );
+    const words = await this.#words(build, roundTripMs, argv);
+    return await this.#fleet.operator.run(process.execPath, words, { timeoutMs: COMMAND_TIMEOUT_MS });
+  }
+
+  /** The same, and the processor time of the command line with every program that it starts here. */
+  async runTimed(
+    build: Pick<Build, 'cliBundle'>,
+    roundTripMs: RoundTripMs,
+    argv: readonly string[],
+  ): Promise<{ readonly result: ToolResult; readonly processorMs: number }> {
+    const words = await this.#words(build, roundTripMs, argv);
+    const shell = ['-c', '"$@"; code=$?; times >&2; exit "$code"', 'sh', process.execPath, ...words];
+    const options = { timeoutMs: COMMAND_TIMEOUT_MS };
+    const result = await this.#fleet.operator.run('/bin/sh', shell, options);
+    return { result, processorMs: childrenMs(result.stderr) };
+  }
+
+  async #words(
+    { cliBundle }: Pick<Build, 'cliBundle'>,
+    roundTripMs: RoundTripMs,
+    argv: readonly string[],
+  ): Promise<string[]> {
+    return [cliBundle, '-i', await this.#inventory(roundTripMs), ...argv];
   }
 
   async #inventory(roundTripMs: RoundTripMs): Promise<string> {
@@ -66,4 +84,15 @@ export class MlxfleetTool implements DeployTool {
     await writeFile(file, stringify(inventory));
     return file;
   }
+}
+
+/** The second line of the shell's `times`: user and system time of what it has waited for, such as `0m0.24s 0m0.08s`. */
+function childrenMs(text: string): number {
+  const last = text.trimEnd().split('\n').at(-1) ?? '';
+  const times = [...last.matchAll(/(\d+)m([\d.]+)s/g)];
+  if (times.length !== 2) throw new Error(`not what the shell's times prints: ${last}`);
+  return times.reduce(
+    (sum, [, minutes, seconds]) => sum + Number(minutes) * 60_000 + Number(seconds) * 1000,
+    0,
+  );
 }
