@@ -58,12 +58,17 @@ async function standing(host: StandInHost): Promise<Standing> {
       (await readdir(host.path(folder)).catch(() => [])).map((name) => `${folder}/${name}`),
     ),
   );
+  // A record goes with its release, and is told of when it is all that is left.
+  const recorded = await readdir(host.path('deploy/records')).catch(() => []);
+  const orphans = recorded
+    .filter((id) => !folders.flat().includes(`releases/${id}`))
+    .map((id) => `deploy/records/${id}`);
   const textOf = async (path: string): Promise<string | null> =>
     readFile(host.path(path), 'utf8').catch(() => null);
   const files = ['shared/config.yaml', 'shared/environment.json'];
   const texts = await Promise.all(files.map(async (path) => [path, await textOf(path)] as const));
   return {
-    folders: new Set(folders.flat()),
+    folders: new Set([...folders.flat(), ...orphans]),
     files: new Map(texts),
     current: await host.currentRelease(),
     agentPid: await textOf('run/agent.pid'),
@@ -123,6 +128,11 @@ function textsOf(sections: readonly PlanSection[], name: PlanSection['name']): s
 /** A release that is made anew is named by the time at which it is. */
 function withoutId(value: unknown, { row }: StandInOutcome): unknown {
   return JSON.parse(JSON.stringify(value).replaceAll(String(row.release), 'this release'));
+}
+
+/** The same of a clean deploy, whose environments are named by chance. */
+function withoutNames(value: unknown, outcome: StandInOutcome): string {
+  return JSON.stringify(withoutId(value, outcome)).replaceAll(/(text-[0-9a-f]{12})-[0-9a-f]{8}/g, '$1-new');
 }
 
 const NOTHING: Changed = { added: [], removed: [], written: [], current: null, restarted: false, uploads: 0 };
@@ -330,11 +340,20 @@ describe('what a dry run says is what the deploy does, and the least that is nee
   test('what a new release leaves without use is foretold', async () => {
     await mkdir(host.path('envs/text-halfbuilt/bin'), { recursive: true });
     await mkdir(host.path('releases/20260101T000000Z-00000000'));
+    // Three failed ones, of which the last two stay, and one that is good but gone.
+    for (const number of ['1', '2', '3']) {
+      const id = `2026020${number}T000000Z-0000000${number}`;
+      await mkdir(host.path('releases', id));
+      await writeFile(host.path('deploy/records', id), 'state=failed\nversion=0.9.0\n');
+    }
+    await writeFile(host.path('deploy/records/20260301T000000Z-00000000'), 'state=good\norder=99\n');
     const { changed } = await upgrade({ version: '1.2.0', host: { keepReleases: 1 } });
     expect(changed.removed).toEqual([
+      'deploy/records/20260301T000000Z-00000000',
       expect.stringMatching(/^envs\/text-[0-9a-f]{12}$/),
       'envs/text-halfbuilt',
       'releases/20260101T000000Z-00000000',
+      'releases/20260201T000000Z-00000001',
       expect.stringMatching(/^releases\//),
       expect.stringMatching(/^releases\//),
       `runtime/node-${RUNTIME_VERSIONS.node}`,
@@ -356,6 +375,20 @@ describe('what a dry run says is what the deploy does, and the least that is nee
     const { changed } = await upgrade({});
     expect(changed).toMatchObject({ written: [], restarted: true, uploads: 1 });
     expect(changed.current).not.toBeNull();
+  });
+
+  test('a clean one builds and sends anew under names of its own, and a plain one afterwards finds nothing', async () => {
+    const settings = { clean: true };
+    const before = await standing(host);
+    const dry = await dryRun({ ...wanted, settings });
+    const real = await deployStandIn(host, { ...wanted, settings });
+    expect(real.row).toMatchObject({ outcome: 'changed', error: null });
+    const said = foretold(dry.result.plans[0]?.sections ?? []);
+    const changed = changedBetween(before, await standing(host), real);
+    expect(withoutNames(said, dry)).toBe(withoutNames(changed, real));
+    expect(changed).toMatchObject({ uploads: 1, restarted: true });
+    const plain = await deployStandIn(host, wanted);
+    expect(plain.row).toMatchObject({ outcome: 'unchanged', error: null });
   });
 
   test('an agent that is stopped is started, and nothing else', async () => {
