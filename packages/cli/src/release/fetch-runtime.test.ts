@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import type { Platform } from '@mlxfleet/protocol';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { IndexRuntimeSource } from './fetch-runtime.ts';
+import { RUNTIME_VERSIONS } from './runtime-table.ts';
 
 const { PATH, XDG_CACHE_HOME } = process.env;
 const { signal } = new AbortController();
@@ -61,4 +62,20 @@ test('a cache that cannot be written is an error too', async () => {
   await expect(new IndexRuntimeSource().blob('uv', elsewhere, signal)).rejects.toMatchObject({
     code: 'RUNTIME_UNAVAILABLE',
   });
+});
+
+test('what is in the cache is known without fetching, and what is not is not fetched', async () => {
+  await program('npm', 'touch "$0.ran"; exit 1');
+  const source = new IndexRuntimeSource();
+  expect(await source.held('node', elsewhere)).toBeNull();
+  const kept = join(folder, 'cache/mlxfleet/runtimes', `node-${RUNTIME_VERSIONS.node}-${elsewhere}`);
+  await mkdir(kept, { recursive: true });
+  await writeFile(join(kept, 'program.gz'), 'twelve bytes');
+  await writeFile(join(kept, 'program.gz.sha256'), 'ab');
+  expect(await source.held('node', elsewhere)).toEqual({
+    path: join(kept, 'program.gz'),
+    sha256: 'ab',
+    bytes: 12,
+  });
+  expect(await readdir(join(folder, 'bin'))).toEqual(['npm']);
 });
