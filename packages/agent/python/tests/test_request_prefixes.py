@@ -9,7 +9,7 @@ from caches_support import MODELS, make_prefix_cache, random_tokens
 from mlxfleet_worker.caches.quantized import make_cache
 from mlxfleet_worker.generation.request import Request
 from mlxfleet_worker.generation.request_prefixes import RequestPrefixes
-from mlxfleet_worker.images.decoder import DecodedImage
+from mlxfleet_worker.images.decoded import DecodedImage
 from mlxfleet_worker.model.image_prompt import ImagePrompt, PromptImage
 
 IMAGE = range(300, 340)

@@ -11,7 +11,7 @@ import pytest
 from media_support import TestImage, chat, put_image
 from mlx_vlm_oracle import Oracle
 from mlxfleet_worker.caches.fingerprint import model_fingerprint
-from mlxfleet_worker.images.decoder import DecodedImage
+from mlxfleet_worker.images.decoded import DecodedImage
 from mlxfleet_worker.vision.vision_model import VisionModel
 from mlxfleet_worker.wire.errors import RequestError
 from mlxfleet_worker.wire.frames import NO_TOOLS

@@ -6,7 +6,7 @@ from pathlib import Path
 import mlx.core as mx
 
 from media_support import Conversation, media_settings
-from mlxfleet_worker.images.decoder import DecodedImage
+from mlxfleet_worker.images.decoded import DecodedImage
 from mlxfleet_worker.model.image_prompt import ImagePrompt
 from mlxfleet_worker.vision.vision_model import VisionModel
 from mlxfleet_worker.wire.frames import NO_TOOLS, LoadFrame, MediaSettings

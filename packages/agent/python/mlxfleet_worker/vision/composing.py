@@ -7,7 +7,7 @@ import numpy as np
 
 from ..bounded_cache import BoundedCache
 from ..chat.format import ChatFormat
-from ..images.decoder import DecodedImage
+from ..images.decoded import DecodedImage
 from ..model.image_prompt import ImagePrompt, Inputs, PromptImage
 from ..wire.errors import RequestError
 from ..wire.frames import ToolChoice

@@ -8,7 +8,7 @@ from mlx import nn
 from mlx_vlm.utils import prepare_inputs
 from PIL import Image
 
-from ..images.decoder import DecodedImage
+from ..images.decoded import DecodedImage
 from ..log import log
 from ..model.image_prompt import Inputs
 from ..wire.errors import RequestError
