@@ -18,7 +18,7 @@ from ..speculation.speculation import Speculation
 from ..tokens.logprobs import TokenLogprobs
 from .admission import LayerCost, MemoryBudget, Room
 from .decoding import RowWishes, make_generator
-from .encodings import Encodings, Failure
+from .encodings import Encoded, Encodings
 from .layer_costs import layer_costs
 from .pacing import PrefillPacer
 from .prefill_cost import Pass
@@ -189,8 +189,8 @@ class Batch:
             return True
         return any(time.perf_counter() >= until for _ in request.reading)
 
-    def encode(self, requests: Sequence[Request]) -> list[Failure]:
-        """Work on what the model makes of these prompts' images for a while; returns those that cannot be."""
+    def encode(self, requests: Sequence[Request]) -> Encoded:
+        """Work on what the model makes of these prompts' images for a while."""
         seconds = self._pacer.pause(len(requests)) if self._requests else ENCODING_SECONDS_ALONE
         return self._encodings.go_on(requests, time.perf_counter() + seconds)
 

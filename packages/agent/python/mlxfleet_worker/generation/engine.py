@@ -215,11 +215,12 @@ class Engine:
 
     def _encode(self, requests: list[Request]) -> None:
         """Work on the images of requests that are to begin; one whose images cannot be encoded is over."""
-        for request, error in self._batch.encode(requests):
-            log(f"images could not be encoded: {type(error).__name__}: {error}")
+        encoded = self._batch.encode(requests)
+        for request, error in encoded.failures:
             self._waiting.remove(request)
-            self._fail(request, RequestError(f"The images could not be encoded: {error}", None, "internal"))
-        self.steps += 1
+            self._fail(request, error)
+        if encoded.has_advanced:
+            self.steps += 1
 
     def _begin(self, request: Request, room: Room) -> None:
         try:

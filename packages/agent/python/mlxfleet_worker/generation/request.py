@@ -7,7 +7,7 @@ from ..wire.prompts import Beginnings
 from .stopping import StopTexts
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Generator, Iterator
 
     from ..chat.answer import AnswerReader
     from ..constraints.grammar import Grammar
@@ -54,7 +54,7 @@ class Request:
         self.beginnings = Beginnings()
         self.max_tokens = 0
         self.images: ImagePrompt | None = None
-        self.encoding: Iterator[list[Any]] | None = None
+        self.encoding: Generator[list[Any], None, None] | None = None
         self.is_encoded = False
         self.grammar: Grammar | None = None
         self.constraint: Matcher | None = None

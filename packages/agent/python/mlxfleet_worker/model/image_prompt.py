@@ -1,13 +1,13 @@
 """A prompt that holds images: where they stand in it, and by what name its beginnings are kept. No MLX."""
 
-from collections.abc import Iterator
+from collections.abc import Generator
 from dataclasses import dataclass, field
 from hashlib import shake_256
 from typing import Any, Protocol
 
 import numpy as np
 
-from ..images.decoder import DecodedImage
+from ..images.decoded import DecodedImage
 
 
 class SeeingModel(Protocol):
@@ -16,11 +16,11 @@ class SeeingModel(Protocol):
     lanes: int
     """How many images it is worth encoding side by side."""
 
-    def encode_images(self, prompt: "ImagePrompt", known: int) -> Iterator[list[Any]]:
+    def encode_images(self, prompt: "ImagePrompt", known: int) -> Generator[list[Any], None, None]:
         """Have `prompt.embeddings` hold what the model is given for the tokens from `known` on, bit by bit.
 
         Each bit is arrays of MLX that are to be evaluated before the next is asked for. It is empty while nothing but
-        images that other prompts are at is left.
+        images that other prompts are at is left. Closed early, it leaves the images that it is at to others.
         """
 
     def has_encoded(self, prompt: "ImagePrompt", known: int) -> bool:

@@ -2,7 +2,7 @@
 
 import os
 from collections import deque
-from collections.abc import Generator, Iterator
+from collections.abc import Generator
 
 import mlx.core as mx
 from mlx import nn
@@ -14,20 +14,29 @@ from .prompt_embeddings import PromptEmbeddings
 from .tower import Features, Tower
 
 MOST_LANES = 4
+"""The agent's estimate of a model's memory counts on no more."""
 
 
 class ImageEncoder:
     """One model's. For the engine thread, which made the model."""
 
     def __init__(
-        self, whole: nn.Module, processing: Processing, pixels: BoundedCache[Inputs], feature_bytes: int
+        self,
+        whole: nn.Module,
+        processing: Processing,
+        pixels: BoundedCache[Inputs],
+        feature_bytes: int,
+        lanes: int | None = None,
     ) -> None:
-        """`pixels` are what was processed ahead; features of so many bytes are kept."""
+        """`pixels` are what was processed ahead; features of so many bytes are kept.
+
+        As many images side by side as there are `lanes`, or as the machine is best at.
+        """
         self._whole = whole
         self._tower = Tower(whole)
         self._processing = processing
         self._pixels = pixels
-        self._streams = _streams()
+        self._streams = _streams(lanes)
         self._at_work: set[str] = set()
         """Keys of the images that are being encoded."""
         self.features = BoundedCache[Features](feature_bytes, lambda features: features.nbytes)
@@ -42,7 +51,7 @@ class ImageEncoder:
         """Whether `prompt.embeddings` holds what the model is given for the tokens from `known` on."""
         return prompt.embeddings is not None and prompt.embeddings.known <= known
 
-    def encode(self, prompt: ImagePrompt, known: int) -> Iterator[list[mx.array]]:
+    def encode(self, prompt: ImagePrompt, known: int) -> Generator[list[mx.array], None, None]:
         """Have `prompt.embeddings` hold what the model is given for the tokens from `known` on, bit by bit.
 
         Each bit is to be evaluated before the next is asked for. It is empty while nothing but images that other
@@ -54,27 +63,31 @@ class ImageEncoder:
         left = deque({image.key: image for image in prompt.images if image.end > known}.values())
         of_others: deque[PromptImage] = deque()
         running: dict[str, Generator[mx.array, None, Features]] = {}
-        while left or running or of_others:
-            while left and len(running) < self.lanes:
-                image = left.popleft()
-                if (features := self.features.get(image.key)) is not None:
-                    found[image.key] = features
-                elif image.key in self._at_work:
-                    of_others.append(image)
-                else:
-                    running[image.key] = self._encode(image)
-            parts = []
-            for key, encoding in list(running.items()):
-                try:
-                    parts.append(next(encoding))
-                except StopIteration as end:
-                    found[key] = end.value
-                    del running[key]
-            if parts:
-                yield parts
-            elif of_others and not left and not running:
-                yield []
-                left, of_others = of_others, deque()
+        try:
+            while left or running or of_others:
+                while left and len(running) < self.lanes:
+                    image = left.popleft()
+                    if (features := self.features.get(image.key)) is not None:
+                        found[image.key] = features
+                    elif image.key in self._at_work:
+                        of_others.append(image)
+                    else:
+                        running[image.key] = self._encode(image)
+                parts = []
+                for key, encoding in list(running.items()):
+                    try:
+                        parts.append(next(encoding))
+                    except StopIteration as end:
+                        found[key] = end.value
+                        del running[key]
+                if parts:
+                    yield parts
+                elif of_others and not left and not running:
+                    yield []
+                    left, of_others = of_others, deque()
+        finally:
+            for encoding in running.values():
+                encoding.close()
         prompt.embeddings = self._embeddings(prompt, [found.get(image.key) for image in prompt.images], known)
 
     def _encode(self, image: PromptImage) -> Generator[mx.array, None, Features]:
@@ -106,11 +119,12 @@ class ImageEncoder:
         return PromptEmbeddings(embeddings, prompt.is_image, layers, positions, known)
 
 
-def _streams() -> deque[mx.Stream]:
+def _streams(lanes: int | None) -> deque[mx.Stream]:
     """Where images are encoded. MLX's processor backend works through a stream on one core, so there are several."""
-    if mx.default_device() != mx.cpu:
-        return deque([mx.default_stream(mx.default_device())])
-    return deque(mx.new_stream(mx.cpu) for _ in range(min(os.cpu_count() or 1, MOST_LANES)))
+    device = mx.default_device()
+    if lanes is None:
+        lanes = min(os.cpu_count() or 1, MOST_LANES) if device == mx.cpu else 1
+    return deque([mx.default_stream(device)] if lanes == 1 else [mx.new_stream(device) for _ in range(lanes)])
 
 
 def _joined_layers(prompt: ImagePrompt, found: list[Features | None]) -> list[mx.array] | None:

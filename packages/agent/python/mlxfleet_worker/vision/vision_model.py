@@ -1,7 +1,7 @@
 """A model that is shown images, loaded by mlx-vlm: what the engine knows of a text model, and prompts with images."""
 
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator
 from typing import Any, Self
 
 import mlx.core as mx
@@ -9,7 +9,7 @@ import mlx.core as mx
 from ..bounded_cache import BoundedCache
 from ..caches.position_cache import PositionCache
 from ..chat.template import check_options
-from ..images.decoder import DecodedImage
+from ..images.decoded import DecodedImage
 from ..log import log
 from ..model.image_prompt import ImagePrompt, Inputs, inputs_bytes
 from ..model.text_model import TextModel
@@ -35,7 +35,7 @@ TRIAL_SIDE = 64
 class VisionModel(TextModel):
     """One loaded model. Prompts with images are composed by one thread at a time, and encoded by the engine's."""
 
-    def __init__(self, loaded: LoadedVision, frame: LoadFrame) -> None:
+    def __init__(self, loaded: LoadedVision, frame: LoadFrame, lanes: int | None = None) -> None:
         assert frame.media is not None
         super().__init__(loaded.language, frame.context_length)
         processing = Processing(loaded.whole, loaded.processor, image_token(loaded.whole))
@@ -44,12 +44,15 @@ class VisionModel(TextModel):
         self._composing = threading.Lock()
         """Completions and questions are composed by a thread each."""
         self._waiting_room = WaitingRoom(WAITING_PICTURE_BYTES)
-        self._encoder = ImageEncoder(loaded.whole, processing, pixels, frame.media.feature_cache_bytes)
+        self._encoder = ImageEncoder(loaded.whole, processing, pixels, frame.media.feature_cache_bytes, lanes)
 
     @classmethod
-    def load_frame(cls, frame: LoadFrame) -> Self:
-        """Load what a frame names. Raises ModelSettingsError for families that are not served, and what else fails."""
-        model = cls(load_vision(frame.path, frame.adapter_path), frame)
+    def load_frame(cls, frame: LoadFrame, lanes: int | None = None) -> Self:
+        """Load what a frame names, to encode so many images side by side, or as many as the machine is best at.
+
+        Raises ModelSettingsError for families that are not served, and what else fails.
+        """
+        model = cls(load_vision(frame.path, frame.adapter_path), frame, lanes)
         model.try_image()
         return model
 
@@ -137,7 +140,7 @@ class VisionModel(TextModel):
         """Whether `prompt.embeddings` holds what the model is given for the tokens from `known` on."""
         return self._encoder.has_encoded(prompt, known)
 
-    def encode_images(self, prompt: ImagePrompt, known: int) -> Iterator[list[mx.array]]:
+    def encode_images(self, prompt: ImagePrompt, known: int) -> Generator[list[mx.array], None, None]:
         """Have it do so, bit by bit: SeeingModel.encode_images."""
         return self._encoder.encode(prompt, known)
 
