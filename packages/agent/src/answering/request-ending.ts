@@ -1,6 +1,7 @@
 import type { FastifyReply } from 'fastify';
 import { ApiError } from '../api-error.ts';
 import { API_ERRORS } from '../errors.ts';
+import { untilAborted } from '../until-aborted.ts';
 import { ClientGone } from './client-gone.ts';
 
 export interface RequestEnding {
@@ -34,13 +35,7 @@ export function watchEnding(reply: FastifyReply, timeoutSeconds: number): Reques
   return {
     signal,
     onEnd,
-    race: async (promise) =>
-      await Promise.race([
-        promise,
-        new Promise<never>((_, reject) => {
-          onEnd(reject);
-        }),
-      ]),
+    race: async (promise) => await untilAborted(promise, signal),
     release: () => {
       clearTimeout(timer);
       reply.raw.removeListener('close', onClose);

@@ -1,8 +1,8 @@
 import { lookup } from 'node:dns/promises';
 import { isIP } from 'node:net';
 import { isPrivateName } from '../../plugins/host-names.ts';
+import { untilAborted } from '../../until-aborted.ts';
 import { notPublic } from './fetch-failure.ts';
-import { untilAborted } from './until-aborted.ts';
 
 /** All addresses of a name, IPv4 and IPv6. Rejects where the name has none. */
 export type Resolve = (name: string) => Promise<readonly string[]>;
