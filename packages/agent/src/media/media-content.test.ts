@@ -96,7 +96,7 @@ test.each<[string, AttachmentSource, string]>([
   [
     'a URL of megabytes',
     url(`https://a/${'b'.repeat(1e6)}`),
-    `${EXPECTED}, found one of more than 8192 characters`,
+    `${EXPECTED}, found one of more than 8000 characters`,
   ],
   ['a data URL without data', url('data:image/png;base64'), `${EXPECTED}, found one that is not complete`],
   ['no host', url('http://'), `${EXPECTED}, found one that is not complete`],

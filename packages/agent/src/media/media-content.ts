@@ -8,6 +8,7 @@ import {
 import type { Attachment } from './attachment.ts';
 import { base64Bytes, base64BytesWithoutBlanks, decodeBase64 } from './base64.ts';
 import { parseDataUrl } from './data-url.ts';
+import { LONGEST_URL } from './longest-url.ts';
 import { invalidMedia, quoted, tooLarge, wrongFormat } from './media-errors.ts';
 import { urlScheme } from './url-scheme.ts';
 
@@ -21,9 +22,6 @@ interface InlineContent {
 
 /** Where the content of an attachment is: in the request, or behind a URL. */
 export type MediaContent = InlineContent | { readonly kind: 'remote'; readonly url: URL };
-
-/** What servers take at most. A text of megabytes is no URL, and takes long to be read as one. */
-const LONGEST_URL = 8192;
 
 /**
  * Finds the content of an attachment; nothing is decoded.

@@ -1,3 +1,4 @@
+import { LONGEST_URL } from '../longest-url.ts';
 import { FetchFailure } from './fetch-failure.ts';
 
 /** What a URL asks for, in the terms of sockets and HTTP. */
@@ -8,9 +9,6 @@ export interface Target {
   readonly host: string;
   readonly port: number;
 }
-
-/** Characters. RFC 9110, 4.1, asks for 8000 to be supported, and no server has to take more. */
-const LONGEST_URL = 8000;
 
 /**
  * Judges all of a URL but its host. Only the standard port of the scheme is allowed: with others, the agent would be a
