@@ -69,7 +69,7 @@ describe('what a model will take', () => {
 
   test('a vision model reads an image between two steps, and keeps features', () => {
     const shape = { width: 1280, innerWidth: 5120, heads: 16, patchSize: 14, imageSize: null };
-    const vision = { shape, maxSide: 56, hasFusedAttention: true, featureCacheBytes: GB };
+    const vision = { shape, maxSide: 56, hasFusedAttention: true, lanes: 1, featureCacheBytes: GB };
     const text = estimate();
     expect(estimate({ task: 'vision', vision })).toEqual({
       ...text,

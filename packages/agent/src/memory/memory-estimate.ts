@@ -44,7 +44,7 @@ export interface MemoryEstimate {
   readonly weightBytes: number;
   /** Keys and values of the requests that it should be able to serve at a time. */
   readonly workingSetBytes: number;
-  /** Intermediate results of one step, or of reading one image where that takes more. */
+  /** Intermediate results of one step, or of reading images where that takes more. */
   readonly activationBytes: number;
   readonly prefixBytes: number;
   /** What is kept of images. */

@@ -9,6 +9,7 @@ function bytes(more: Partial<VisionInput> = {}): number {
     shape: SHAPE,
     maxSide: 1024,
     hasFusedAttention: true,
+    lanes: 1,
     featureCacheBytes: 0,
     ...more,
   });
@@ -27,6 +28,10 @@ describe('reading one image', () => {
     // 1152 / 16 is no size that Metal's kernel takes.
     const odd = { ...SHAPE, width: 1152 };
     expect(bytes({ shape: odd })).toBe(bytes({ shape: odd, hasFusedAttention: false }));
+  });
+
+  test('as often as images are read side by side', () => {
+    expect(bytes({ lanes: 4, hasFusedAttention: false })).toBe(4 * bytes({ hasFusedAttention: false }));
   });
 
   test('of the size that the model enlarges it to', () => {

@@ -19,6 +19,8 @@ export interface VisionInput {
   readonly maxSide: number;
   /** Whether MLX's backend has fused attention, as Metal has: it keeps no matrix of all patches by all patches. */
   readonly hasFusedAttention: boolean;
+  /** How many images are read side by side. */
+  readonly lanes: number;
   /** Bytes of kept features. */
   readonly featureCacheBytes: number;
 }
@@ -32,12 +34,12 @@ const FUSED_HEAD_SIZES: ReadonlySet<number> = new Set([64, 80, 128]);
 /** Scores before and after the softmax, 16 bits each. */
 const SCORE_BYTES = 4;
 
-/** Bytes of intermediate results while one square image of the largest size is read: images are, one after the other. */
-export function visionActivationBytes({ shape, maxSide, hasFusedAttention }: VisionInput): number {
+/** Bytes of intermediate results while square images of the largest size are read, one in each lane. */
+export function visionActivationBytes({ shape, maxSide, hasFusedAttention, lanes }: VisionInput): number {
   const side = Math.max(maxSide, shape.imageSize ?? 0);
   const patches = Math.ceil(side / shape.patchSize) ** 2;
   const perPatch = layerElements(shape.width, shape.innerWidth);
   const isFused = hasFusedAttention && FUSED_HEAD_SIZES.has(shape.width / shape.heads);
   const scoreBytes = isFused ? 0 : shape.heads * patches ** 2 * SCORE_BYTES;
-  return patches * perPatch * ELEMENT_BYTES + scoreBytes + side * side * PIXEL_BYTES;
+  return lanes * (patches * perPatch * ELEMENT_BYTES + scoreBytes + side * side * PIXEL_BYTES);
 }

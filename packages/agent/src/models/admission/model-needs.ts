@@ -1,4 +1,5 @@
 import { stat } from 'node:fs/promises';
+import os from 'node:os';
 import path from 'node:path';
 import type { MediaSettings } from '@mlxfleet/protocol';
 import { estimateMemory, type MemoryEstimate } from '../../memory/memory-estimate.ts';
@@ -8,6 +9,11 @@ import { weightBytes } from '../catalog/weight-files.ts';
 import type { ModelSettings } from '../model-settings.ts';
 import { modelShape } from './model-shape.ts';
 import { visionShape } from './vision-shape.ts';
+
+/** Elsewhere MLX computes on the processor. */
+const HAS_METAL = process.platform === 'darwin';
+/** Images that a worker reads side by side on a processor, a core each: MOST_LANES of vision/image_encoder.py. */
+const MOST_LANES = 4;
 
 /** What a model is thought to take, from its files and its settings; `media` are those of vision models on this host. */
 export async function modelNeeds(
@@ -37,7 +43,8 @@ export async function modelNeeds(
         ? {
             shape: visionShape(config),
             maxSide: media.max_side,
-            hasFusedAttention: process.platform === 'darwin',
+            hasFusedAttention: HAS_METAL,
+            lanes: HAS_METAL ? 1 : Math.min(os.cpus().length, MOST_LANES),
             featureCacheBytes: media.feature_cache_bytes,
           }
         : null,
