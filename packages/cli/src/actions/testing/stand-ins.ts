@@ -78,12 +78,20 @@ const STAND_IN_PYTHON = '#!/bin/sh\necho "3.12 $0"\n';
 /** Programs of one line instead of 150 MB: node is this machine's own. */
 class StandInRuntimes implements RuntimeSource {
   readonly #folder: string;
+  readonly #blobs = new Map<RuntimeName, Promise<Blob>>();
 
   constructor(folder: string) {
     this.#folder = folder;
   }
 
   async blob(name: RuntimeName): Promise<Blob> {
+    // Once: other hosts may be reading the file by now.
+    const known = this.#blobs.get(name) ?? this.#write(name);
+    this.#blobs.set(name, known);
+    return known;
+  }
+
+  async #write(name: RuntimeName): Promise<Blob> {
     const text = name === 'node' ? `#!/bin/sh\nexec '${process.execPath}' "$@"\n` : STAND_IN_UV;
     const path = join(this.#folder, `${name}.gz`);
     const bytes = gzipSync(text);
