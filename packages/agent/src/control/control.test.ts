@@ -81,6 +81,30 @@ describe('the gate', () => {
     expect(code).toBe(0);
   });
 
+  test('a model that is listed, and neither here nor fetched, is told as left out', async () => {
+    const agent = await start({
+      config: { models: [{ id: 'nosuch' }, { id: 'm' }, { id: 'org/away' }] },
+    });
+    const place = path.join(agent.root, 'shared', 'models', 'nosuch');
+    const { code, events } = await openGate(agent);
+    expect([code, ...events]).toMatchObject([
+      0,
+      { event: 'ready' },
+      { event: 'completion', model: 'm' },
+      { event: 'left-out', model: 'nosuch', message: `it is not on this host: copy it to ${place}` },
+      { event: 'left-out', model: 'org/away', message: /the hub may not be asked: take HF_HUB_OFFLINE out/ },
+    ]);
+    const { events: named } = await openGate(agent, '--model', 'nosuch');
+    expect(named.at(-1)).toMatchObject({ event: 'failed', code: 'COMPLETION_FAILED' });
+    const status = adminStatusSchema.parse((await control('status', '--root', agent.root)).events[0]);
+    expect(status.missing?.map(({ model }) => model)).toEqual(['nosuch', 'org/away']);
+  });
+
+  test('a model of the hub that is fetched when it is asked for is not left out', async () => {
+    const agent = await start({ config: { env: {}, models: [{ id: 'm' }, { id: 'org/away' }] } });
+    expect((await openGate(agent)).events).toMatchObject([{ event: 'ready' }, { model: 'm' }]);
+  });
+
   test('with --ready-only no model has to answer', async () => {
     const agent = await start();
     expect(await control('gate', '--root', agent.root, '--release', RELEASE, '--ready-only')).toMatchObject({

@@ -60,3 +60,21 @@ export function planSmokeTests(models: readonly unknown[], named: string | null)
   const oneOf = [...unlisted('generate', false), ...unlisted('vision', true)].slice(0, UNLISTED_TRIES);
   return { all, oneOf };
 }
+
+/** A model that is not asked, and why. */
+export interface Omission {
+  readonly model: string;
+  readonly reason: string;
+}
+
+/**
+ * Models that the configuration lists and that are not on the host, nor fetched by it: nothing else of a deploy would say
+ * so. The named one is asked, and says it itself.
+ */
+export function missingModels(models: readonly unknown[], named: string | null): Omission[] {
+  return models.flatMap((each) => {
+    const [model, reason] = [field(each, 'id'), field(each, 'missing')];
+    if (field(each, 'configured') !== true || model === named) return [];
+    return typeof model === 'string' && typeof reason === 'string' ? [{ model, reason }] : [];
+  });
+}

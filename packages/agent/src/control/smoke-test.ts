@@ -6,7 +6,7 @@ import { remaining } from './deadline.ts';
 import { describeError } from './describe-error.ts';
 import { GateFailure } from './gate-failure.ts';
 import { say } from './say.ts';
-import { planSmokeTests, type SmokeTest, taskOf } from './smoke-plan.ts';
+import { missingModels, planSmokeTests, type SmokeTest, taskOf } from './smoke-plan.ts';
 import { StreamReader } from './stream-reader.ts';
 import { testImage } from './test-image.ts';
 
@@ -29,7 +29,7 @@ const EXCUSES: Readonly<Record<SmokeTest['leftOut'], ReadonlySet<unknown>>> = {
 
 /**
  * Has models answer, one after the other, and prints what each did. `named` is the one that the operator named; null takes
- * one of the configuration, or else what the host has.
+ * one of the configuration, or else what the host has. What is configured and not there is told as left out.
  * @throws GateFailure COMPLETION_FAILED when one does not answer, or answers without having seen what it was shown.
  */
 export async function smokeTest(
@@ -43,6 +43,9 @@ export async function smokeTest(
   for (const test of all) await complete(api, root, test, deadline);
   for (const test of oneOf) {
     if (await complete(api, root, test, deadline)) break;
+  }
+  for (const { model, reason } of missingModels(models, named)) {
+    say({ event: 'left-out', model, message: reason });
   }
   // A hub's model is fetched when it is asked for, and its files tell only then that it sees.
   const isNews = named !== null && taskOf(models, named) == null;

@@ -120,6 +120,22 @@ export class ModelPool {
     return await this.#options.catalog.aliasProblem(id);
   }
 
+  /**
+   * Why a model that this host does not have will not come by itself, and what to do about it; null when it is there, is
+   * being fetched, or is fetched as soon as somebody asks for it.
+   */
+  async absence(id: string): Promise<string | null> {
+    const { catalog, downloader } = this.#options;
+    const source = this.#source(id);
+    if (downloader.isRunning(source) || (await this.find(id)) !== null) return null;
+    const isAlias = source !== id;
+    if (isAlias && (await this.find(source)) !== null) return await this.aliasProblem(id);
+    const subject = isAlias ? `its base '${source}'` : 'it';
+    if (!isHubId(source)) return `${subject} is not on this host: copy it to ${catalog.placeOf(source)}`;
+    if (!downloader.isOffline) return this.#missing.get(id)?.message ?? null;
+    return `${subject} is not on this host, and the hub may not be asked: take HF_HUB_OFFLINE out of its environment, or copy it into the hub's cache`;
+  }
+
   /** How far the models are that are being fetched, by id. */
   get downloads(): ReadonlyMap<string, DownloadProgress> {
     return this.#options.downloader.progress;

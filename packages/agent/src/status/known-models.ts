@@ -43,9 +43,11 @@ async function describe(
 }
 
 async function describeAbsent(services: AgentServices, status: ModelStatus): Promise<AdminModel> {
-  const model = withoutFiles(services, status);
+  const missing = await services.pool.absence(status.id);
+  const model = { ...withoutFiles(services, status), missing };
   if (model.error !== null || model.download !== null) return model;
-  return { ...model, error: (await services.pool.aliasProblem(status.id)) ?? 'it is not on this host' };
+  const error = missing ?? (await services.pool.aliasProblem(status.id)) ?? 'it is not on this host';
+  return { ...model, error };
 }
 
 /** What is known of a model whose files are not looked at. */
@@ -57,6 +59,7 @@ function withoutFiles({ config, pool }: AgentServices, status: ModelStatus): Adm
   return {
     ...status,
     present: false,
+    missing: null,
     task: null,
     configured: configured !== undefined,
     base: configured?.base ?? null,
@@ -68,4 +71,15 @@ function withoutFiles({ config, pool }: AgentServices, status: ModelStatus): Adm
     estimated_bytes: null,
     download: download === undefined ? null : { bytes: download.bytes, total_bytes: download.totalBytes },
   };
+}
+
+/** Models that the configuration names and that will not be on this host by themselves, by id. */
+export async function missingModels({
+  config,
+  pool,
+}: Pick<AgentServices, 'config' | 'pool'>): Promise<{ model: string; reason: string }[]> {
+  const all = await Promise.all(
+    config.models.map(async ({ id: model }) => ({ model, reason: await pool.absence(model) })),
+  );
+  return all.flatMap(({ model, reason }) => (reason === null ? [] : [{ model, reason }]));
 }

@@ -3,6 +3,7 @@ import type { AgentServices } from '../agent-services.ts';
 import type { ModelRuntime } from '../models/runtime/model-runtime.ts';
 import { VERSION } from '../version.ts';
 import { availableMemory } from './available-memory.ts';
+import { missingModels } from './known-models.ts';
 import { listModels } from './list-models.ts';
 
 /** Models that have a worker, or whose worker rests after failures. */
@@ -13,7 +14,11 @@ export function activeRuntimes({ pool }: AgentServices): ModelRuntime[] {
 /** `GET /admin/status`. */
 export async function readStatus(services: AgentServices): Promise<AdminStatus> {
   const { config, facts, lifecycle, ports, pool, throughput, verdict } = services;
-  const [listed, availableBytes] = await Promise.all([listModels(services), availableMemory(services)]);
+  const [listed, missing, availableBytes] = await Promise.all([
+    listModels(services),
+    missingModels(services),
+    availableMemory(services),
+  ]);
   const { runtimes } = pool;
   const models = listed.map(({ status }) => status);
   const workers = activeRuntimes(services).map((runtime) => runtime.workerStatus());
@@ -37,6 +42,7 @@ export async function readStatus(services: AgentServices): Promise<AdminStatus> 
       memory_gb: recentBytes === null ? null : gibibytes(recentBytes),
     },
     models,
+    missing,
     worker: summarise(workers.filter((worker) => isWorking(worker) || wanted.has(worker.model))),
     workers,
     requests: {

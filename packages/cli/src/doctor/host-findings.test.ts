@@ -145,6 +145,34 @@ test('models of the inventory that cannot be served are told as the agent tells 
   ]);
 });
 
+test('models of the inventory that the host does not have are told once, with where to put them', () => {
+  const reason = 'it is not on this host: copy it to /srv/fleet/shared/models/nosuch';
+  const failed = {
+    id: 'nosuch',
+    state: 'failed',
+    memory_bytes: null,
+    context_length: null,
+    pinned: true,
+    idle_timeout_seconds: null,
+    last_used_at: null,
+    requests: { running: 0, waiting: 0 },
+    error: "The model 'nosuch' is not on this host, which has no models yet.",
+    wanted: true,
+  };
+  const missing = [{ model: 'nosuch', reason }];
+  const status = JSON.stringify({ ...IDLE_AGENT, models: [failed], missing });
+  const seen = parseObservations([...healthy, { fact: 'admin', status }]);
+  const found = hostFindings(settings(), seen, visit).filter(({ check }) => check === 'model');
+  expect(found).toEqual([
+    {
+      check: 'model',
+      result: 'warn',
+      detail: `nosuch: ${reason}`,
+      advice: 'Put it there, or take it out of the models of air in the inventory and deploy.',
+    },
+  ]);
+});
+
 test.each([
   [ERRORS.HOST_UNREACHABLE, 'ssh'],
   [ERRORS.HOST_KEY_CHANGED, 'host key'],

@@ -162,10 +162,18 @@ function serviceFindings(name: string, { facts }: HostObservations): Finding[] {
   return findings;
 }
 
-/** What the running agent says of models of the inventory: which ones need `vision: true` is known by their files alone. */
+/** What the running agent says of models of the inventory: which ones are not there, and which need `vision: true`, it alone knows. */
 function modelFindings(name: string, { admin }: HostFacts): Finding[] {
-  return (admin?.models ?? []).flatMap(({ id, state, error, wanted }) =>
-    state === 'failed' && wanted === true && error !== null
+  const missing = (admin?.missing ?? []).map(({ model, reason }) =>
+    warn(
+      'model',
+      `${model}: ${reason}`,
+      `Put it there, or take it out of the models of ${name} in the inventory and deploy.`,
+    ),
+  );
+  const told = new Set((admin?.missing ?? []).map(({ model }) => model));
+  const failed = (admin?.models ?? []).flatMap(({ id, state, error, wanted }) =>
+    state === 'failed' && wanted === true && error !== null && !told.has(id)
       ? [
           warn(
             'model',
@@ -175,6 +183,7 @@ function modelFindings(name: string, { admin }: HostFacts): Finding[] {
         ]
       : [],
   );
+  return [...missing, ...failed];
 }
 
 function sleepFindings(sleep: HostObservations['sleep']): Finding[] {

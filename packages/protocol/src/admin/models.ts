@@ -6,6 +6,11 @@ import { modelStatusSchema } from './status.ts';
 const adminModelSchema = modelStatusSchema.extend({
   /** Whether its files are on this host. What they would tell is null while they are not. */
   present: z.boolean(),
+  /**
+   * Why a model that is not on this host does not come by itself, and what to do about it; null when it is there, is being
+   * fetched or is fetched as soon as somebody asks for it. Null also in agents that do not tell.
+   */
+  missing: z.string().nullable().default(null),
   /** What it is for on this host: to generate text, to do so when shown images also, or to turn text into vectors. */
   task: z.enum(['generate', 'vision', 'embed']).nullable(),
   /** Whether the configuration names it; false also in agents that do not tell. */

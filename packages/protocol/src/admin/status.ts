@@ -66,6 +66,11 @@ export const adminStatusSchema = z.object({
   /** The most recently used loaded model. */
   model: z.object({ loaded: z.boolean(), name: z.string().nullable(), memory_gb: z.number().nullable() }),
   models: z.array(modelStatusSchema),
+  /**
+   * Models that the configuration names and that this host does not have and does not fetch: why, and what to do. Empty
+   * in agents that do not tell.
+   */
+  missing: z.array(z.object({ model: z.string(), reason: z.string() })).optional(),
   /** `status` is the worst of all workers, or "idle" without any. */
   worker: z.object({ healthy: z.boolean(), status: z.string() }),
   workers: z.array(workerStatusSchema),

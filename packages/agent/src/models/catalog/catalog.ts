@@ -83,6 +83,11 @@ export class ModelCatalog {
     return base === null || adapterPath === null ? null : { ...base, id, base: base.id, adapterPath };
   }
 
+  /** The folder that a model has to be copied to, absolute. */
+  placeOf(id: string): string {
+    return path.join(this.#root, id);
+  }
+
   /** Why an alias cannot be found although it is configured, for its users; null for one that can, or that is none. */
   async aliasProblem(id: string): Promise<string | null> {
     const alias = this.alias(id);

@@ -89,6 +89,11 @@ export class Downloader {
     };
   }
 
+  /** Whether the hub may not be asked. */
+  get isOffline(): boolean {
+    return this.#offline;
+  }
+
   isRunning(id: string): boolean {
     return this.#running.has(id);
   }
