@@ -27,6 +27,7 @@
 //   flood=N        send tokens of N characters
 //   fail           a request that fails inside the worker
 //   invalid        a request that the worker refuses
+//   marked         a request that the worker refuses for holding <|mark|>
 //   too-long       a prompt longer than the context
 //   no-memory      a request that has no room
 //   mute           take the request and never answer; also in texts to tokenize and to embed
@@ -137,6 +138,7 @@ function load(frame) {
 const REFUSALS = {
   fail: { kind: 'internal', message: 'the fake failed' },
   invalid: { kind: 'invalid', message: 'the fake refuses' },
+  marked: { kind: 'invalid', message: "A text holds '<|mark|>'.", param: 'messages', quote: '<|mark|>' },
   'no-memory': { kind: 'memory', message: 'the fake has no room' },
   'too-long': { kind: 'context_length', message: `the prompt is longer than ${CONTEXT_LENGTH} tokens` },
 };
@@ -270,7 +272,9 @@ function answer(frame) {
   running.set(id, null);
   if (accident('question') || texts.some((text) => text.includes('mute'))) return;
   running.delete(id);
-  if (texts.some((text) => text.includes('invalid'))) {
+  if (texts.some((text) => text.includes('marked'))) {
+    send({ type: 'failed', id, ...REFUSALS.marked });
+  } else if (texts.some((text) => text.includes('invalid'))) {
     send({ type: 'failed', id, param: 'input', ...REFUSALS.invalid });
   } else if (frame.type === 'tokenize') {
     const images = (frame.prompt.media ?? []).flatMap(() => Array(10).fill(0));

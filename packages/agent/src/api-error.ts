@@ -6,6 +6,8 @@ export interface ApiErrorOptions extends CodedErrorOptions {
   readonly param?: string | null;
   /** Seconds after which a retry makes sense. */
   readonly retryAfter?: number;
+  /** What a text of the request holds and must not: `param` is told more closely by whoever has the request. */
+  readonly quote?: string;
   /** The whole story for those who run the host, paths included. Only the admin API tells it. */
   readonly details?: string;
 }
@@ -17,6 +19,7 @@ export class ApiError extends CodedError {
   readonly param: string | null;
   readonly retryAfter: number | null;
   readonly details: string | null;
+  readonly quote: string | null;
 
   constructor(definition: ApiErrorDefinition, message: string, options: ApiErrorOptions = {}) {
     super(definition, message, options);
@@ -24,6 +27,7 @@ export class ApiError extends CodedError {
     this.param = options.param ?? null;
     this.retryAfter = options.retryAfter ?? null;
     this.details = options.details ?? null;
+    this.quote = options.quote ?? null;
   }
 
   get status(): number {

@@ -1,5 +1,6 @@
 """Prompts with images inside the worker: chunks, prefixes, features, refusals."""
 
+import re
 import shutil
 import threading
 import time
@@ -122,6 +123,8 @@ def test_texts_cannot_hold_what_stands_for_an_image(
         with pytest.raises(RequestError, match="writes for an image") as caught:
             compose(model, conversation)
         assert (caught.value.kind, caught.value.param) == ("invalid", "messages")
+        assert caught.value.quote in (marker, *re.findall(r"<\|.*?\|>", marker))
+        assert f"holds '{caught.value.quote}'," in caught.value.message
 
 
 @pytest.mark.parametrize("text", ["\n", "\n\n", " \n x", "x\n"])

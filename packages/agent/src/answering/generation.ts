@@ -55,6 +55,7 @@ export class Generation {
   readonly #plan: GenerationPlan;
   readonly #sink: AnswerSink;
   readonly #metrics: Metrics;
+  readonly #place: (error: ApiError) => ApiError;
   readonly #ids: string[];
   readonly #choices: Choice[];
   readonly #arrivedAt = performance.now();
@@ -62,11 +63,19 @@ export class Generation {
   #ended = false;
   #sawToken = false;
 
-  constructor(runtime: JobRunner, plan: GenerationPlan, sink: AnswerSink, metrics: Metrics) {
+  /** @param place says more closely of a worker's refusal what of the request it is about. */
+  constructor(
+    runtime: JobRunner,
+    plan: GenerationPlan,
+    sink: AnswerSink,
+    metrics: Metrics,
+    place: (error: ApiError) => ApiError = (error) => error,
+  ) {
     this.#runtime = runtime;
     this.#plan = plan;
     this.#sink = sink;
     this.#metrics = metrics;
+    this.#place = place;
     this.#unfinished = plan.prompts.length * plan.choicesPerPrompt;
     this.#ids = [];
     this.#choices = [];
@@ -89,7 +98,7 @@ export class Generation {
             this.#onOutput(index, output);
           },
           failed: (error: ApiError) => {
-            this.fail(error);
+            this.fail(this.#place(error));
           },
         },
       };

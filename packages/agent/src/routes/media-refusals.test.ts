@@ -121,6 +121,24 @@ test.each<[string, object, number, string, string | null]>([
   expect(spooled(agent)).toEqual([]);
 });
 
+test.each([
+  [CHAT, { stream: true }],
+  [CHAT, {}],
+  ['/v1/messages', { max_tokens: 5 }],
+  ['/v1/messages/count_tokens', {}],
+])('a text that a worker refuses for what it holds is named: %s %j', async (route, more) => {
+  const agent = await startAgent(VISION);
+  const messages = [
+    { role: 'user', content: 'marked' },
+    { role: 'user', content: 'a <|mark|> here' },
+  ];
+  const answer = await agent.post(route, { model: 'eye', messages, ...more });
+  expect([answer.status, await answer.json()]).toMatchObject([
+    400,
+    { error: { message: "'messages.1.content': a text holds '<|mark|>'." } },
+  ]);
+});
+
 test('a refusal says which model takes text only, and what to do', async () => {
   const agent = await startAgent(VISION);
   expect(await (await agent.post(CHAT, { ...chat([picture()]), model: 'm' })).json()).toMatchObject({

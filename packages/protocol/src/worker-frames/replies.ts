@@ -119,6 +119,8 @@ const failedFrameSchema = z.object({
   message: z.string(),
   /** The request field at fault, in OpenAI's spelling. */
   param: z.string().nullable(),
+  /** What a text of the request holds and must not, word for word, where that is the fault. */
+  quote: z.string().optional(),
 });
 
 const pongFrameSchema = z.object({

@@ -128,11 +128,14 @@ class Composer:
         marker = place.tokens
         starts = [at for at in range(len(plain) - len(marker) + 1) if plain[at : at + len(marker)] == marker]
         watched = {*self._processing.media_tokens, *(self._processing.special_tokens & set(marker))}
+        more = [token for token in sorted(watched) if plain.count(token) > count * marker.count(token)]
         if len(starts) != count or any(plain.count(token) != count * marker.count(token) for token in watched):
+            held = self._processing.text_of(more[:1] or marker)
             raise RequestError(
-                "A text beside images holds what the model's chat template writes for an image: the images would be "
-                "shown in its place. Leave it out of the text.",
+                f"A text beside images holds '{held}', which the model's chat template writes for an image: the images "
+                "would be shown in its place. Leave it out of the text.",
                 param,
+                quote=held,
             )
         return starts
 

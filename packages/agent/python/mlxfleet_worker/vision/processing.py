@@ -69,6 +69,10 @@ class Processing:
             add_special_tokens=beginning is None or not text.startswith(beginning),
         )
 
+    def text_of(self, tokens: list[int]) -> str:
+        """What the tokens stand for, without blanks around it."""
+        return str(self._processor.tokenizer.decode(tokens)).strip()
+
     def places(self, tokens: np.ndarray) -> np.ndarray:
         """Which of the tokens stand for images."""
         return np.flatnonzero(tokens == self._image_token)

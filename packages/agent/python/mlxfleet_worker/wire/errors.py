@@ -8,14 +8,18 @@ FailureKind = Literal["invalid", "context_length", "media", "media_too_large", "
 class RequestError(Exception):
     """One request cannot be served; the others go on.
 
-    `param` names the request field at fault in OpenAI's spelling, or is None.
+    `param` names the request field at fault in OpenAI's spelling, or is None. `quote` is what a text of the request
+    holds and must not, word for word: the agent, which has the request, says where.
     """
 
-    def __init__(self, message: str, param: str | None = None, kind: FailureKind = "invalid") -> None:
+    def __init__(
+        self, message: str, param: str | None = None, kind: FailureKind = "invalid", *, quote: str | None = None
+    ) -> None:
         super().__init__(message)
         self.message = message
         self.param = param
         self.kind: FailureKind = kind
+        self.quote = quote
 
 
 class ModelSettingsError(Exception):

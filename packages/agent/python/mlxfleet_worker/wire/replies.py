@@ -47,7 +47,8 @@ class ReplyChannel:
 
     def send_failed(self, id: str, error: RequestError) -> None:
         """End one request with an error."""
-        self.send({"type": "failed", "id": id, "kind": error.kind, "message": error.message, "param": error.param})
+        frame = {"type": "failed", "id": id, "kind": error.kind, "message": error.message, "param": error.param}
+        self.send(frame if error.quote is None else {**frame, "quote": error.quote})
 
     def _refuse(self, frame: dict[str, Any], why: str) -> None:
         outputs = frame.get("outputs", [])

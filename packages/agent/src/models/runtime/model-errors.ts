@@ -9,10 +9,18 @@ import { publicReason } from './public-reason.ts';
 const MEMORY_RETRY_SECONDS = 5;
 
 /** A worker's refusal of one request, as its client sees it. */
-export function requestError({ kind, message, param }: Extract<WorkerReply, { type: 'failed' }>): ApiError {
+export function requestError({
+  kind,
+  message,
+  param,
+  quote,
+}: Extract<WorkerReply, { type: 'failed' }>): ApiError {
   switch (kind) {
     case 'invalid':
-      return new ApiError(API_ERRORS.INVALID_VALUE, message, { param });
+      return new ApiError(API_ERRORS.INVALID_VALUE, message, {
+        param,
+        ...(quote === undefined ? {} : { quote }),
+      });
     case 'context_length':
       return new ApiError(API_ERRORS.CONTEXT_LENGTH_EXCEEDED, message, { param });
     case 'media':
