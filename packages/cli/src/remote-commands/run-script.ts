@@ -18,6 +18,11 @@ interface ScriptOptions extends Pick<RunOptions, 'holdStdin' | 'signal' | 'onErr
   readonly anew?: boolean;
 }
 
+/** Until the script has said its first line there is nothing to answer. */
+function sayNothing(): void {
+  // Nobody listens yet.
+}
+
 /**
  * Runs a script on a host and passes on the lines of its answer.
  * @throws CodedError SCRIPT_BROKEN when the script did not reach its end.
@@ -28,7 +33,7 @@ export async function runScript(
   onLine: (line: string, say: Say) => void,
   { anew = false, ...options }: ScriptOptions = {},
 ): Promise<ScriptAnswer> {
-  let say: Say = () => undefined;
+  let say: Say = sayNothing;
   const reader = new AnswerReader(script, (line) => onLine(line, say));
   const reading: RunOptions = {
     ...options,

@@ -19,13 +19,16 @@ const CHUNK_BYTES = 256 * 1024;
 /** Bytes that `dd` passes over at a time. */
 const SKIP_BYTES = 65_536;
 
+/** A command that reads past bytes of descriptor 3, which moves the place where the next write begins. */
+function skip(bytes: number, count: number): string {
+  return bytes * count === 0 ? ':' : `dd bs=${String(bytes)} count=${String(count)} <&3 >/dev/null 2>&1`;
+}
+
 /**
  * The command that writes its input to a part file which holds `offset` bytes at least, from there on. What lies behind is
  * overwritten and nothing is cut off: two uploads of the same file at the same time make one file and not two in one.
  */
 export function uploadCommand(part: string, offset: number): string {
-  const skip = (bytes: number, count: number): string =>
-    bytes * count === 0 ? ':' : `dd bs=${String(bytes)} count=${String(count)} <&3 >/dev/null 2>&1`;
   const script = [
     SKIP_TO_INPUT,
     'umask 077; LC_ALL=C; export LC_ALL',
@@ -33,7 +36,6 @@ export function uploadCommand(part: string, offset: number): string {
     `held=0; if [ -e ${quote(part)} ]; then held=$(wc -c <${quote(part)}) || exit 1; fi`,
     `if [ "$held" -lt ${String(offset)} ]; then echo "$held" >&2; exit ${String(WRONG_OFFSET)}; fi`,
     `exec 3<>${quote(part)} || exit 1`,
-    // A read moves the place where the next write begins.
     `${skip(SKIP_BYTES, Math.floor(offset / SKIP_BYTES))} && ${skip(offset % SKIP_BYTES, 1)} || exit 1`,
     'exec cat >&3',
   ].join('\n');

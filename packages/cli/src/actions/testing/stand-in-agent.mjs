@@ -36,7 +36,13 @@ const status = {
 
 const socket = join(root, 'run/admin.sock');
 rmSync(socket, { force: true });
-const server = createServer((connection) => connection.end(`${JSON.stringify(status)}\n`));
+const server = createServer((connection) => {
+  connection.on('error', () => undefined);
+  connection.once('data', () => {
+    const body = `${JSON.stringify(status)}\n`;
+    connection.end(`HTTP/1.0 200 OK\r\ncontent-length: ${String(body.length)}\r\n\r\n${body}`);
+  });
+});
 server.listen(socket);
 process.on('SIGTERM', () => {
   if (BEHAVIOUR === 'stubborn') return;

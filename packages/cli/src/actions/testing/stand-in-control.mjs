@@ -14,11 +14,12 @@ const ask = async () =>
   new Promise((resolve) => {
     let text = '';
     const socket = connect(join(root, 'run/admin.sock'));
+    socket.write('GET /admin/status HTTP/1.0\r\n\r\n');
     socket.on('data', (chunk) => {
       text += chunk;
     });
     socket.on('error', () => resolve(null));
-    socket.on('close', () => resolve(text === '' ? null : JSON.parse(text)));
+    socket.on('close', () => resolve(text === '' ? null : JSON.parse(text.slice(text.indexOf('\r\n\r\n')))));
   });
 
 const isAgentGone = () => {
