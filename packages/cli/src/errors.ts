@@ -391,7 +391,7 @@ export const ERRORS = {
   ATTACHMENT_UNUSABLE: {
     code: 'ATTACHMENT_UNUSABLE',
     kind: 'usage',
-    when: 'A file for `mlxfleet chat` cannot be read, is larger than hosts take, or is neither an image nor a PDF. Nothing was sent.',
+    when: 'A file for `mlxfleet chat` cannot be read, is larger than hosts take, or is neither an image nor a PDF; there are more images than the host takes, or the model takes text only. Nothing was sent.',
     hint: 'Name a PNG, JPEG, WebP, GIF or AVIF image, or a PDF, that you can read.',
   },
   NOT_CONFIRMED: {

@@ -1,4 +1,4 @@
-import type { Attachment } from './read-attachment.ts';
+import { type Attachment, isPdf } from './read-attachment.ts';
 
 /** A part of a message, as OpenAI's clients send it. */
 export type MessagePart =
@@ -16,7 +16,7 @@ export interface UserMessage {
   readonly files: readonly string[];
 }
 
-/** A user's message with the files before its text; `pages`, such as 1-3, are those of each document that the model is shown. */
+/** A user's message with the files before its text; `pages`, such as 1-3, are those of each document that has none of its own. */
 export function userMessage(
   prompt: string,
   attachments: readonly Attachment[],
@@ -27,9 +27,10 @@ export function userMessage(
   return { content: [...parts, { type: 'text', text: prompt }], files: attachments.map(({ name }) => name) };
 }
 
-function shownPart({ name, mediaType, content }: Attachment, pages: string | undefined): MessagePart {
+function shownPart(attachment: Attachment, usual: string | undefined): MessagePart {
+  const { name, mediaType, content, pages = usual } = attachment;
   const url = `data:${mediaType};base64,${content.toString('base64')}`;
-  if (mediaType !== 'application/pdf') return { type: 'image_url', image_url: { url } };
+  if (!isPdf(attachment)) return { type: 'image_url', image_url: { url } };
   return {
     type: 'file',
     file: { filename: name, file_data: url, ...(pages === undefined ? {} : { pages }) },

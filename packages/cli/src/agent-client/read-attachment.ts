@@ -17,6 +17,12 @@ export interface Attachment {
   readonly name: string;
   readonly mediaType: string;
   readonly content: Buffer;
+  /** Of a document, such as 1-3, where they were named with it. */
+  readonly pages?: string;
+}
+
+export function isPdf({ mediaType }: Pick<Attachment, 'mediaType'>): boolean {
+  return mediaType === 'application/pdf';
 }
 
 /** Bytes of one file that the host takes. */

@@ -2,6 +2,7 @@ import { type ChatDocument, CodedError, JSON_SCHEMA_VERSION } from '@mlxfleet/pr
 import type { Target } from '../deploy-types/target.ts';
 import { ChatClient } from '../agent-client/chat-client.ts';
 import { type Answer, Conversation } from '../agent-client/conversation.ts';
+import { isPdf } from '../agent-client/read-attachment.ts';
 import { type UserMessage, userMessage } from '../agent-client/message-parts.ts';
 import type { ResolvedHost } from '../config/resolved-host.ts';
 import { selectHosts } from '../config/select-hosts.ts';
@@ -12,6 +13,7 @@ import { plainText } from '../output/plain-text.ts';
 import { type AgentAccess, findAgent, readAdminToken } from './agent-access.ts';
 import { canAsk } from './ask.ts';
 import { fileReader, refuseStrayFiles } from './chat-files.ts';
+import { refuseManyImages, refuseUnseen } from './chat-refusals.ts';
 import { chooseModel, chooseSeeingModel } from './choose-model.ts';
 import { type CommandContext, selectionOf } from './command-context.ts';
 import { converse } from './converse.ts';
@@ -122,8 +124,7 @@ export async function runChat(
       hint: 'For example: mlxfleet chat "What is the capital of France?"',
     });
   }
-  const isForNothing =
-    !isConversation && attachments.every(({ mediaType }) => mediaType !== 'application/pdf');
+  const isForNothing = !isConversation && !attachments.some((attachment) => isPdf(attachment));
   if (options.pages !== undefined && isForNothing) {
     throw new CodedError(ERRORS.WRONG_USAGE, '--pages is for PDFs, and none is named', {
       hint: 'For example: mlxfleet chat --image report.pdf --pages 1-3 "What is this about?"',
@@ -133,13 +134,15 @@ export async function runChat(
     const { target, access } = await firstAgent(targets, signal);
     const { settings, host } = target;
     const usual = chooseModel(options.model, access.status, settings);
+    const { max_images: mostImages } = settings.agentConfig.images;
+    refuseManyImages(attachments, mostImages);
     const port = access.status?.ports.main ?? settings.agentConfig.api.port;
     const adminToken = await readAdminToken(target, access.root, signal);
     await using client = new ChatClient(host, { port, adminToken });
     const isFree = options.model === undefined && attachments.length > 0;
-    const model = isFree
-      ? chooseSeeingModel(usual, await client.models(signal), access.status, settings)
-      : usual;
+    const models = attachments.length > 0 ? await client.models(signal) : [];
+    const model = isFree ? chooseSeeingModel(usual, models, access.status, settings) : usual;
+    if (attachments.length > 0) refuseUnseen(settings.name, model, models);
     if (model !== usual)
       output.notice(`${plainText(usual)} is shown no images; ${plainText(model)} is asked.`);
     const question = {
@@ -152,11 +155,18 @@ export async function runChat(
       output.notice(
         output.paintError(
           'dim',
-          `${model} on ${settings.name}. Ctrl-C ends an answer, Ctrl-D this; /image FILE shows an image or a PDF, /help lists the rest.`,
+          `${model} on ${settings.name}. Ctrl-C ends an answer, /quit this; /image FILE shows an image or a PDF, /help lists the rest.`,
         ),
       );
       // Awaited here, so that the client lives as long as the conversation.
-      return await converse(context, { conversation, read, attachments, pages: options.pages });
+      return await converse(context, {
+        conversation,
+        read,
+        attachments,
+        pages: options.pages,
+        mostImages,
+        requireSeeing: async () => refuseUnseen(settings.name, model, await client.models(signal)),
+      });
     }
     const said = userMessage(prompt, attachments, options.pages);
     const answer = await answerOnce(output, conversation, said, signal);

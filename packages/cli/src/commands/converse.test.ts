@@ -6,10 +6,14 @@ import { ERRORS } from '../errors.ts';
 import { Output } from '../output/output.ts';
 import { converse } from './converse.ts';
 
+const PDF = { name: 'report.pdf', mediaType: 'application/pdf', content: Buffer.from('pdf') } as const;
 const PHOTO = { name: 'photo.png', mediaType: 'image/png', content: Buffer.from('png') } as const;
 
 /** Has the lines pasted at once; answers what was said to the model, and what was shown. */
-async function talk(lines: readonly string[]): Promise<{ said: ChatTurn['content'][]; stderr: string }> {
+async function talk(
+  lines: readonly string[],
+  isSeeing = true,
+): Promise<{ said: ChatTurn['content'][]; stderr: string }> {
   const [stdin, stdout, stderr] = [new PassThrough(), new PassThrough(), new PassThrough()];
   let shown = '';
   stderr.on('data', (text: Buffer) => {
@@ -39,10 +43,15 @@ async function talk(lines: readonly string[]): Promise<{ said: ChatTurn['content
       },
       read: async (file) => {
         if (file === PHOTO.name) return PHOTO;
+        if (file === PDF.name) return PDF;
         throw new CodedError(ERRORS.ATTACHMENT_UNUSABLE, `${file}: there is no such file`);
       },
       attachments: [],
       pages: undefined,
+      mostImages: 2,
+      requireSeeing: async () => {
+        if (!isSeeing) throw new CodedError(ERRORS.ATTACHMENT_UNUSABLE, 'm is shown no images');
+      },
     },
   );
   return { said, stderr: shown };
@@ -76,7 +85,9 @@ test('after a message that fails its files go with the next one, unless they are
     [SHOWN, { type: 'text', text: 'fail' }],
     [SHOWN, { type: 'text', text: 'again' }],
   ]);
-  expect(again.stderr).toContain('Still with your next message: photo.png; /clear takes them away.');
+  expect(again.stderr).toContain(
+    'Still with your next message: photo.png; /drop takes the last one away, /clear all.',
+  );
   expect(again.stderr).toContain('With your next message: photo.png');
   expect(again.stderr).toContain('No file goes with your next message.');
   const cleared = await talk(['/image photo.png', 'fail', '/clear', 'again']);
@@ -88,4 +99,53 @@ test('a command that there is not goes to no model, and leaves the files attache
   expect(said).toEqual([[SHOWN, { type: 'text', text: '/help me' }]]);
   expect(stderr).toContain('There is no command "/imag b.png"; nothing was sent.');
   expect(stderr.split('/images  ').length).toBeGreaterThan(2);
+});
+
+test('a document has pages of its own, and one that has none is told', async () => {
+  const lines = ['/image report.pdf 1-2', '/image report.pdf 3-1', '/image photo.png.pdf 1', 'What?'];
+  const { said, stderr } = await talk(lines);
+  const file = { filename: 'report.pdf', file_data: 'data:application/pdf;base64,cGRm', pages: '1-2' };
+  expect(said).toEqual([
+    [
+      { type: 'file', file },
+      { type: 'text', text: 'What?' },
+    ],
+  ]);
+  expect(stderr).toContain('report.pdf: "3-1" names no pages');
+  const image = await talk(['/image "photo.png" 1', 'What?']);
+  expect(image.said).toEqual(['What?']);
+  expect(image.stderr).toContain('photo.png is an image, and images have no pages');
+});
+
+test('one file is taken away by name, or the last one', async () => {
+  const dropped = await talk(['/image photo.png', '/image report.pdf', '/drop photo.png', 'What?']);
+  expect(JSON.stringify(dropped.said)).not.toContain('image/png');
+  expect(JSON.stringify(dropped.said)).toContain('report.pdf');
+  const last = await talk(['/image photo.png', '/image report.pdf', '/drop', '/drop none.png', 'What?']);
+  expect(last.said).toEqual([[SHOWN, { type: 'text', text: 'What?' }]]);
+  expect(last.stderr).toContain('report.pdf does not go with your next message.');
+  expect((await talk(['/drop'])).stderr).toContain('No file goes with your next message.');
+});
+
+test('more images than the host takes, of all messages, are not attached', async () => {
+  const lines = ['/image photo.png', 'One.', '/image photo.png', '/image photo.png', 'Two.'];
+  const { said, stderr } = await talk(lines);
+  expect(said.map((content) => content.length)).toEqual([2, 2]);
+  expect(stderr).toContain('these are 3 images, 1 of earlier messages among them, and the host takes 2');
+});
+
+test('a model that takes text only is shown no file', async () => {
+  const { said, stderr } = await talk(['/image photo.png', 'What?'], false);
+  expect(said).toEqual(['What?']);
+  expect(stderr).toContain('m is shown no images');
+});
+
+test.each(['/quit', '/exit'])('%s ends it', async (command) => {
+  expect((await talk(['one', command, 'two'])).said).toEqual(['one']);
+});
+
+test('Ctrl-C empties the line, then says how to leave, then leaves', async () => {
+  const { said, stderr } = await talk(['one', 'typ\u0003\u0003two', 'thr\u0003\u0003\u0003', 'four']);
+  expect(said).toEqual(['one', 'two']);
+  expect(stderr).toContain('Ctrl-C again ends this');
 });
