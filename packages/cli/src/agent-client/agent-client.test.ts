@@ -265,6 +265,12 @@ describe('chat', () => {
       expect(await refusal(error)).toContain(message);
     });
 
+    test('blames none for a limit of all of them together', async () => {
+      const message = 'The request has 6 images.';
+      const error = { message, param: 'messages.3.content.0', code: 'too_many_images' };
+      expect(await refusal(error)).toContain('air: The request has 6 images.');
+    });
+
     test('names it before a message that names no place', async () => {
       const error = {
         message: 'No images here.',
@@ -284,6 +290,26 @@ describe('chat', () => {
   ])('what to do about %s is told', (code, hint) => {
     const error = { message: 'No.', type: 'invalid_request_error', param: null, code };
     expect(answerError('air', 400, { error }).hint).toMatch(hint);
+  });
+
+  test.each([
+    ['Page 9 is asked for, and the document has 2 pages.', /with `--pages`.*\/image FILE PAGES/],
+    ['The range of pages 3-1 ends before it begins.', /with `--pages`/],
+    ['The document is encrypted. Send it without a password.', /a copy without a password/],
+    ['Page 2 of the document is damaged.', /Leave that page out/],
+    ["A text holds '<image>', which the model's chat template writes for an image: no.", /\/clear/],
+  ])('what to do about "%s" is told, and not that the image is broken', (message, hint) => {
+    const error = { message, type: 'invalid_request_error', param: null, code: 'invalid_media' };
+    expect(answerError('air', 400, { error }).hint).toMatch(hint);
+  });
+
+  test('too many pages are chosen by the option of this program', () => {
+    const message =
+      'The document has 30 pages, and more are asked for than a request may have: 20 (`images.max_pdf_pages`). Choose fewer with `pages`.';
+    const error = { message, type: 'invalid_request_error', param: null, code: 'media_too_large' };
+    const { message: told, hint } = answerError('air', 413, { error });
+    expect(told).toMatch(/Choose fewer with `--pages`\.$/);
+    expect(hint).toMatch(/^Name fewer with `--pages`/);
   });
 
   test('a stream that breaks off is an error', async () => {

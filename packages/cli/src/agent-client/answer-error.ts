@@ -19,8 +19,14 @@ export function answerError(
     );
   }
   const { message, code, param } = parsed.data.error;
-  const told = param === null ? message : ofFile(message, param, fileAt(param));
-  return new CodedError(ERRORS.AGENT_REFUSED, `${host}: ${told}`, { hint: refusalHint(host, code) });
+  // A limit of all images together is no fault of the one that happens to be beyond it.
+  const isOfFile = param !== null && code !== 'too_many_images';
+  const told = (isOfFile ? ofFile(message, param, fileAt(param)) : message).replaceAll(
+    /\bwith `pages`/g,
+    'with `--pages`',
+  );
+  const hint = MESSAGE_HINTS.find(([pattern]) => pattern.test(message))?.[1];
+  return new CodedError(ERRORS.AGENT_REFUSED, `${host}: ${told}`, { hint: hint ?? refusalHint(host, code) });
 }
 
 /** The agent begins with the place of what it refuses, as a rule; the person knows the file by its name alone. */
@@ -29,6 +35,27 @@ function ofFile(message: string, param: string, file: string | null): string {
   const place = `'${param}': `;
   return `${file}: ${message.startsWith(place) ? message.slice(place.length) : message}`;
 }
+
+/** What to do about what only the words of a refusal tell apart from others of its code. */
+const MESSAGE_HINTS: readonly (readonly [RegExp, string])[] = [
+  [/is encrypted/, 'Save a copy without a password, and show that.'],
+  [
+    /is asked for, and the document has|ends before it begins|runs backwards/,
+    'Name pages that it has with `--pages`, such as 1-3,5; in a conversation with /image FILE PAGES.',
+  ],
+  [
+    /than a request may have: .*max_pdf_pages/,
+    'Name fewer with `--pages`, such as 1-3,5, in a conversation with /image FILE PAGES; or raise `images.max_pdf_pages` in the inventory and deploy.',
+  ],
+  [
+    /Page .* of the document/,
+    'Leave that page out with `--pages`, in a conversation with /image FILE PAGES.',
+  ],
+  [
+    /chat template writes for an image/,
+    'Say it without that. In a conversation, /clear takes the files away where an earlier message has it.',
+  ],
+];
 
 /** What to do about refusals that are the same on every host. */
 const REFUSAL_HINTS: Readonly<Record<string, string>> = {
