@@ -130,6 +130,10 @@ export function buildProgram(argv: readonly string[], setRun: (run: Run) => void
     .option('--dry-run', 'say what would change, change nothing')
     .option('--clean', 'build environments anew and make a new release')
     .option('--only-stage', 'prepare everything on the hosts without switching')
+    .option(
+      '--continue',
+      'go on with the other hosts after one has failed; a canary that fails still ends it',
+    )
     .option('--model <id>', 'smoke-test model; default: smoke_test.model')
     .addOption(maxParallel())
     .addOption(waitLock())

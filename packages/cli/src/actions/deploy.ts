@@ -85,6 +85,7 @@ export async function deploy(
       report(holdsBack ? { ...row, error: explainCanary(row.error, targets, settings) } : row);
       if (fails) failed.push(name);
       else if (row.outcome === 'changed') changed.push({ deploy: state, row });
+      if (settings.onFailure === 'continue' && !isCanary(target)) return signal.aborted ? 'stop' : 'go-on';
       // A host whose post-deploy hook failed is deployed, and no other is begun.
       return fails || (row.outcome === 'changed' && row.error !== null) ? 'stop' : 'go-on';
     },

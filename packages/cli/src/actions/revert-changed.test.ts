@@ -65,6 +65,21 @@ function refusing(name: string): Pick<DeploySettings, 'hooks'> {
 }
 
 describe('a roll-out that fails on a host', () => {
+  test('goes on with the others when it was told to, unless a canary fails', async () => {
+    const settings = { onFailure: 'continue' as const, ...refusing('air') };
+    const { rows } = await rollOutTo(targetsOf('air', 'mini', 'studio'), '1.0.0', settings);
+    expect(rows.map(({ name, outcome }) => [name, outcome])).toEqual([
+      ['air', 'failed'],
+      ['mini', 'changed'],
+      ['studio', 'changed'],
+    ]);
+    const canary = await rollOutTo(targetsOf('air', 'mini', 'studio'), '1.1.0', {
+      ...settings,
+      canary: ['air'],
+    });
+    expect(canary.rows.map(({ outcome }) => outcome)).toEqual(['failed', 'skipped', 'skipped']);
+  }, 60_000);
+
   test('takes the hosts that it changed back to the release they had', async () => {
     const before = await rollOutTo(targetsOf('air', 'mini'), '1.0.0');
     const [old] = before.rows;

@@ -19,6 +19,8 @@ export interface DeployOptions {
   readonly dryRun?: boolean;
   readonly clean?: boolean;
   readonly onlyStage?: boolean;
+  /** Goes on with the other hosts after one has failed, whatever the inventory says. */
+  readonly continue?: boolean;
   readonly model?: string;
   readonly maxParallel?: number;
   /** Seconds. */
@@ -48,7 +50,7 @@ export async function runDeploy(
     clean: options.clean === true,
     onlyStage: options.onlyStage === true,
     hooks: hooksOf(inventory, path.dirname(file)),
-    onFailure: inventory.rollout?.on_failure ?? 'stop',
+    onFailure: options.continue === true ? 'continue' : (inventory.rollout?.on_failure ?? 'stop'),
     ...(options.model === undefined ? {} : { smokeTestModel: options.model }),
   };
   const acceptNew = options.acceptNew === true;

@@ -32,8 +32,11 @@ export interface DeploySettings extends ChangeSettings {
   readonly smokeTestModel?: string;
   /** Commands around it; none when unset. */
   readonly hooks?: Hooks;
-  /** What becomes of hosts that were changed when another one fails; `stop` leaves them, and is the default. */
-  readonly onFailure?: 'stop' | 'revert';
+  /**
+   * What becomes of the others when a host fails: `stop` begins no further host and leaves those that were changed, which is
+   * the default; `revert` takes them back as well; `continue` goes on, unless a canary failed.
+   */
+  readonly onFailure?: 'stop' | 'revert' | 'continue';
 }
 
 /** How a rollback goes about its hosts. */
