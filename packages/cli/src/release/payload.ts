@@ -53,13 +53,15 @@ export async function collectPayload(
   folder: string = distributionFolder(),
   runtime: Payload['runtime'] = RUNTIME_VERSIONS,
 ): Promise<Payload> {
-  const files: PayloadFile[] = [];
+  const sources: Omit<PayloadFile, 'sha256'>[] = [];
   for (const { pattern, strip, into } of SOURCES) {
     for await (const found of glob(pattern, { cwd: folder })) {
-      const source = join(folder, found);
-      files.push({ path: into + found.slice(strip.length), source, sha256: await hashFile(source) });
+      sources.push({ path: into + found.slice(strip.length), source: join(folder, found) });
     }
   }
+  const files = await Promise.all(
+    sources.map(async (file): Promise<PayloadFile> => ({ ...file, sha256: await hashFile(file.source) })),
+  );
   files.sort((left, right) => (left.path < right.path ? -1 : 1));
   for (const path of NEEDED) {
     if (!files.some((file) => file.path === path)) {
