@@ -62,7 +62,7 @@ export function desiredHost(settings: ResolvedHost, payload: Payload, facts: Hos
     const hash = sha256(`${lock}\n${python.version}\n${platform}`).slice(0, 12);
     return { kind, name: `${kind}-${hash}`, lockSha256: sha256(lock), imports: IMPORTS[kind] };
   });
-  const configText = stringify(settings.agentConfig);
+  const configText = configTextOf(settings.agentConfig);
   const variables = Object.entries(revealed(settings.env)).toSorted(([left], [right]) =>
     left < right ? -1 : 1,
   );
@@ -78,6 +78,16 @@ export function desiredHost(settings: ResolvedHost, payload: Payload, facts: Hos
     configSha256: sha256(configText),
     environmentSha256: sha256(environmentText),
   };
+}
+
+const configTexts = new Map<string, string>();
+
+/** YAML takes milliseconds to write, and most hosts of a fleet have the same settings: each text is made once. */
+function configTextOf(config: ResolvedHost['agentConfig']): string {
+  const key = JSON.stringify(config);
+  const text = configTexts.get(key) ?? stringify(config);
+  configTexts.set(key, text);
+  return text;
 }
 
 /**
