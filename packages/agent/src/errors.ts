@@ -224,7 +224,7 @@ export const API_ERRORS = {
     status: 413,
     type: 'invalid_request_error',
     when: 'The request body is larger than the route takes.',
-    hint: 'Send a smaller request.',
+    hint: 'Send a smaller request. Where images and documents are taken, `images.max_images`, `images.max_bytes` and `images.max_pdf_bytes` decide how large it may be.',
   },
   MEDIA_TOO_LARGE: {
     code: 'MEDIA_TOO_LARGE',
@@ -266,7 +266,7 @@ export const API_ERRORS = {
     status: 503,
     type: 'service_unavailable_error',
     when: 'The bodies of the requests that are open have 256 MiB together, and this one has no room beside them.',
-    hint: 'Try again after the seconds in Retry-After, or send less at a time.',
+    hint: 'Try again after the seconds in Retry-After, or send fewer large requests at a time.',
   },
   MEDIA_IN_FLIGHT: {
     code: 'MEDIA_IN_FLIGHT',

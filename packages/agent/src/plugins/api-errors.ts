@@ -1,7 +1,9 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { ApiError } from '../api-error.ts';
 import { API_ERRORS, type ApiErrorDefinition } from '../errors.ts';
+import { TEXT_BODY_BYTES } from '../media/body-bytes.ts';
 import { noteRefusal } from './refusal-log.ts';
+import { sizeText } from './size-text.ts';
 
 /** Fastify's own errors that a client can cause, as ours. */
 const KNOWN: Readonly<Record<string, { definition: ApiErrorDefinition; message: string }>> = {
@@ -104,9 +106,14 @@ function toApiError(error: unknown, request: FastifyRequest): ApiError {
   if (error instanceof ApiError) return error;
   const { code, statusCode } = describe(error);
   if (code === 'FST_ERR_CTP_BODY_TOO_LARGE') {
+    const { bodyLimit } = request.routeOptions;
+    const settings =
+      bodyLimit > TEXT_BODY_BYTES
+        ? ', which images.max_images, images.max_bytes and images.max_pdf_bytes decide: send fewer or smaller files, or raise those'
+        : '';
     return new ApiError(
       API_ERRORS.BODY_TOO_LARGE,
-      `The request body is too large: this route takes ${sizeText(request.routeOptions.bodyLimit)}.`,
+      `The request body is too large: this route takes ${sizeText(bodyLimit)}${settings}.`,
     );
   }
   const known = KNOWN[code];
@@ -114,11 +121,6 @@ function toApiError(error: unknown, request: FastifyRequest): ApiError {
   // A plain SyntaxError of the JSON parser.
   if (statusCode === 400) return new ApiError(API_ERRORS.BROKEN_JSON, 'The request body is not valid JSON.');
   return new ApiError(API_ERRORS.INTERNAL_ERROR, 'The agent failed. Its log tells more.', { cause: error });
-}
-
-function sizeText(bytes: number): string {
-  const isSmall = bytes < 1024 ** 2;
-  return `${String(Math.floor(bytes / (isSmall ? 1024 : 1024 ** 2)))} ${isSmall ? 'KiB' : 'MiB'}`;
 }
 
 function describe(error: unknown): { code: string; statusCode: number | null } {

@@ -77,6 +77,25 @@ test('bodies that have no room beside those that are open are refused until ther
   await eventually(async () => (await status(agent, 401)) === 200, 'there is room');
 });
 
+test('a refusal says how much all may have, and to send fewer at a time', async () => {
+  const agent = await start();
+  const held = post(agent, '/hold', 600);
+  await eventually(() => agent.entered() === 1, 'the first is open');
+  const refused = await fetch(`http://127.0.0.1:${String(agent.port)}/quick`, {
+    method: 'POST',
+    headers: { 'content-type': 'application/json' },
+    body: JSON.stringify('x'.repeat(500)),
+  });
+  expect(await refused.json()).toMatchObject({
+    error: {
+      code: 'bodies_in_flight',
+      message: expect.stringMatching(/may have 0 KiB together.*send fewer large ones at a time/),
+    },
+  });
+  agent.answer();
+  await held.answer;
+});
+
 test('one of unknown length counts as long as it may be', async () => {
   const agent = await start();
   const held = post(agent, '/hold', 401);

@@ -2,6 +2,7 @@ import { type Readable, Transform } from 'node:stream';
 import type { FastifyInstance, FastifyRequest } from 'fastify';
 import { ApiError } from '../api-error.ts';
 import { API_ERRORS } from '../errors.ts';
+import { sizeText } from './size-text.ts';
 
 export interface BodiesInFlight {
   /** Bytes of all bodies of open requests together. */
@@ -32,7 +33,7 @@ export function installBodiesInFlight(
   const held = new WeakMap<FastifyRequest, number>();
   const hold = (request: FastifyRequest, bytes: number): void => {
     const before = held.get(request) ?? 0;
-    if (bytes > before && openBytes + bytes - before > mostBytes) throw noRoom();
+    if (bytes > before && openBytes + bytes - before > mostBytes) throw noRoom(mostBytes);
     openBytes += bytes - before;
     held.set(request, bytes);
   };
@@ -62,10 +63,10 @@ export function installBodiesInFlight(
   });
 }
 
-function noRoom(): ApiError {
+function noRoom(mostBytes: number): ApiError {
   return new ApiError(
     API_ERRORS.BODIES_IN_FLIGHT,
-    'The agent holds as many bytes of requests as it takes at a time.',
+    `The bodies of the requests that are open may have ${sizeText(mostBytes)} together, and this one has no room beside them: send fewer large ones at a time.`,
     { retryAfter: RETRY_SECONDS },
   );
 }

@@ -165,6 +165,24 @@ test('of a vision model that is served as text the refusal says what the host la
   });
 });
 
+test('a body that is too large for its files names the settings that decide', async () => {
+  const images = { max_images: 1, max_bytes: 2000, max_pdf_bytes: 2000 };
+  const agent = await startAgent({ ...VISION, config: { images } });
+  const file = { type: 'file', file: { file_data: base64(Buffer.alloc(13e6)) } };
+  const answer = await agent.post(CHAT, chat([file]));
+  expect([answer.status, await answer.json()]).toMatchObject([
+    413,
+    {
+      error: {
+        code: 'body_too_large',
+        message: expect.stringMatching(
+          /takes 16 MiB, which images\.max_images, .*images\.max_pdf_bytes decide/,
+        ),
+      },
+    },
+  ]);
+});
+
 test('a spool that is gone is made again', async () => {
   const agent = await startAgent(VISION);
   rmSync(path.join(agent.root, 'shared', 'spool'), { recursive: true });
