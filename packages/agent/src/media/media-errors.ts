@@ -57,15 +57,16 @@ export function tooManyImages(param: string, count: number, most: number): ApiEr
 export function tooManyDocuments(param: string, count: number, most: number): ApiError {
   return new ApiError(
     API_ERRORS.MEDIA_TOO_LARGE,
-    `The request has ${String(count)} documents, those of earlier turns included, and this host takes ${String(most)} pages (images.max_pdf_pages).`,
+    `The request has ${String(count)} documents, those of earlier turns included. Each has a page at least, and this host takes ${String(most)} pages in all (images.max_pdf_pages).`,
     { param },
   );
 }
 
-export function urlNotAllowed(param: string): ApiError {
+/** @param instead what to send in the place of a URL. */
+export function urlNotAllowed(param: string, instead = 'a data URL (data:image/png;base64,…)'): ApiError {
   return new ApiError(
     API_ERRORS.MEDIA_URL_NOT_ALLOWED,
-    `'${param}': this host fetches no images: send it as a data URL (data:image/png;base64,…), or set images.allow_urls.`,
+    `'${param}': this host fetches no images: send it as ${instead}, or set images.allow_urls.`,
     { param },
   );
 }

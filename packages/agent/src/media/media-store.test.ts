@@ -123,7 +123,7 @@ test('more documents than there may be pages are refused before anything is deco
     status: 413,
     param: 'messages.0.content.2',
     message:
-      'The request has 3 documents, those of earlier turns included, and this host takes 2 pages (images.max_pdf_pages).',
+      'The request has 3 documents, those of earlier turns included. Each has a page at least, and this host takes 2 pages in all (images.max_pdf_pages).',
   });
 });
 

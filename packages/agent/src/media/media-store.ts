@@ -93,7 +93,10 @@ export class MediaStore {
     if (content.kind === 'inline') {
       return await this.#hold(attachment, decodeContent(attachment, content, mostBytes));
     }
-    if (!settings.allow_urls) throw urlNotAllowed(attachment.param);
+    if (!settings.allow_urls) {
+      const { param, source } = attachment;
+      throw urlNotAllowed(param, source.kind === 'url' ? source.instead : undefined);
+    }
     const signal = AbortSignal.any([ending, stopping]);
     return await this.#fetches.run(
       signal,

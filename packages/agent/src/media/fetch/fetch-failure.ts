@@ -23,7 +23,7 @@ export class FetchFailure extends Error {
  * tell these apart, it could ask which names the internal network has.
  */
 export function notPublic(cause?: unknown): FetchFailure {
-  return new FetchFailure('refused', 'its host must have public addresses, and no others', cause);
+  return new FetchFailure('refused', 'its host cannot be found, or has an address that is not public', cause);
 }
 
 const DEFINITIONS: Readonly<Record<FailureKind, ApiErrorDefinition>> = {

@@ -7,7 +7,7 @@ import { refusalOf } from './test-support/refusal.ts';
 
 const limits = { maxBytes: 1000, signal: new AbortController().signal };
 const PNG = Buffer.from('89504e470d0a1a0a', 'hex');
-const NOT_PUBLIC = 'its host must have public addresses, and no others';
+const NOT_PUBLIC = 'its host cannot be found, or has an address that is not public';
 
 const serveFile = () => serveHttp((_, response) => response.setHeader('content-type', 'image/png').end(PNG));
 const serveRedirect = (location: string) =>

@@ -23,7 +23,7 @@ export function shownBlock(block: ShownBlock, param: string, attachments: Attach
 }
 
 function imageSource({ source }: ImageBlock, param: string): AttachmentSource {
-  if (source.type === 'url') return { kind: 'url', url: source.url };
+  if (source.type === 'url') return { kind: 'url', url: source.url, instead: INLINE_IMAGE };
   if (source.type === 'base64') {
     const advice = "send {type: 'url', url} as the source, where the host sets images.allow_urls";
     return inlineSource(source, param, advice);
@@ -68,6 +68,9 @@ function sourceContent(block: DocumentBlock, param: string, attachments: Attachm
       );
   }
 }
+
+/** What to send in the place of the URL of an image. */
+const INLINE_IMAGE = "a source of type base64 ({type: 'base64', media_type: 'image/png', data})";
 
 /** What to send in the place of a document that is not here. */
 const INSTEAD = {
