@@ -28,6 +28,7 @@
 //   fail           a request that fails inside the worker
 //   invalid        a request that the worker refuses
 //   marked         a request that the worker refuses for holding <|mark|>
+//   pageless       a request whose document has not the pages that are asked for
 //   too-long       a prompt longer than the context
 //   no-memory      a request that has no room
 //   mute           take the request and never answer; also in texts to tokenize and to embed
@@ -139,6 +140,11 @@ const REFUSALS = {
   fail: { kind: 'internal', message: 'the fake failed' },
   invalid: { kind: 'invalid', message: 'the fake refuses' },
   marked: { kind: 'invalid', message: "A text holds '<|mark|>'.", param: 'messages', quote: '<|mark|>' },
+  pageless: {
+    kind: 'media',
+    message: 'Page 9 is asked for, and the document has 2 pages.',
+    param: 'messages.0.content.0.pages',
+  },
   'no-memory': { kind: 'memory', message: 'the fake has no room' },
   'too-long': { kind: 'context_length', message: `the prompt is longer than ${CONTEXT_LENGTH} tokens` },
 };

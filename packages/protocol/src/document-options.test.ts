@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { parsePageRanges } from './document-options.ts';
+import { pagesProblem, parsePageRanges } from './document-options.ts';
 
 test.each([
   ['1', [[1, 1]]],
@@ -28,3 +28,13 @@ test.each(['', ' ', '0', '3-1', '1-', '-2', '1,,2', '1..3', '1e3', '1000000', 'a
     expect(parsePageRanges(text)).toBeNull();
   },
 );
+
+test.each([
+  ['1-3,5', null],
+  ['3-1', '3-1 runs backwards: write 1-3'],
+  ['1,9 - 7', '9 - 7 runs backwards: write 7-9'],
+  ['all', 'must name pages from 1, such as 1-3,5'],
+  ['0-1', 'must name pages from 1, such as 1-3,5'],
+])('of the pages %j is told %j', (text, problem) => {
+  expect(pagesProblem(text)).toBe(problem);
+});

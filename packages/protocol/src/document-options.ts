@@ -19,11 +19,22 @@ export function parsePageRanges(text: string): PageRange[] | null {
   return ranges;
 }
 
+/** What is wrong with a text that should name pages; null where it does. */
+export function pagesProblem(text: string): string | null {
+  if (parsePageRanges(text) !== null) return null;
+  for (const [range, first, last] of text.matchAll(/(\d{1,6}) *- *(\d{1,6})/g)) {
+    if (Number(first) > Number(last)) return `${range} runs backwards: write ${last}-${first}`;
+  }
+  return 'must name pages from 1, such as 1-3,5';
+}
+
 /** Extensions: what of a document the model is shown, and how finely its pages are drawn. */
 export const documentOptions = {
   pages: z
     .string()
-    .refine((text) => parsePageRanges(text) !== null, 'must name pages from 1, such as 1-3,5')
+    .refine((text) => pagesProblem(text) === null, {
+      error: ({ input }) => pagesProblem(String(input)) ?? undefined,
+    })
     .nullish(),
   /** Dots per inch. */
   dpi: z.int().min(36).max(600).nullish(),

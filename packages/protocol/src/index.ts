@@ -103,7 +103,7 @@ export {
   type ChatRequest,
   chatRequestSchema,
 } from './openai/chat.ts';
-export { type ChatMessage, type ContentPart } from './openai/chat-messages.ts';
+export { type ChatMessage, type ContentPart, type ImageDetail } from './openai/chat-messages.ts';
 export {
   type Completion,
   completionChunkSchema,

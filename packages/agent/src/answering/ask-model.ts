@@ -5,7 +5,7 @@ import type { Attachment } from '../media/attachment.ts';
 import type { ModelRuntime } from '../models/runtime/model-runtime.ts';
 import { ApiError } from '../api-error.ts';
 import { ClientGone } from './client-gone.ts';
-import { withPlaceOfQuote } from './place-of-quote.ts';
+import { placed } from './place-in-request.ts';
 import { refuseLongText } from './refuse-long-text.ts';
 import { RequestAccount } from './request-account.ts';
 import { watchEnding } from './request-ending.ts';
@@ -62,7 +62,7 @@ export async function askModel<Answer>(
     return reply;
   } catch (error) {
     account.count(error);
-    if (error instanceof ApiError) throw withPlaceOfQuote(error, reply.request.body);
+    if (error instanceof ApiError) throw placed(error, reply.request.body);
     if (!(error instanceof ClientGone)) throw error;
     account.clientGone();
     return reply.hijack();

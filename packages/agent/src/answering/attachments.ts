@@ -1,4 +1,4 @@
-import { parsePageRanges } from '@mlxfleet/protocol';
+import { type ImageDetail, parsePageRanges } from '@mlxfleet/protocol';
 import type { Attachment } from '../media/attachment.ts';
 import type { MessageContent } from './message-content.ts';
 
@@ -28,4 +28,9 @@ export class Attachments {
       dpi: dpi ?? null,
     });
   }
+}
+
+/** How closely an image is looked at: nothing more is known here than `high`, which is all that the host's limits leave of it. */
+export function wantedDetail(detail: ImageDetail | null | undefined): Attachment['detail'] {
+  return detail === 'original' ? 'high' : (detail ?? 'auto');
 }

@@ -10,7 +10,7 @@ import { ClientGone } from './client-gone.ts';
 import { EventStream } from './event-stream.ts';
 import { type AnswerSink, Generation } from './generation.ts';
 import { type GenerationPlan, shown } from './generation-plan.ts';
-import { withPlaceOfQuote } from './place-of-quote.ts';
+import { placed } from './place-in-request.ts';
 import { refuseLongText } from './refuse-long-text.ts';
 import { RequestAccount } from './request-account.ts';
 import { watchEnding } from './request-ending.ts';
@@ -68,7 +68,7 @@ export async function respond(
     const use = async (runtime: ModelRuntime, media: readonly Media[]): Promise<void> => {
       const begin: Begin = (sink) => {
         const generation = new Generation(runtime, shown(plan, media), sink, metrics, (error) =>
-          withPlaceOfQuote(error, request.body),
+          placed(error, request.body),
         );
         ending.onEnd((reason) => {
           if (reason instanceof ApiError) generation.fail(reason);

@@ -122,6 +122,59 @@ test.each<[string, object, number, string, string | null]>([
 });
 
 test.each([
+  [
+    chat([{ type: 'file', file: { file_data: base64(PDF), pages: '3-1' } }]),
+    `'${IMAGE}.file.pages': 3-1 runs backwards: write 1-3.`,
+  ],
+  [
+    chat([{ ...picture(), detail: 'high' }]),
+    `'${IMAGE}.detail' is not supported here: it stands inside image_url, as {url, detail}.`,
+  ],
+])('%j is told %s', async (request, message) => {
+  const agent = await startAgent(VISION);
+  expect(await (await agent.post(CHAT, request)).json()).toMatchObject({ error: { message } });
+});
+
+test('without URLs the API of Anthropic asks for a source of its own', async () => {
+  const agent = await startAgent(VISION);
+  const source = { type: 'url', url: 'https://a.example/a.png' };
+  const messages = [{ role: 'user', content: [{ type: 'image', source }] }];
+  const answer = await agent.post('/v1/messages', { model: 'eye', max_tokens: 5, messages });
+  expect(await answer.json()).toMatchObject({
+    error: {
+      message: expect.stringMatching(/send it as a source of type base64 .*, or set images\.allow_urls/),
+    },
+  });
+});
+
+test('detail may be original, which is high', async () => {
+  const agent = await startAgent(VISION);
+  const url = 'data:image/png;base64,' + base64(PNG);
+  const original = { type: 'image_url', image_url: { url, detail: 'original' } };
+  expect(await shownMedia(agent, chat([said('show-media'), original]))).toMatchObject([{ detail: 'high' }]);
+});
+
+test.each([
+  [CHAT, { type: 'file', file: { file_data: base64(PDF), pages: '9' } }, `${IMAGE}.file.pages`],
+  [
+    '/v1/messages',
+    {
+      type: 'document',
+      source: { type: 'base64', media_type: 'application/pdf', data: base64(PDF) },
+      pages: '9',
+    },
+    `${IMAGE}.pages`,
+  ],
+])('pages that a document does not have are named: %s', async (route, document, param) => {
+  const agent = await startAgent(VISION);
+  const messages = [{ role: 'user', content: [document, said('pageless')] }];
+  const answer = await agent.post(route, { model: 'eye', max_tokens: 5, messages });
+  expect(await answer.json()).toMatchObject({
+    error: { message: `'${param}': page 9 is asked for, and the document has 2 pages.` },
+  });
+});
+
+test.each([
   [CHAT, { stream: true }],
   [CHAT, {}],
   ['/v1/messages', { max_tokens: 5 }],

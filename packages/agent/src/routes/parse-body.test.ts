@@ -53,7 +53,7 @@ test.each<[keyof typeof SCHEMAS, object, string, string, string]>([
     PARTS({ type: 'image_url', image_url: { url: '', detail: 'x' } }),
     'messages.0.content.0.image_url.detail',
     'INVALID_VALUE',
-    'must be one of auto, low, high',
+    'must be one of auto, low, high, original',
   ],
   [
     'chat',
@@ -66,6 +66,13 @@ test.each<[keyof typeof SCHEMAS, object, string, string, string]>([
     'messages.0.tool_calls.0.type',
     'INVALID_VALUE',
     'must be function',
+  ],
+  [
+    'chat',
+    { model: 'm', messages: [{ role: 'assistant', content: [{ type: 'image_url' }] }] },
+    'messages.0.content.0.type',
+    'INVALID_VALUE',
+    'must be one of text, refusal; images and documents stand in messages of the user and in what tools give',
   ],
   ['chat', { ...CHAT, temperature: 3 }, 'temperature', 'INVALID_VALUE', 'must be at most 2'],
   ['chat', { ...CHAT, temperature: '1' }, 'temperature', 'INVALID_TYPE', 'expected number, received string'],

@@ -1,7 +1,7 @@
 import { ApiError } from '../api-error.ts';
 import { API_ERRORS } from '../errors.ts';
 import { type Issue, issueText } from './issue-text.ts';
-import { nameHere } from './part-names.ts';
+import { isShown, nameHere } from './part-names.ts';
 
 interface Schema<Output> {
   safeParse(
@@ -55,10 +55,13 @@ function distance(issue: Issue): number {
   return 2 * issue.path.length + (isOfType(issue) ? 0 : 1);
 }
 
-/** For the part of a message that is named as another API has it; empty for everything else. */
+/** For the part of a message that is named as another API has it, or that is in the wrong message; empty for everything else. */
 function namingAdvice(body: unknown, { path, options = [] }: Issue): string {
   const type = fieldAt(body, path)?.value;
   const name = nameHere(type, options);
+  if (name === null && options.length > 0 && isShown(type)) {
+    return '; images and documents stand in messages of the user and in what tools give';
+  }
   return name === null ? '' : `; what other APIs call '${String(type)}' is '${name}' here`;
 }
 

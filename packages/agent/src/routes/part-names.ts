@@ -14,3 +14,9 @@ export function nameHere(type: unknown, types: readonly unknown[]): string | nul
   const names = PART_NAMES.find((each) => each.some((name) => name === type));
   return names?.find((name) => types.includes(name)) ?? null;
 }
+
+/** Whether a part of this type shows something, in whatever API. */
+export function isShown(type: unknown): boolean {
+  const [, ...shown] = PART_NAMES;
+  return shown.flat().some((name) => name === type);
+}

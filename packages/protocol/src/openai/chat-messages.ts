@@ -3,7 +3,8 @@ import { documentOptions } from '../document-options.ts';
 import { toolCallSchema } from './chat-tools.ts';
 
 /** How closely the model is to look at an image. */
-export const imageDetailSchema = z.enum(['auto', 'low', 'high']);
+export const imageDetailSchema = z.enum(['auto', 'low', 'high', 'original']);
+export type ImageDetail = z.infer<typeof imageDetailSchema>;
 
 const textPart = z.looseObject({ type: z.literal('text'), text: z.string() });
 const imagePart = z.looseObject({

@@ -9,18 +9,19 @@ def asked_pages(medium: Media, count: int, left: int, max_pages: int) -> list[in
 
     `left` is how many of the request's `max_pages` other documents have not taken. Raises RequestError.
     """
+    param = medium.param if medium.pages is None else f"{medium.param}.pages"
     ranges = ((1, count),) if medium.pages is None else medium.pages
     asked = 0
     for first, last in ranges:
         if first > last:
-            raise RequestError(f"The range of pages {first}-{last} ends before it begins.", medium.param, "media")
+            raise RequestError(f"The range of pages {first}-{last} ends before it begins.", param, "media")
         if last > count:
             raise RequestError(
-                f"Page {last:,} is asked for, and the document has {count:,} {_pages(count)}.", medium.param, "media"
+                f"Page {last:,} is asked for, and the document has {count:,} {_pages(count)}.", param, "media"
             )
         asked += last - first + 1
         if asked > left:
-            raise RequestError(_too_many(count, left, max_pages), medium.param, "media_too_large")
+            raise RequestError(_too_many(count, left, max_pages), param, "media_too_large")
     return [page for first, last in ranges for page in range(first, last + 1)]
 
 

@@ -1,10 +1,11 @@
 import type { ContentPart } from '@mlxfleet/protocol';
-import type { Attachments } from '../../../answering/attachments.ts';
+import { type Attachments, wantedDetail } from '../../../answering/attachments.ts';
 import {
   misplacedMedia,
   PAGELESS_IMAGE,
   refusePages,
   refuseReferences,
+  unsupported,
 } from '../../../answering/media-refusals.ts';
 import type { MessageContent } from '../../../answering/message-content.ts';
 import { fileSource } from '../file-source.ts';
@@ -42,8 +43,19 @@ function partContent(part: ContentPart, param: string, attachments: Attachments)
     const image = typeof part.image_url === 'string' ? { url: part.image_url } : part.image_url;
     const { url, detail } = image;
     refusePages(part, param, PAGELESS_IMAGE);
+    if (part['detail'] != null) {
+      throw unsupported(
+        `${param}.detail`,
+        'is not supported here: it stands inside image_url, as {url, detail}',
+      );
+    }
     refusePages(image, `${param}.image_url`, PAGELESS_IMAGE);
-    return attachments.add({ kind: 'image', source: { kind: 'url', url }, param, detail: detail ?? 'auto' });
+    return attachments.add({
+      kind: 'image',
+      source: { kind: 'url', url },
+      param,
+      detail: wantedDetail(detail),
+    });
   }
   const { file_data: data, pages, dpi } = part.file;
   refuseReferences(part.file, ['file_id', 'file_url'], `${param}.file`, 'file_data');

@@ -1,6 +1,6 @@
 import type { ResponseInputPart } from '@mlxfleet/protocol';
 import { ApiError } from '../../../api-error.ts';
-import type { Attachments } from '../../../answering/attachments.ts';
+import { type Attachments, wantedDetail } from '../../../answering/attachments.ts';
 import {
   misplacedMedia,
   PAGELESS_IMAGE,
@@ -55,7 +55,7 @@ function partContent(part: ResponseInputPart, param: string, attachments: Attach
         kind: 'image',
         source: { kind: 'url', url },
         param,
-        detail: detail ?? 'auto',
+        detail: wantedDetail(detail),
       });
     }
     case 'input_file': {

@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
 import { ApiError } from '../api-error.ts';
 import { API_ERRORS } from '../errors.ts';
-import { withPlaceOfQuote } from './place-of-quote.ts';
+import { placed } from './place-in-request.ts';
 
 const QUOTE = '<|image_pad|>';
 const error = new ApiError(API_ERRORS.INVALID_VALUE, `A text holds '${QUOTE}'.`, {
@@ -24,7 +24,7 @@ test.each<[string, unknown]>([
   ['input', { input: bad }],
   ['input.0.output', { input: [{ type: 'function_call_output', output: bad }] }],
 ])('%s holds it', (param, body) => {
-  expect(withPlaceOfQuote(error, body)).toMatchObject({
+  expect(placed(error, body)).toMatchObject({
     param,
     message: `'${param}': a text holds '${QUOTE}'.`,
   });
@@ -33,11 +33,11 @@ test.each<[string, unknown]>([
 test.each([{ messages: [said('a')], metadata: { a: bad } }, null, 'text'])(
   'what holds it nowhere, %j, leaves the error as it is',
   (body) => {
-    expect(withPlaceOfQuote(error, body)).toBe(error);
+    expect(placed(error, body)).toBe(error);
   },
 );
 
 test('another error stays as it is', () => {
   const other = new ApiError(API_ERRORS.INVALID_VALUE, 'No.');
-  expect(withPlaceOfQuote(other, { messages: [said(bad)] })).toBe(other);
+  expect(placed(other, { messages: [said(bad)] })).toBe(other);
 });

@@ -3,11 +3,34 @@ import { ApiError } from '../api-error.ts';
 /** Fields of the APIs whose texts become a prompt, in the order in which a prompt has them as a rule. */
 const PROMPT_FIELDS = ['tools', 'system', 'instructions', 'messages', 'input'] as const;
 
+/** A worker's refusal, with its place in the request: the worker has the prompt alone, and the agent the request. */
+export function placed(error: ApiError, body: unknown): ApiError {
+  return withPlaceOfPages(withPlaceOfQuote(error, body), body);
+}
+
+/** Pages stand beside the file itself, which in a chat is one object further in than elsewhere. */
+function withPlaceOfPages(error: ApiError, body: unknown): ApiError {
+  const { definition, message, param } = error;
+  const [, part] = /^(.*)\.pages$/s.exec(param ?? '') ?? [];
+  if (part === undefined) return error;
+  const document = part
+    .split('.')
+    .reduce<unknown>(
+      (value, name) => (isObject(value) ? new Map(Object.entries(value)).get(name) : null),
+      body,
+    );
+  if (!isObject(document) || !('file' in document)) return error;
+  const place = `${part}.file.pages`;
+  return new ApiError(definition, message.replace(`'${param}'`, `'${place}'`), {
+    param: place,
+    cause: error,
+  });
+}
+
 /**
- * A worker's refusal of what a text holds, with the place of that text: the worker has the prompt alone, and the agent the
- * request. As it was where the text is not in this request, but in an earlier turn that is kept here.
+ * A worker's refusal of what a text holds, with the place of that text. As it was where the text is not in this request, but in an earlier turn that is kept here.
  */
-export function withPlaceOfQuote(error: ApiError, body: unknown): ApiError {
+function withPlaceOfQuote(error: ApiError, body: unknown): ApiError {
   const { definition, message, quote } = error;
   if (quote === null || !isObject(body)) return error;
   const fields = new Map(Object.entries(body));
