@@ -134,7 +134,7 @@ class _Work:
         count = self._kept.page_counts.get(key)
         if count is None:
             answer = self._ask(medium, {"task": "count", "path": medium.path, "document": key})
-            count = int(answer.fields["count"])
+            count = answer.fields["count"]
             self._kept.page_counts.put(key, count)
         return count
 

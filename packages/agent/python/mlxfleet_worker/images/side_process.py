@@ -10,6 +10,7 @@ import subprocess
 import sys
 import threading
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NoReturn, get_args
@@ -21,7 +22,12 @@ from .refusal import RefusalError, RefusalKind
 
 PACKAGE_ROOT = Path(__file__).parents[2]
 
+COMMAND = (sys.executable, "-P", "-s", "-W", "ignore", "-m", f"{__package__}.process")
+
 MAX_HEADER_BYTES = 4096
+
+MAX_PAGE_COUNT = 1 << 31
+"""PDFium counts pages in 32 bits."""
 
 KEPT_VARIABLES = ("LD_LIBRARY_PATH", "PYTHONDONTWRITEBYTECODE", "PYTHONHOME", "PYTHONPYCACHEPREFIX")
 """What an interpreter may need to start. The worker's others are nothing to a process that reads files of strangers."""
@@ -52,8 +58,9 @@ BEGUN = Answer({"begun": True}, b"")
 class SideProcess:
     """Called by any thread, one at a time."""
 
-    def __init__(self, settings: MediaSettings, limits: Limits) -> None:
+    def __init__(self, settings: MediaSettings, limits: Limits, command: Sequence[str] = COMMAND) -> None:
         """Take note; nothing is started."""
+        self._command = command
         self._limits = limits
         self._max_side = settings.max_side
         self._first_line = _line(
@@ -77,7 +84,7 @@ class SideProcess:
             if self._idle is not None:
                 self._idle.cancel()
             try:
-                return self._exchange(_line(request), deadline)
+                return self._exchange(request, deadline)
             finally:
                 self._idle = threading.Timer(self._limits.idle_seconds, self._close_idle)
                 self._idle.daemon = True
@@ -87,7 +94,8 @@ class SideProcess:
         with self._lock:
             self._end()
 
-    def _exchange(self, line: bytes, deadline: float) -> Answer:
+    def _exchange(self, request: dict[str, Any], deadline: float) -> Answer:
+        line = _line(request)
         for _ in range(2):
             process = self._running()
             with killed_at(process, deadline) as overdue:
@@ -96,9 +104,9 @@ class SideProcess:
             if overdue.is_set():
                 self._end()
                 raise EndedError("takes too long to decode")
-            if answer is not None and "error" in answer.fields:
+            if answer is not None and answer.fields.get("error") in get_args(RefusalKind):
                 raise _refusal(answer.fields)
-            if answer is not None:
+            if answer is not None and _is_to(answer, request["task"]):
                 return answer
             if has_begun:
                 self._raise_end(process)
@@ -130,7 +138,7 @@ class SideProcess:
         kept = {name: os.environ[name] for name in KEPT_VARIABLES if name in os.environ}
         try:
             self._process = process = subprocess.Popen(
-                [sys.executable, "-P", "-s", "-W", "ignore", "-m", f"{__package__}.process"],
+                self._command,
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=subprocess.DEVNULL,
@@ -172,7 +180,7 @@ def _read_answer(process: subprocess.Popen[bytes], max_side: int) -> Answer | No
     line = process.stdout.readline(MAX_HEADER_BYTES)
     try:
         fields = json.loads(line) if line.endswith(b"\n") else None
-    except ValueError:
+    except (ValueError, RecursionError):
         return None
     if not isinstance(fields, dict):
         return None
@@ -185,6 +193,13 @@ def _read_answer(process: subprocess.Popen[bytes], max_side: int) -> Answer | No
     return Answer(fields, rgb) if len(rgb) == 3 * width * height else None
 
 
+def _is_to(answer: Answer, task: str) -> bool:
+    """Whether an answer is one to this task."""
+    if task == "count":
+        count = answer.fields.get("count")
+        return type(count) is int and 0 <= count < MAX_PAGE_COUNT
+    return bool(answer.rgb)
+
+
 def _refusal(fields: dict[str, Any]) -> RefusalError:
-    kind: RefusalKind = fields["error"] if fields["error"] in get_args(RefusalKind) else "internal"
-    return RefusalError(str(fields.get("message")), kind)
+    return RefusalError(str(fields.get("message")), fields["error"])
