@@ -15,6 +15,7 @@ from mlxfleet_worker.generation.request import Request
 from mlxfleet_worker.model.image_prompt import ImagePrompt
 from mlxfleet_worker.vision.vision_model import VisionModel
 from stepped_engine import SteppedEngine, stepped_engine
+from vision_support import compose
 
 SYSTEM = "You are a careful describer of pictures. " * 40
 
@@ -35,6 +36,33 @@ def test_a_prompt_that_waits_for_anothers_image_holds_up_neither(plain_vision: P
         assert not works.is_encoded
         stepped.turn_until(lambda: stepped.is_over(waits) and stepped.is_over(works), 30)
         assert not stepped.is_over(stream)
+
+
+def test_waiting_for_an_image_is_no_progress(vision_models: Path, tmp_path: Path) -> None:
+    """Or whoever watches the engine would not see that it stands still."""
+    with stepped_engine(vision_models / "qwen2-vl", tmp_path, lanes=1) as stepped:
+        image = put_image(tmp_path, 1)
+        slices = stepped.model.encode_images(compose(stepped.model, chat(("user", [image, "What?"]))), 0)
+        next(slices)
+        request = stepped.submit("request", chat(("user", [image, "What is this?"])))
+        before = stepped.engine.steps
+        for _ in range(3):
+            stepped.admit()
+        assert stepped.engine.steps == before
+        slices.close()
+        assert stepped.answer(request)[0]
+        assert stepped.engine.steps > before
+
+
+def test_a_request_that_has_begun_holds_no_pictures(vision_models: Path, tmp_path: Path) -> None:
+    """Others have their room then."""
+    with stepped_engine(vision_models / "qwen2-vl", tmp_path) as stepped:
+        request = stepped.submit("request", chat(("user", [put_image(tmp_path, 1), put_image(tmp_path, 2)])))
+        assert request.images is not None
+        assert all(image.picture is not None for image in request.images.images)
+        stepped.turn_until(lambda: stepped.engine.running > 0)
+        assert all(image.picture is None for image in request.images.images)
+        assert not request.images.pixels
 
 
 class Failing:

@@ -55,7 +55,8 @@ class PromptImage:
 
     key: str
     """Equal keys show equal pixels, to the same client."""
-    picture: DecodedImage
+    picture: DecodedImage | None
+    """None once the model has seen it."""
     text: str
     """A prompt of this image alone, for the processor."""
     param: str
@@ -86,6 +87,8 @@ class ImagePrompt:
     key: list[int] = field(init=False)
     """The tokens by which prefixes of the prompt are known. Those that stand for images are negative and depend on what
     the image shows: two images have the same tokens, and prefixes with different images must never match."""
+    pixels: dict[str, Inputs] = field(default_factory=dict)
+    """What the processor made of images ahead of the tower, by their keys: of some, until they are encoded."""
     embeddings: Any = None
     """What the model is given in place of tokens; the engine thread's own."""
 
@@ -96,9 +99,16 @@ class ImagePrompt:
         self.key = key.tolist()
 
     @property
-    def picture_bytes(self) -> int:
-        """Bytes of the images before the processor."""
-        return sum(len(image.picture.rgb) for image in self.images)
+    def waiting_bytes(self) -> int:
+        """Bytes of the images before and behind the processor."""
+        pictures = sum(len(image.picture.rgb) for image in self.images if image.picture is not None)
+        return pictures + sum(inputs_bytes(inputs) for inputs in self.pixels.values())
+
+    def forget_pictures(self) -> None:
+        """Give both up: the model knows what they show."""
+        self.pixels.clear()
+        for image in self.images:
+            image.picture = None
 
     @property
     def is_image(self) -> np.ndarray:

@@ -8,7 +8,7 @@ import numpy as np
 from ..bounded_cache import BoundedCache
 from ..chat.format import ChatFormat
 from ..images.decoded import DecodedImage
-from ..model.image_prompt import ImagePrompt, Inputs, PromptImage
+from ..model.image_prompt import ImagePrompt, Inputs, PromptImage, inputs_bytes
 from ..wire.errors import RequestError
 from ..wire.frames import ToolChoice
 from ..wire.prompts import ChatPrompt
@@ -19,8 +19,13 @@ IMAGE_PART: Part = {"type": "image"}
 TEXT_PART: Part = {"type": "text", "text": "x"}
 GRID = "image_grid_thw"
 """What says of each image into how many patches it was cut, where positions depend on that."""
-MOST_REMEMBERED = 4096
-"""Images whose tokens are remembered, a few kilobytes each."""
+REMEMBERED_BYTES = 16_000_000
+"""Of the tokens of images that were shown: 4 bytes each, so those of two or three thousand images."""
+MOST_PIXEL_BYTES = 128_000_000
+"""Of what the processor makes of a prompt's images ahead of the tower, which has it made again of the others. One image
+has 14 MB at 768 pixels."""
+OBJECT_BYTES = 500
+"""Of what is remembered of an image, beside the arrays."""
 
 
 class _Shown(NamedTuple):
@@ -33,11 +38,16 @@ class _Shown(NamedTuple):
 class _Alone(NamedTuple):
     """What the processor makes of one image by itself, without its pixels."""
 
-    tokens: list[int]
+    tokens: np.ndarray
     """What stands in the prompt for the place that the template leaves."""
     count: int
     """How many of them stand for the image itself."""
     grid: np.ndarray | None
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes of all."""
+        return OBJECT_BYTES + self.tokens.nbytes + (0 if self.grid is None else self.grid.nbytes)
 
 
 class _Place(NamedTuple):
@@ -54,20 +64,13 @@ class _Place(NamedTuple):
 class Composer:
     """One model's. For one thread at a time, any."""
 
-    def __init__(
-        self,
-        chat: ChatFormat,
-        processing: Processing,
-        encode: Callable[[str], list[int]],
-        pixels: BoundedCache[Inputs],
-    ) -> None:
-        """`encode` gives a rendered prompt's tokens; what is processed of images goes to `pixels`."""
+    def __init__(self, chat: ChatFormat, processing: Processing, encode: Callable[[str], list[int]]) -> None:
+        """`encode` gives a rendered prompt's tokens."""
         self._chat = chat
         self._processing = processing
         self._encode = encode
-        self._pixels = pixels
         self._known_place: _Place | None = None
-        self._remembered = BoundedCache[_Alone](MOST_REMEMBERED, lambda _: 1)
+        self._remembered = BoundedCache[_Alone](REMEMBERED_BYTES, lambda alone: alone.nbytes)
 
     def compose(
         self,
@@ -81,7 +84,7 @@ class Composer:
         """The prompt; `media` are the images of each medium. Raises RequestError for what the model cannot be shown.
 
         `refuse` is called with how many tokens there are at least, after each image, and may raise. What the processor
-        makes of images is kept for the tower, and for further prompts, where `is_asked_again`.
+        makes of images is kept for the tower, and its tokens for further prompts, where `is_asked_again`.
         """
         shown = [_Shown(image, prompt.media[index].param) for index in _order(prompt) for image in media[index]]
         place = self._place(shown[0].param)
@@ -89,12 +92,19 @@ class Composer:
         plain = self._encode(text)
         starts = self._starts(plain, place, len(shown), prompt.param)
         alone: list[_Alone] = []
+        pixels: dict[str, Inputs] | None = {} if is_asked_again else None
         for each in shown:
-            alone.append(self._alone(each, place, is_asked_again=is_asked_again))
+            alone.append(self._alone(each, place, pixels))
             refuse(sum(len(one.tokens) for one in alone))
         if all(self._is_atomic(one, place) for one in alone):
-            return self._spliced(plain, starts, place, shown, alone)
-        return self._processed_whole(text, place, shown, alone)
+            tokens = _spliced(plain, starts, place, alone)
+        else:
+            # As the processor makes them of the whole text.
+            inputs = self._processing.inputs(text, [each.image for each in shown], shown[0].param)
+            tokens = inputs["input_ids"][0].tolist()
+        composed = self._prompt(tokens, place, shown, alone)
+        composed.pixels = pixels or {}
+        return composed
 
     def _place(self, param: str) -> _Place:
         """Where the template puts images. Raises RequestError for one that has no place for them."""
@@ -139,19 +149,20 @@ class Composer:
             )
         return starts
 
-    def _alone(self, shown: _Shown, place: _Place, *, is_asked_again: bool) -> _Alone:
-        """What is known of one image, or what the processor makes of it."""
+    def _alone(self, shown: _Shown, place: _Place, pixels: dict[str, Inputs] | None) -> _Alone:
+        """What is known of one image, or what the processor makes of it, which then goes to `pixels` as well."""
         key = shown.image.key
         known = self._remembered.get(key)
         if known is not None:
             return known
         inputs = self._processing.inputs(place.text, [shown.image], shown.param)
-        tokens = inputs["input_ids"][0].tolist()
-        own = tokens[place.before : len(tokens) - place.behind]
-        alone = _Alone(own, len(self._processing.places(inputs["input_ids"][0])), inputs.get(GRID))
-        if is_asked_again:
-            self._pixels.put(key, inputs)
+        tokens = inputs["input_ids"][0]
+        own = np.array(tokens[place.before : len(tokens) - place.behind], dtype=np.int32)
+        alone = _Alone(own, len(self._processing.places(tokens)), inputs.get(GRID))
+        if pixels is not None:
             self._remembered.put(key, alone)
+            if sum(inputs_bytes(each) for each in pixels.values()) + inputs_bytes(inputs) <= MOST_PIXEL_BYTES:
+                pixels[key] = inputs
         return alone
 
     def _is_atomic(self, alone: _Alone, place: _Place) -> bool:
@@ -160,25 +171,8 @@ class Composer:
         So it is where special tokens are at both ends, or the same ones as in what the template writes.
         """
         special = self._processing.special_tokens
-        ends = zip((alone.tokens[0], alone.tokens[-1]), (place.tokens[0], place.tokens[-1]), strict=True)
+        ends = zip((int(alone.tokens[0]), int(alone.tokens[-1])), (place.tokens[0], place.tokens[-1]), strict=True)
         return all(token == other or (token in special and other in special) for token, other in ends)
-
-    def _spliced(
-        self, plain: list[int], starts: list[int], place: _Place, shown: list[_Shown], alone: list[_Alone]
-    ) -> ImagePrompt:
-        """The template's tokens with each image's own in its place."""
-        tokens: list[int] = []
-        taken = 0
-        for start, one in zip(starts, alone, strict=True):
-            tokens += plain[taken:start] + one.tokens
-            taken = start + len(place.tokens)
-        tokens += plain[taken:]
-        return self._prompt(tokens, place, shown, alone)
-
-    def _processed_whole(self, text: str, place: _Place, shown: list[_Shown], alone: list[_Alone]) -> ImagePrompt:
-        """As the processor makes the tokens of the whole text."""
-        inputs = self._processing.inputs(text, [each.image for each in shown], shown[0].param)
-        return self._prompt(inputs["input_ids"][0].tolist(), place, shown, alone)
 
     def _prompt(self, tokens: list[int], place: _Place, shown: list[_Shown], alone: list[_Alone]) -> ImagePrompt:
         ids = np.asarray(tokens)
@@ -195,6 +189,16 @@ class Composer:
         if grids:
             inputs[GRID] = np.concatenate(grids)
         return ImagePrompt(tokens, inputs, images)
+
+
+def _spliced(plain: list[int], starts: list[int], place: _Place, alone: list[_Alone]) -> list[int]:
+    """The template's tokens with each image's own in its place."""
+    tokens: list[int] = []
+    taken = 0
+    for start, one in zip(starts, alone, strict=True):
+        tokens += plain[taken:start] + one.tokens.tolist()
+        taken = start + len(place.tokens)
+    return tokens + plain[taken:]
 
 
 def _shared(first: list[int], second: list[int]) -> int:

@@ -24,18 +24,16 @@ class ImageEncoder:
         self,
         whole: nn.Module,
         processing: Processing,
-        pixels: BoundedCache[Inputs],
         feature_bytes: int,
         lanes: int | None = None,
     ) -> None:
-        """`pixels` are what was processed ahead; features of so many bytes are kept.
+        """Features of so many bytes are kept.
 
         As many images side by side as there are `lanes`, or as the machine is best at.
         """
         self._whole = whole
         self._tower = Tower(whole)
         self._processing = processing
-        self._pixels = pixels
         self._streams = _streams(lanes)
         self._at_work: set[str] = set()
         """Keys of the images that are being encoded."""
@@ -72,7 +70,7 @@ class ImageEncoder:
                     elif image.key in self._at_work:
                         of_others.append(image)
                     else:
-                        running[image.key] = self._encode(image)
+                        running[image.key] = self._encode(image, prompt.pixels.pop(image.key, None))
                 parts = []
                 for key, encoding in list(running.items()):
                     try:
@@ -90,13 +88,13 @@ class ImageEncoder:
                 encoding.close()
         prompt.embeddings = self._embeddings(prompt, [found.get(image.key) for image in prompt.images], known)
 
-    def _encode(self, image: PromptImage) -> Generator[mx.array, None, Features]:
-        """One image, on the stream of the lane whose turn it is."""
+    def _encode(self, image: PromptImage, inputs: Inputs | None) -> Generator[mx.array, None, Features]:
+        """One image, on the stream of the lane whose turn it is; `inputs` where it was processed ahead."""
         self._at_work.add(image.key)
         try:
             self._streams.rotate()
-            inputs = self._pixels.take(image.key)
             if inputs is None:
+                assert image.picture is not None
                 inputs = self._processing.inputs(image.text, [image.picture], image.param)
             with mx.stream(self._streams[0]):
                 features, slices = self._tower.encode(inputs, self._processing.places(inputs["input_ids"][0]))

@@ -6,12 +6,11 @@ from typing import Any, Self
 
 import mlx.core as mx
 
-from ..bounded_cache import BoundedCache
 from ..caches.position_cache import PositionCache
 from ..chat.template import check_options
 from ..images.decoded import DecodedImage
 from ..log import log
-from ..model.image_prompt import ImagePrompt, Inputs, inputs_bytes
+from ..model.image_prompt import ImagePrompt
 from ..model.text_model import TextModel
 from ..wire.errors import RequestError
 from ..wire.frames import NO_TOOLS, LoadFrame, ToolChoice
@@ -24,10 +23,9 @@ from .processing import Processing
 from .served import image_token
 from .waiting_room import WaitingRoom
 
-WAITING_PIXEL_BYTES = 128_000_000
-"""Of what the processor made of images ahead of the tower. One image has 14 MB at 768 pixels."""
-WAITING_PICTURE_BYTES = 256_000_000
-"""Of images of prompts that wait for the engine; further requests wait as files. One image has 2 MB at 768 pixels."""
+WAITING_BYTES = 384_000_000
+"""Of images of requests that wait; further ones wait as files. One has 2 MB at 768 pixels, and 14 behind the processor:
+so many keep a tower at work."""
 TRIAL_SIDE = 64
 """Pixels: an image of two or more patches a side in every family."""
 
@@ -39,12 +37,11 @@ class VisionModel(TextModel):
         assert frame.media is not None
         super().__init__(loaded.language, frame.context_length)
         processing = Processing(loaded.whole, loaded.processor, image_token(loaded.whole))
-        pixels = BoundedCache[Inputs](WAITING_PIXEL_BYTES, inputs_bytes)
-        self._composer = Composer(self.chat, processing, self._encode_text, pixels)
+        self._composer = Composer(self.chat, processing, self._encode_text)
         self._composing = threading.Lock()
         """Completions and questions are composed by a thread each."""
-        self._waiting_room = WaitingRoom(WAITING_PICTURE_BYTES)
-        self._encoder = ImageEncoder(loaded.whole, processing, pixels, frame.media.feature_cache_bytes, lanes)
+        self._waiting_room = WaitingRoom(WAITING_BYTES)
+        self._encoder = ImageEncoder(loaded.whole, processing, frame.media.feature_cache_bytes, lanes)
 
     @classmethod
     def load_frame(cls, frame: LoadFrame, lanes: int | None = None) -> Self:
@@ -96,7 +93,7 @@ class VisionModel(TextModel):
             prompt, tool_choice, media, lambda count: self.refuse_too_long(count, prompt.param), is_asked_again=True
         )
         self.refuse_too_long(len(composed.tokens), prompt.param)
-        self._waiting_room.enter(composed, composed.picture_bytes)
+        self._waiting_room.enter(composed, composed.waiting_bytes)
         return composed
 
     def tokens_with_images(
@@ -120,10 +117,14 @@ class VisionModel(TextModel):
         self.chat.check_reasoning(prompt, composed.tokens)
         return composed
 
-    def wait_for_room(self) -> None:
-        """Return when another prompt should be composed: images wait in memory for the tower.
+    def count_waiting(self, question: Any, media: list[list[DecodedImage]]) -> None:
+        """Have a question about these images take room until it is gone."""
+        self._waiting_room.enter(question, sum(len(image.rgb) for images in media for image in images))
 
-        For any thread but the engine's, which makes room.
+    def wait_for_room(self) -> None:
+        """Return when another request should be shown its images: they wait in memory for the tower, or an answer.
+
+        For any thread but the engine's and that of questions, which make room.
         """
         self._waiting_room.wait()
 
@@ -148,6 +149,7 @@ class VisionModel(TextModel):
         """Tell the caches of one sequence what its prompt holds."""
         assert isinstance(caches[-1], PositionCache)
         caches[-1].embeddings = prompt.embeddings
+        prompt.forget_pictures()
         self._waiting_room.leave(prompt)
 
     def forget_embeddings(self, prompt: ImagePrompt) -> None:
