@@ -205,7 +205,9 @@ def test_a_question_is_counted_whatever_its_length_and_takes_no_room(qwen: Visio
     conversation = chat(("user", [put_image(tmp_path, 1), "zebra " * 2000]))
     prompt = parse_prompt(conversation.prompt())
     assert isinstance(prompt, ChatPrompt)
+    before = qwen._waiting_room._size
     tokens = qwen.tokens_with_images(prompt, NO_TOOLS, [[image] for image in decoded(conversation)])
+    assert qwen._waiting_room._size == before
     assert len(tokens) > qwen.context_length
 
 

@@ -52,7 +52,7 @@ class Preparation:
         return self._decoder.cache_bytes if self._decoder else 0
 
     def _wait_for_room(self, model: "VisionModel") -> None:
-        """Wait while the engine has as many prepared images as it can do with for a while: each takes memory."""
+        """Wait while enough images wait for the engine, or to be counted: each takes memory."""
         if self._decoder is not None:
             model.wait_for_room()
 
@@ -66,6 +66,7 @@ class Preparation:
         if task.cancelled:
             return
         if isinstance(task, Question):
+            model.count_waiting(task, decoded)
             task.media = decoded
             self._questions.submit(task)
             return

@@ -54,6 +54,8 @@ class PreparingThread:
             if not task.cancelled:
                 self._attempt(task, model)
             self._begun = None
+            # Or what it holds would be kept until another one comes, which may wait for just that.
+            del task
 
     def _attempt(self, request: Tracked, model: Any) -> None:
         try:

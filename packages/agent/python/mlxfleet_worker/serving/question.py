@@ -13,7 +13,7 @@ from .registry import Registry
 class Question:
     """What is known of one question. `cancelled` is set by the reader and only read elsewhere."""
 
-    __slots__ = ("cancelled", "frame", "media")
+    __slots__ = ("__weakref__", "cancelled", "frame", "media")
 
     def __init__(self, frame: TokenizeFrame | DetokenizeFrame) -> None:
         self.frame = frame
