@@ -28,5 +28,10 @@ export const DEFAULTS = {
     /** What the settings can be raised to: a body in which all of it comes has to fit into one string. */
     mostImages: 50,
     mostBytes: 100_000_000,
+    /** Of one image: far beyond any camera. */
+    mostPixels: 1_000_000_000,
+    /** And lowered to: below these hardly any image, 64 pixels wide and high, is taken. */
+    leastBytes: 1024,
+    leastPixels: 4096,
   },
 } as const;

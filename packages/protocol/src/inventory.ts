@@ -58,10 +58,10 @@ const apiSchema = z.strictObject({
     .meta({ description: 'Limit the requests of each key; false takes a limit of the defaults off' }),
 });
 
-/** A file's size limit: a limit of nothing would refuse every file. */
+/** A file's size limit: one of less would refuse nearly every file, and is a number without its unit. */
 const fileLimitSchema = sizeSchema.refine(
-  (bytes) => bytes >= 1 && bytes <= DEFAULTS.images.mostBytes,
-  `expected a size such as 10MB, of at most ${String(DEFAULTS.images.mostBytes / 1e6)}MB`,
+  (bytes) => bytes >= DEFAULTS.images.leastBytes && bytes <= DEFAULTS.images.mostBytes,
+  `expected a size such as 10MB, of ${String(DEFAULTS.images.leastBytes)} bytes to ${String(DEFAULTS.images.mostBytes / 1e6)}MB`,
 );
 
 const imagesSchema = z.strictObject({
@@ -76,7 +76,7 @@ const imagesSchema = z.strictObject({
   max_bytes: fileLimitSchema
     .optional()
     .meta({ description: 'Size of one image', default: DEFAULTS.images.maxBytes }),
-  max_pixels: z.int().min(1).optional().meta({
+  max_pixels: z.int().min(DEFAULTS.images.leastPixels).max(DEFAULTS.images.mostPixels).optional().meta({
     description: 'Pixels of one image, before it is made smaller',
     default: DEFAULTS.images.maxPixels,
   }),

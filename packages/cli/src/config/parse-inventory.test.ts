@@ -151,14 +151,29 @@ test.each<[string, string, RegExp]>([
     /hosts.a.images.max_image {2}unknown key {2}\(did you mean "max_images"\?\)/,
   ],
   [
+    'images of ten bytes, where megabytes were meant',
+    'version: 1\nhosts: {a: {images: {max_bytes: 10}}}',
+    /hosts.a.images.max_bytes {2}expected a size such as 10MB, of 1024 bytes to 100MB/,
+  ],
+  [
+    'images of fifty pixels, where megapixels were meant',
+    'version: 1\nhosts: {a: {images: {max_pixels: 50}}}',
+    /hosts.a.images.max_pixels {2}.*4096/,
+  ],
+  [
+    'images of more pixels than there are',
+    'version: 1\nhosts: {a: {images: {max_pixels: 5000000000}}}',
+    /hosts.a.images.max_pixels {2}.*1000000000/,
+  ],
+  [
     'images without a byte',
     'version: 1\nhosts: {a: {images: {max_bytes: off}}}',
-    /hosts.a.images.max_bytes {2}expected a size such as 10MB, of at most 100MB/,
+    /hosts.a.images.max_bytes {2}expected a size such as 10MB, of 1024 bytes to 100MB/,
   ],
   [
     'documents that no body has room for',
     'version: 1\nhosts: {a: {images: {max_pdf_bytes: 1GB}}}',
-    /hosts.a.images.max_pdf_bytes {2}expected a size such as 10MB, of at most 100MB/,
+    /hosts.a.images.max_pdf_bytes {2}expected a size such as 10MB, of 1024 bytes to 100MB/,
   ],
   [
     'a smoke-test model that is no id',
