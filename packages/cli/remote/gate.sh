@@ -34,8 +34,7 @@ gate() {
     --root "$ROOT" --release "$gate_release" --timeout "$GATE_SECONDS" "$@"
   # A named pipe, so that CHILD is the program itself and an interruption ends it.
   gate_pipe="$ROOT/run/gate.$$"
-  # Also what a script left that was killed at its gate: with the lock held there is one gate at a time.
-  rm -f "$ROOT"/run/gate.*
+  rm -f "$gate_pipe"
   if mkfifo "$gate_pipe" 2>/dev/null; then
     gate_relay <"$gate_pipe" &
     gate_relay_pid=$!

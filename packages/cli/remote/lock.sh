@@ -120,13 +120,18 @@ lock_leave_removal() {
   rm -f "$ROOT/deploy/lock/removal"
 }
 
+# What a holder that was killed has left: programs that still write where the next command is about to, and pipes of gates.
+lock_clear_up() {
+  [ "$HOLDER_BOOT" != "$(boot_id)" ] || end_group "$HOLDER_GROUP"
+  rm -f "$ROOT"/run/gate.*
+}
+
 lock_take_over() {
   lock_enter_removal || return 0
   lock_judge
   case $LOCK_STATE in
     dead | expired)
-      # It may have left programs that still write where this command is about to.
-      [ "$HOLDER_BOOT" != "$(boot_id)" ] || end_group "$HOLDER_GROUP"
+      lock_clear_up
       notice "took over the lock of $HOLDER_NAME ($HOLDER_COMMAND), which ended without releasing it"
       rm -f "$ROOT"/deploy/lock/*."${HOLDER_ID:-none}" "$ROOT/deploy/lock/holder" "$ROOT/deploy/lock/lease"
       ;;
@@ -228,7 +233,7 @@ lock_keep() {
   lock_beat=0
   while lock_is_mine; do
     if ! process_is "$$" "$lock_script"; then
-      end_group "$HOLDER_GROUP"
+      lock_clear_up
       lock_give_back
       return
     fi
