@@ -105,13 +105,13 @@ async function readOpen(
     kind,
     mediaTypes: [mediaType],
   } = MEDIA_FORMATS[format];
-  const isPdf = kind === 'pdf';
-  const limit = isPdf ? limits.maxPdfBytes : limits.maxImageBytes;
+  const isDocument = kind === 'pdf';
+  const limit = isDocument ? limits.maxPdfBytes : limits.maxImageBytes;
   if (found.size > limit) {
     throw unusable(
       file,
-      `it has ${mediaSizeText(found.size)}, and the host takes ${isPdf ? 'documents' : 'images'} of up to ${mediaSizeText(limit)}`,
-      `Send a smaller one, or raise \`images.${isPdf ? 'max_pdf_bytes' : 'max_bytes'}\` in the inventory and deploy.`,
+      `it has ${mediaSizeText(found.size)}, and the host takes ${isDocument ? 'documents' : 'images'} of up to ${mediaSizeText(limit)}`,
+      `Send a smaller one, or raise \`images.${isDocument ? 'max_pdf_bytes' : 'max_bytes'}\` in the inventory and deploy.`,
     );
   }
   const content = Buffer.alloc(found.size);
