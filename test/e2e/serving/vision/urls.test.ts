@@ -118,18 +118,18 @@ describe('with images.allow_urls, what is not public is refused', () => {
     }
   });
 
-  test.each([
-    ['a password', 'http://me:secret@127.0.0.1/a.png', /must not hold a user name or a password/],
-    ['a long one', `http://127.0.0.1/${'a'.repeat(8100)}`, /longer than 8000 characters/],
-  ])('%s', async (_, url, message) => {
-    expect(await refusal(url)).toMatchObject({ ...REFUSED, message: expect.stringMatching(message) });
+  test('a password', async () => {
+    expect(await refusal('http://me:secret@127.0.0.1/a.png')).toMatchObject({
+      ...REFUSED,
+      message: expect.stringMatching(/must not hold a user name or a password/),
+    });
   });
 
-  test('a longer one is not even read', async () => {
-    expect(await refusal(`http://127.0.0.1/${'a'.repeat(9000)}`)).toMatchObject({
+  test('a long one is not even read', async () => {
+    expect(await refusal(`http://127.0.0.1/${'a'.repeat(8100)}`)).toMatchObject({
       ...REFUSED,
       code: 'invalid_media',
-      message: expect.stringContaining('found one of more than 8192 characters'),
+      message: expect.stringContaining('found one of more than 8000 characters'),
     });
   });
 
