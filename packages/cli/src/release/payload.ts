@@ -1,5 +1,4 @@
-import { readFile } from 'node:fs/promises';
-import { glob } from 'node:fs/promises';
+import { readdir, readFile } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import { CodedError, type EnvironmentKind, type Platform } from '@mlxfleet/protocol';
 import { ERRORS } from '../errors.ts';
@@ -33,14 +32,15 @@ export function lockName(kind: EnvironmentKind, platform: Platform): string {
   return `${kind}-${platform}`;
 }
 
+/** Where the files stand, with what their paths in there look like (none is hidden), and where they go in a release. */
 const SOURCES = [
-  { pattern: 'packages/agent/dist/{agent,control}.mjs', strip: 'packages/agent/dist/', into: 'agent/' },
+  { folder: 'packages/agent/dist', files: /^(agent|control)\.mjs$/, into: 'agent' },
   {
-    pattern: 'packages/agent/python/mlxfleet_worker/**/*.py',
-    strip: 'packages/agent/python/',
-    into: 'worker/',
+    folder: 'packages/agent/python/mlxfleet_worker',
+    files: /^(?:[^./][^/]*\/)*[^./][^/]*\.py$/,
+    into: 'worker/mlxfleet_worker',
   },
-  { pattern: 'packages/agent/python/locks/*.txt', strip: 'packages/agent/python/locks/', into: 'locks/' },
+  { folder: 'packages/agent/python/locks', files: /^[^./][^/]*\.txt$/, into: 'locks' },
 ];
 
 const NEEDED = ['agent/agent.mjs', 'agent/control.mjs'];
@@ -53,14 +53,11 @@ export async function collectPayload(
   folder: string = distributionFolder(),
   runtime: Payload['runtime'] = RUNTIME_VERSIONS,
 ): Promise<Payload> {
-  const sources: Omit<PayloadFile, 'sha256'>[] = [];
-  for (const { pattern, strip, into } of SOURCES) {
-    for await (const found of glob(pattern, { cwd: folder })) {
-      sources.push({ path: into + found.slice(strip.length), source: join(folder, found) });
-    }
-  }
+  const sources = (await Promise.all(SOURCES.map(async (source) => listFiles(folder, source)))).flat();
   const files = await Promise.all(
-    sources.map(async (file): Promise<PayloadFile> => ({ ...file, sha256: await hashFile(file.source) })),
+    sources.map(async ({ path, source }): Promise<PayloadFile> => {
+      return { path, source, sha256: await hashFile(source) };
+    }),
   );
   files.sort((left, right) => (left.path < right.path ? -1 : 1));
   for (const path of NEEDED) {
@@ -74,6 +71,17 @@ export async function collectPayload(
   }
   const workspace: unknown = JSON.parse(await readFile(join(folder, 'package.json'), 'utf8'));
   return { version: versionOf(workspace), files, contentHash: contentHash(files, runtime), runtime, locks };
+}
+
+/** Those of a folder that is not there are none. A glob takes a hundred times as long. */
+async function listFiles(
+  root: string,
+  { folder, files, into }: (typeof SOURCES)[number],
+): Promise<Omit<PayloadFile, 'sha256'>[]> {
+  const found = await readdir(join(root, folder), { recursive: true }).catch(() => []);
+  return found
+    .filter((path) => files.test(path))
+    .map((path) => ({ path: `${into}/${path}`, source: join(root, folder, path) }));
 }
 
 function contentHash(files: readonly PayloadFile[], runtime: Payload['runtime']): string {
