@@ -47,7 +47,8 @@ def test_the_pages_that_are_asked_for_in_that_order(
 def test_pages_that_are_not_there(files: Spool, ranges: tuple[tuple[int, int], ...], words: list[str]) -> None:
     error = files.refusal(pages_of([RED, GREEN, BLUE]), kind="pdf", pages=ranges)
     assert error.kind == "media"
-    assert error.param is not None and error.param.endswith(".pages")
+    assert error.param is not None
+    assert error.param.endswith(".pages")
     assert all(word in error.message for word in words)
 
 

@@ -3,7 +3,7 @@ import { type Attachment, isPdf } from '../agent-client/read-attachment.ts';
 import { ERRORS } from '../errors.ts';
 
 /** Ids of the models that are shown images. */
-export function seeingModels(models: readonly Model[]): string[] {
+function seeingModels(models: readonly Model[]): string[] {
   return models
     .filter(({ architecture }) => architecture.input_modalities.includes('image'))
     .map(({ id }) => id);
