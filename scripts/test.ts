@@ -34,6 +34,8 @@ const parts: readonly Part[] = [
   {
     name: 'unit',
     prepare: async () => {
+      // What a deploy puts on hosts.
+      await buildBundles();
       await ensureSystemPrograms(fleetPrograms);
       // By themselves: a machine that lacks one of them still gets the others.
       for (const shell of loginShells) await ensureSystemPrograms([shell]);

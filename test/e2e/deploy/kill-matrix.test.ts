@@ -38,11 +38,17 @@ const AS_IF_NOTHING_HAD_HAPPENED = {
   outcomesOfAnother: ['unchanged'],
 };
 
+/** A host, and the version of the command line whose release it had last. */
+interface Subject {
+  readonly host: FleetHost;
+  bundle: string;
+}
+
 const journalOf = (host: FleetHost): string => readFileSync(path.join(host.root, 'deploy/journal'), 'utf8');
 
 describeUnless(await canHostFleet(), 'whatever dies', () => {
   let cli: FleetCli;
-  let pool: Pool<FleetHost>;
+  let pool: Pool<Subject>;
   let version = 0;
 
   const nextVersion = async (): Promise<string> => {
@@ -56,8 +62,9 @@ describeUnless(await canHostFleet(), 'whatever dies', () => {
     await cli.placeModels();
     await cli.deploy();
     // A rollback needs somewhere to go.
-    await cli.deploy([], await nextVersion());
-    pool = new Pool(cli.fleet.hosts);
+    const bundle = await nextVersion();
+    await cli.deploy([], bundle);
+    pool = new Pool(cli.fleet.hosts.map((host) => ({ host, bundle })));
   });
   afterAll(() => cli.fleet.destroy());
 
@@ -104,10 +111,12 @@ describeUnless(await canHostFleet(), 'whatever dies', () => {
 
   describe.concurrent.each(Object.entries(DEATHS))('when %s', (_, death) => {
     test.each(DEPLOY_STEPS)('at the step %s of a deploy', async (step) => {
-      const after = await pool.lend(async (host) => {
+      const after = await pool.lend(async (subject) => {
+        const { host } = subject;
         const isFresh = FRESH_STEPS.has(step);
         if (isFresh) await host.exec('rm -rf .mlxfleet/runtime/uv-*');
         const bundle = await nextVersion();
+        subject.bundle = bundle;
         await dieAt(host, ['deploy', host.name, ...(isFresh ? ['--clean'] : [])], bundle, step, death);
         await serves(host);
         return afterAnother(host, bundle);
@@ -116,9 +125,7 @@ describeUnless(await canHostFleet(), 'whatever dies', () => {
     });
 
     test.each(ROLLBACK_STEPS)('at the step %s of a rollback', async (step) => {
-      const after = await pool.lend(async (host) => {
-        const bundle = await nextVersion();
-        await cli.deploy([host.name], bundle);
+      const after = await pool.lend(async ({ host, bundle }) => {
         await dieAt(host, ['rollback', host.name], bundle, step, death);
         await serves(host);
         return afterAnother(host, bundle);

@@ -39,7 +39,11 @@ describe('what the configuration wants loaded and cannot be', () => {
     expect(known.models).toMatchObject([
       { ...failed, present: false },
       { id: 'm' },
-      { id: 'other', state: 'unloaded', error: 'it is not on this host' },
+      {
+        id: 'other',
+        state: 'unloaded',
+        error: `it is not on this host: copy it to ${agent.root}/shared/models/other`,
+      },
     ]);
     // There is nothing more to say against it as soon as it is there, and it is loaded like any other.
     addModel(agent, 'ghost', { fake: {} });
