@@ -31,7 +31,6 @@ function openTerminal(): { input: ReadStream; output: WriteStream } | null {
 async function askTerminal(question: string, options: AskOptions): Promise<string | null> {
   const terminal = openTerminal();
   if (terminal === null) return null;
-  terminal.output.write(question);
   const silent = new Writable({ write: (_chunk, _encoding, done) => done() });
   const lines = createInterface({
     input: terminal.input,
@@ -44,6 +43,8 @@ async function askTerminal(question: string, options: AskOptions): Promise<strin
   });
   // The editor takes Ctrl-C for itself; the command has to hear of it.
   lines.on('SIGINT', () => process.kill(process.pid, 'SIGINT'));
+  // Only now: whoever answers at once would be shown what is hidden.
+  terminal.output.write(question);
   try {
     return await Promise.race([lines.question('', { signal: options.signal }), ended]);
   } catch {
