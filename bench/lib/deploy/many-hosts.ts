@@ -1,13 +1,13 @@
 import { mkdir } from 'node:fs/promises';
 import path from 'node:path';
-import { ensureWheelhouse } from '../../../scripts/lib/wheelhouse.ts';
-import { Fleet } from '../../../test/e2e/fleet/fleet.ts';
+import type { Fleet } from '../../../test/e2e/fleet/fleet.ts';
 import { mustRun } from '../../../test/e2e/fleet/run-tool.ts';
 import { type Build, makeBuild } from './build.ts';
-import { Distances, ROUND_TRIPS_MS, type RoundTripMs } from './distances.ts';
+import { type Distances, ROUND_TRIPS_MS, type RoundTripMs } from './distances.ts';
 import { type Figures, measure, type Measured, mustSucceed, summarize } from './measured.ts';
 import { median } from '../statistics.ts';
 import { MlxfleetTool } from './mlxfleet-tool.ts';
+import { withFleet } from './with-fleet.ts';
 
 export const MANY = 20;
 
@@ -33,19 +33,8 @@ interface Timed extends Measured {
  * sshd and their agents share this machine's cores with the command line.
  */
 export async function measureManyHosts(rounds: number): Promise<ManyRow[]> {
-  const wheels = await ensureWheelhouse();
   const hosts = Array.from({ length: MANY }, (_, index) => `host${String(index + 1).padStart(2, '0')}`);
-  const fleet = await Fleet.create({ hosts, shared: { wheels } });
-  try {
-    const distances = await Distances.create(fleet);
-    try {
-      return await measureFleet(fleet, distances, rounds);
-    } finally {
-      await distances.close();
-    }
-  } finally {
-    await fleet.destroy();
-  }
+  return withFleet(hosts, async (fleet, distances) => measureFleet(fleet, distances, rounds));
 }
 
 async function measureFleet(fleet: Fleet, distances: Distances, rounds: number): Promise<ManyRow[]> {

@@ -1,17 +1,17 @@
 import path from 'node:path';
 import { say } from '../../../scripts/lib/progress.ts';
-import { ensureWheelhouse } from '../../../scripts/lib/wheelhouse.ts';
-import { Fleet } from '../../../test/e2e/fleet/fleet.ts';
+import type { Fleet } from '../../../test/e2e/fleet/fleet.ts';
 import type { ToolResult } from '../../../test/e2e/fleet/run-tool.ts';
 import { AnsibleTool } from './ansible-tool.ts';
 import { type Build, makeBuild } from './build.ts';
-import { Distances, ROUND_TRIPS_MS, type RoundTripMs } from './distances.ts';
+import { type Distances, ROUND_TRIPS_MS, type RoundTripMs } from './distances.ts';
 import { type Figures, measure, type Measured, mustSucceed, summarize } from './measured.ts';
 import { MlxfleetTool } from './mlxfleet-tool.ts';
 import { handOver, type HostFiles, releaseLinks } from './other-host.ts';
 import { PyinfraTool } from './pyinfra-tool.ts';
 import type { DeployTool } from './tool.ts';
 import { ensureToolsEnvironment } from './tools-environment.ts';
+import { withFleet } from './with-fleet.ts';
 
 /** What is measured of a tool, in the order of the tables. */
 const COMMANDS = ['connect', 'noop', 'noopFiles', 'change', 'rollback'] as const;
@@ -42,18 +42,9 @@ const FILES_ROUNDS = 1;
  * every tool takes its turn; each round deploys a build that no host has seen.
  */
 export async function measureOneHost(rounds: number): Promise<Row[]> {
-  const wheels = await ensureWheelhouse();
-  const fleet = await Fleet.create({ hosts: ['ours', 'ansible', 'pyinfra'], shared: { wheels } });
-  try {
-    const distances = await Distances.create(fleet);
-    try {
-      return await measureFleet(fleet, distances, rounds);
-    } finally {
-      await distances.close();
-    }
-  } finally {
-    await fleet.destroy();
-  }
+  return withFleet(['ours', 'ansible', 'pyinfra'], async (fleet, distances) =>
+    measureFleet(fleet, distances, rounds),
+  );
 }
 
 interface Sample {

@@ -6,7 +6,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { describeUnless } from '../../../../test/support/skipping.ts';
 import { distributionFolder } from '../release/distribution-folder.ts';
-import { deployStandIn } from './testing/deploy-stand-in.ts';
+import { deployStandIn, type StandInOutcome } from './testing/deploy-stand-in.ts';
 import { RecordingObserver, StandInHost } from './testing/stand-ins.ts';
 
 let host: StandInHost;
@@ -77,12 +77,7 @@ describe('a deploy that is cut off', () => {
   });
 
   test('by SIGKILL of the script and the guard, as by a power cut, is undone by the next command', async () => {
-    const good = await deployStandIn(host, { version: '1.0.0' });
-    const bad = deployStandIn(host, { version: '1.1.0', behaviour: 'never-ready' });
-    await expect.poll(async () => host.currentRelease(), { timeout: 5000 }).not.toBe(good.row.release);
-    killGuard();
-    await killScript();
-    await bad;
+    const good = await dieAfterSwitch();
     expect(await host.currentRelease()).not.toBe(good.row.release);
     const next = await deployStandIn(host, { version: '1.2.0', behaviour: 'exits' });
     expect(next.row).toMatchObject({ outcome: 'rolled-back', release: good.row.release });
@@ -94,12 +89,7 @@ describe('a deploy that is cut off', () => {
   });
 
   test('by SIGKILL of everything, and a boot, starts with the old release', async () => {
-    const good = await deployStandIn(host, { version: '1.0.0' });
-    const bad = deployStandIn(host, { version: '1.1.0', behaviour: 'never-ready' });
-    await expect.poll(async () => host.currentRelease(), { timeout: 5000 }).not.toBe(good.row.release);
-    killGuard();
-    await killScript();
-    await bad;
+    const good = await dieAfterSwitch();
     spawnSync('pkill', ['-KILL', '-f', `${host.root}/(run|current)/`]);
     const supervisor = spawn('/bin/sh', [host.path('run/supervisor.sh'), host.root], { stdio: 'ignore' });
     await expect.poll(async () => host.currentRelease(), { timeout: 10_000 }).toBe(good.row.release);
@@ -107,6 +97,17 @@ describe('a deploy that is cut off', () => {
     supervisor.kill();
   });
 });
+
+/** Deploys two releases, and ends the second deploy with its guard once it has switched. Answers the first. */
+async function dieAfterSwitch(): Promise<StandInOutcome> {
+  const good = await deployStandIn(host, { version: '1.0.0' });
+  const bad = deployStandIn(host, { version: '1.1.0', behaviour: 'never-ready' });
+  await expect.poll(async () => host.currentRelease(), { timeout: 5000 }).not.toBe(good.row.release);
+  killGuard();
+  await killScript();
+  await bad;
+  return good;
+}
 
 /** Ends the script that holds the lock, without a chance to undo anything. */
 async function killScript(): Promise<void> {
